@@ -1,0 +1,171 @@
+"""Requests, replies, live changes and durable facts. JSON unless said otherwise; times in microseconds UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+# ---- gateway -> historian (YH_INGEST, msgpack) ----------------------------------------------------------------
+
+
+class SampleBatch(msgspec.Struct, frozen=True):
+    """Values read from one source, by address; columns of one length. Encoded as msgpack."""
+
+    addresses: list[str]
+    times_us: list[int]
+    values: list[Any]  # float | int | bool | str | None (no value; quality says why)
+    qualities: list[int]
+    seqs: list[int] = []  # empty: all 0
+
+
+# ---- historian -> worker (YH_EVENTS) ----------------------------------------------------------------------------
+
+
+class Interval(msgspec.Struct, frozen=True, array_like=True):
+    """A merged state interval ``[start_us, end_us)``; ``end_us`` None while it lasts."""
+
+    state: int
+    cause: str
+    start_us: int
+    end_us: int | None
+
+
+class StateRevision(msgspec.Struct, frozen=True):
+    """From ``from_us`` on, the unit's states are these intervals. Idempotent: apply replaces what was there."""
+
+    work_unit_id: int
+    from_us: int
+    intervals: list[Interval]
+
+
+# ---- historian -> web (live) ------------------------------------------------------------------------------------
+
+
+class UnitLive(msgspec.Struct, frozen=True, array_like=True):
+    """A work unit now."""
+
+    work_unit_id: int
+    state: int
+    cause: str
+    since_us: int
+    seen_us: int  # newest source time of any of its tags; 0: never
+
+
+class ValueLive(msgspec.Struct, frozen=True, array_like=True):
+    """A tag now. ``value`` is None when quality is bad and nothing is known; text for text tags."""
+
+    tag_id: int
+    time_us: int
+    value: float | str | None
+    quality: int
+
+
+class LiveStates(msgspec.Struct, frozen=True):
+    """State changes of a site. ``seq`` rises by one a message within an ``epoch`` (one run of the historian)."""
+
+    epoch: str
+    seq: int
+    at_us: int
+    units: list[UnitLive]
+
+
+class LiveValues(msgspec.Struct, frozen=True):
+    """Changed values of a site; coalesced: the newest only. ``data_time_us``: newest source time received."""
+
+    at_us: int
+    values: list[ValueLive]
+    data_time_us: int
+    seen: list[tuple[int, int]]  # (work unit id, seen_us) of units heard since the last message
+
+
+class LiveSnapshot(msgspec.Struct, frozen=True):
+    """Reply to ``yh.q.live``: all units of a site and the latest value of the tags asked for."""
+
+    epoch: str
+    seq: int
+    at_us: int
+    units: list[UnitLive]
+    values: list[ValueLive]
+    data_time_us: int
+
+
+# ---- questions to the historian (yh.q.<operation>) --------------------------------------------------------------
+
+
+class LiveQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.live`` -> `LiveSnapshot`. ``tags`` None: the latest values of all tags of the site."""
+
+    site_id: int
+    tags: list[int] | None = None
+
+
+class LatestQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.latest`` -> Arrow: tag, time, value, quality, arrived, text. ``at_us``: as known at that source time."""
+
+    tags: list[int]
+    at_us: int | None = None
+
+
+class RawQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.raw`` -> Arrow: tag, time, seq, value, text, quality, arrived; ordered by tag, time, seq.
+
+    At most ``limit`` rows a reply (server's maximum 500,000); page on with ``start_us`` = last time.
+    """
+
+    tags: list[int]
+    start_us: int
+    end_us: int
+    limit: int = 100_000
+
+
+class AggregateQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.aggregate`` -> Arrow: tag, bucket, min, max, avg, count, first, last, time_weighted_avg, good_count.
+
+    ``bucket_us`` of a whole minute or hour is answered from roll-ups where they are complete, else from raw.
+    """
+
+    tags: list[int]
+    start_us: int
+    end_us: int
+    bucket_us: int
+
+
+class PixelsQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.pixels`` -> Arrow: tag, time, min, max, first, last, count; one row a pixel with data, so peaks survive."""
+
+    tags: list[int]
+    start_us: int
+    end_us: int
+    width: int
+
+
+class IncreaseQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.increase`` -> Arrow: tag, increase: growth of counters over [start, end), resets counted from zero."""
+
+    tags: list[int]
+    start_us: int
+    end_us: int
+
+
+class StatesPreviewQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.states_preview`` -> {"intervals": {unit id: [Interval]}}: rules tried on history, nothing stored."""
+
+    work_unit_ids: list[int]
+    start_us: int
+    end_us: int
+    rules: list[dict[str, Any]] | None = None  # StateRule fields; None: the configured ones
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Reply body when the header ``Yh-Error`` is set: what is wrong and what to do."""
+
+    error: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """A process says how it is, once a second."""
+
+    process: str
+    at_us: int
+    facts: dict[str, Any]  # rates, queue depths, drops, last error; see the process's own documentation

@@ -1,0 +1,1 @@
+"""Settings, urls, the one API object, the `yuheng` command, its supervisor and processes."""

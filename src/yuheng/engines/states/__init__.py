@@ -1,0 +1,1 @@
+"""From signals to exact state intervals of a work unit."""

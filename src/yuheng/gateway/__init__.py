@@ -1,0 +1,1 @@
+"""asyncio: connectors in, durable log out. No Django."""

@@ -1,0 +1,1 @@
+"""asyncio: durable log in, columns and live changes out, history on request. No Django."""

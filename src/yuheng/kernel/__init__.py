@@ -1,0 +1,1 @@
+"""What every context shares: organisation, site, actor, errors, events, outbox, audit, units, clocks."""

@@ -1,0 +1,28 @@
+"""Publishing to the outbox: the only way a context tells those above it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from yuheng.kernel.models import OutboxEvent
+
+
+
+def publish(event: Any, *, at: datetime) -> OutboxEvent:
+    """Store a frozen dataclass as an outbox row, inside the caller's transaction.
+
+    Raises
+    ------
+    RuntimeError
+        There is no transaction: the fact and its announcement must become true together.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("publish() needs the transaction that makes the event true.")
+    if not is_dataclass(event) or isinstance(event, type):
+        raise TypeError("An event is an instance of a frozen dataclass.")
+    kind = f"{type(event).__module__.split('.')[1]}.{type(event).__name__}"
+    return OutboxEvent.objects.create(kind=kind, payload=asdict(event), at=at)

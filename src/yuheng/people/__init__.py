@@ -1,0 +1,1 @@
+"""People: persons, roles, qualifications, sign-in, tokens."""

@@ -1,0 +1,1 @@
+"""The demo plants: discrete-event models that speak the real protocols."""

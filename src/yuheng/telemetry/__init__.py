@@ -1,0 +1,1 @@
+"""Telemetry, the relational side of signals: data sources, devices, tags, state rules, intervals, dead letters."""
