@@ -44,6 +44,13 @@ HEADER_REFERENCE = "Yh-Ref"
 HEADER_DETAIL = "Yh-Detail"
 HEADER_KIND = "Yh-Kind"
 
+KIND_MESSAGE = "message"
+"""Dead letter holding the whole message as it arrived; replay sends it to ``yh.in.<source>.raw``."""
+KIND_POINTS = "points"
+"""Dead letter holding refused points as `messages.SampleBatch`; replay sends it to ``yh.in.<source>.points``."""
+HEADER_COUNTED = "Yh-Counted"
+"""Set on a dead letter put back by a partial replay: it was counted when it first came."""
+
 
 def ingest_raw(source_id: int) -> str:
     """Undecoded payload of a source; headers carry the topic and the arrival time."""
