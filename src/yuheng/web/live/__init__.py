@@ -1,0 +1,1 @@
+"""The live hub: one subscription to the bus, many browsers. asyncio, no Django, no ORM."""

@@ -1,0 +1,96 @@
+"""What surrounds every page: who is signed in, which pages exist for them, theme and text size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from yuheng.kernel.actor import ANONYMOUS, Actor
+
+THEME_COOKIE = "yh_theme"
+TEXT_COOKIE = "yh_text"
+SITE_COOKIE = "yh_site"
+THEMES = ("light", "dark")
+TEXT_SIZES = ("normal", "large")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An entry of the main navigation, shown to those who hold the permission at any site."""
+
+    label: Promise
+    url_name: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as the template draws it."""
+
+    label: str
+    url: str
+    is_current: bool = False
+    is_post: bool = False
+
+
+PAGES: tuple[Page, ...] = (
+    Page(_("Plant"), "web:home", "telemetry.view"),
+    Page(_("Equipment"), "equipment:tree", "equipment.view"),
+    Page(_("Signals"), "telemetry:sources", "telemetry.view"),
+    Page(_("Dead letters"), "telemetry:dead_letters", "telemetry.view"),
+    Page(_("People"), "people:people", "people.manage"),
+    Page(_("Audit"), "people:audit", "audit.view"),
+)
+ACCOUNT: tuple[tuple[Promise, str, bool], ...] = (
+    (_("My account"), "people:account", False),
+    (_("Sign out"), "people:sign_out", True),
+)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return who acts, as the people context's middleware found out."""
+    return getattr(request, "actor", ANONYMOUS)
+
+
+def _url(name: str) -> str:
+    """Return the address of a named page, or nothing when this installation does not have it."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def _pages(actor: Actor, path: str) -> Iterator[Link]:
+    for page in PAGES:
+        url = _url(page.url_name)
+        if not url or not actor.may(page.permission):
+            continue
+        is_plant = url == "/" and (path == "/" or path.startswith(("/sites/", "/work-units/")))
+        yield Link(str(page.label), url, is_current=is_plant or (url != "/" and path.startswith(url)))
+
+
+def _choice(request: HttpRequest, cookie: str, allowed: tuple[str, ...]) -> str:
+    value = request.COOKIES.get(cookie, "")
+    return value if value in allowed else allowed[0]
+
+
+def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
+    """Context processor: everything `base.html` needs, under the one name ``shell``."""
+    actor = actor_of(request)
+    account = [Link(str(label), url, is_post=is_post) for label, name, is_post in ACCOUNT if (url := _url(name))]
+    return {
+        "shell": {
+            "theme": _choice(request, THEME_COOKIE, THEMES),
+            "text_size": _choice(request, TEXT_COOKIE, TEXT_SIZES),
+            "is_signed_in": actor.kind == "person",
+            "actor_name": actor.name,
+            "impersonator": actor.impersonator,
+            "pages": list(_pages(actor, request.path)),
+            "account": account,
+        }
+    }
