@@ -20,6 +20,7 @@ class Environment:
     gateway_port: int
     mqtt_port: int
     is_demo: bool
+    is_tls: bool = False
 
     @classmethod
     def read(cls) -> Environment:
@@ -35,4 +36,5 @@ class Environment:
             gateway_port=int(os.environ.get("YUHENG_GATEWAY_PORT", "8080")),
             mqtt_port=int(os.environ.get("YUHENG_MQTT_PORT", "1883")),
             is_demo=os.environ.get("YUHENG_DEMO", "") == "1",
+            is_tls=os.environ.get("YUHENG_TLS", "") == "1",
         )

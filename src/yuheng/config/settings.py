@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from yuheng.config.environment import Environment
 
@@ -23,14 +23,16 @@ def _secret_key() -> str:
 
 
 def _database(url: str) -> dict[str, object]:
+    """Read ``postgresql://user:password@host:port/name``; a socket's directory goes into ``?host=``."""
     parts = urlsplit(url or "postgresql://postgres@127.0.0.1:5432/yuheng")
+    query = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.path.lstrip("/") or "yuheng",
-        "USER": unquote(parts.username or ""),
+        "NAME": unquote(parts.path.lstrip("/")) or "yuheng",
+        "USER": unquote(parts.username or "") or query.get("user", ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
+        "HOST": query.get("host") or unquote(parts.hostname or ""),
+        "PORT": query.get("port") or str(parts.port or ""),
         "OPTIONS": {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}},
     }
 
@@ -38,7 +40,9 @@ def _database(url: str) -> dict[str, object]:
 SECRET_KEY = _secret_key()
 DEBUG = False
 IS_DEMO = ENVIRONMENT.is_demo
-ALLOWED_HOSTS = ["*"] if ENVIRONMENT.web_host == "0.0.0.0" else ["127.0.0.1", "localhost", "[::1]", ENVIRONMENT.web_host]
+ALLOWED_HOSTS = (
+    ["*"] if ENVIRONMENT.web_host == "0.0.0.0" else ["127.0.0.1", "localhost", "[::1]", ENVIRONMENT.web_host]
+)
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -60,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "yuheng.people.middleware.RequireSignIn",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "yuheng.web.middleware.DomainErrorPages",
@@ -82,6 +87,26 @@ TEMPLATES = [
 ]
 DATABASES = {"default": _database(ENVIRONMENT.database_url)}
 
+# ---- people -------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "people.Person"
+AUTHENTICATION_BACKENDS = ["yuheng.people.identity.PersonBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "name_zh", "name_en")},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "people:sign_in"
+LOGIN_REDIRECT_URL = "/"
+PUBLIC_ROUTES = frozenset({"people:sign_in", "people:impersonate", "web:preferences", "web:health"})
+"""Names of the only routes that answer without signing in. ``tests/security`` walks all the others."""
+
+# ---- language and time --------------------------------------------------------------------------------------------
+
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "中文"), ("en", "English")]
 LOCALE_PATHS = [PACKAGE / "web" / "locale"]
@@ -89,15 +114,28 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+THEME_COOKIE_NAME = "yh_theme"
+"""Same name as `web.shell.THEME_COOKIE`; set from the person's profile at sign-in."""
+
+# ---- safety of the browser ----------------------------------------------------------------------------------------
+
 STATIC_URL = "/static/"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "yuheng.web.assets.VersionedStaticFiles"},
 }
+SESSION_COOKIE_NAME = "yuheng_session"
+SESSION_COOKIE_AGE = 7 * 24 * 3600  # a control room's wall stays signed in over a week end
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = ENVIRONMENT.is_tls
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = ENVIRONMENT.is_tls
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.is_tls else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

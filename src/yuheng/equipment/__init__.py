@@ -1,1 +1,1 @@
-"""Equipment: the ISA-95 tree, physical assets, classes, layout of the plant map, shift calendars."""
+"""The ISA-95 equipment tree, classes, physical assets, map layout, shift calendars; import and export of plants."""

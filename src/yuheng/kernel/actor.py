@@ -36,6 +36,10 @@ class Actor:
             return any(permission in names for names in self.permissions.values())
         return permission in self.permissions.get(site_id, ())
 
+    def may_everywhere(self, permission: str) -> bool:
+        """Return whether the permission holds for the whole installation, sites yet to come included."""
+        return permission in self.permissions.get(0, ())
+
     def require(self, permission: str, *, site_id: int | None = None) -> None:
         """Raise `PermissionRefused` unless `may`; at a site the actor cannot see at all, raise `NotVisible`."""
         if self.may(permission, site_id=site_id):
@@ -43,6 +47,11 @@ class Actor:
         if site_id is not None and not self.sees_site(site_id):
             raise NotVisible("There is no such thing here.")
         raise PermissionRefused(f"{self.name} may not do this ({permission}).")
+
+    def require_everywhere(self, permission: str) -> None:
+        """Raise `PermissionRefused` unless the permission holds for the whole installation."""
+        if not self.may_everywhere(permission):
+            raise PermissionRefused(f"{self.name} may not do this for the whole installation ({permission}).")
 
     def sees_site(self, site_id: int) -> bool:
         """Return whether any permission reaches the site."""
@@ -53,6 +62,12 @@ class Actor:
         if self.permissions.get(0):
             return None
         return frozenset(site for site, names in self.permissions.items() if names)
+
+    def site_ids_with(self, permission: str) -> frozenset[int] | None:
+        """Sites where the permission holds; None means all of them."""
+        if self.may_everywhere(permission):
+            return None
+        return frozenset(site for site, names in self.permissions.items() if permission in names)
 
 
 def system_actor(name: str) -> Actor:

@@ -11,7 +11,6 @@ from django.db import connection
 from yuheng.kernel.models import OutboxEvent
 
 
-
 def publish(event: Any, *, at: datetime) -> OutboxEvent:
     """Store a frozen dataclass as an outbox row, inside the caller's transaction.
 

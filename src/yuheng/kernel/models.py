@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from yuheng.kernel.actor import Actor
@@ -28,6 +29,9 @@ class Site(models.Model):
     name_zh = models.CharField(max_length=120)
     name_en = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=64, default="Asia/Shanghai")
+
+    class Meta:
+        ordering = ["id"]
 
     def __str__(self) -> str:
         return self.code
@@ -54,14 +58,20 @@ class SiteScopedModel(models.Model):
 
 
 class OutboxEvent(models.Model):
-    """A fact that others must hear of, written in the transaction that made it true."""
+    """A fact that others must hear of, written in the transaction that made it true.
+
+    ``poisoned_at`` is set when delivery failed so often that `kernel.outbox` gave up; it stays, with ``last_error``,
+    until somebody repairs the cause and calls `kernel.outbox.retry_poisoned`.
+    """
 
     kind = models.CharField(max_length=120)
-    payload = models.JSONField()
+    payload = models.JSONField(encoder=DjangoJSONEncoder)
     at = models.DateTimeField()
     delivered_at = models.DateTimeField(null=True, blank=True, db_index=True)
     attempts = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
+    retry_at = models.DateTimeField(null=True, blank=True)
+    poisoned_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["id"]
@@ -74,7 +84,7 @@ class OutboxEvent(models.Model):
 
 
 class AuditRecord(models.Model):
-    """Who changed what, when, on whose behalf. Append-only."""
+    """Who changed what, when, on whose behalf. Append-only: the database refuses update and delete, too."""
 
     at = models.DateTimeField(db_index=True)
     site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -85,10 +95,20 @@ class AuditRecord(models.Model):
     action = models.CharField(max_length=80)
     object_kind = models.CharField(max_length=80, blank=True, default="")
     object_id = models.CharField(max_length=80, blank=True, default="")
-    detail = models.JSONField(default=dict)
+    detail = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_kind} {self.object_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert; refuse to change what was recorded."""
+        if not self._state.adding:
+            raise RuntimeError("An audit record is never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse."""
+        raise RuntimeError("An audit record is never deleted.")

@@ -1,0 +1,95 @@
+"""Permissions, built-in roles, and who may manage whom. Plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """Everything that can be allowed. The value is stored in roles and tokens: never rename one."""
+
+    EQUIPMENT_VIEW = "equipment.view"
+    EQUIPMENT_EDIT = "equipment.edit"
+    TELEMETRY_VIEW = "telemetry.view"
+    TELEMETRY_EDIT = "telemetry.edit"
+    TELEMETRY_REPLAY = "telemetry.replay"
+    PEOPLE_MANAGE = "people.manage"
+    AUDIT_VIEW = "audit.view"
+    SITE_ADMIN = "site.admin"
+
+
+ALL_PERMISSIONS = frozenset(permission.value for permission in Permission)
+
+_VIEW = (Permission.EQUIPMENT_VIEW, Permission.TELEMETRY_VIEW)
+
+BUILT_IN_ROLES: dict[str, tuple[str, str, tuple[Permission, ...]]] = {
+    # code: (Chinese name, English name, permissions); rows are made by migration and may be edited afterwards
+    "administrator": ("管理员", "Administrator", tuple(Permission)),
+    "engineer": (
+        "工程师",
+        "Engineer",
+        (*_VIEW, Permission.EQUIPMENT_EDIT, Permission.TELEMETRY_EDIT, Permission.TELEMETRY_REPLAY),
+    ),
+    "dispatcher": ("调度员", "Dispatcher", _VIEW),
+    "operator": ("操作工", "Operator", _VIEW),
+    "quality": ("质量员", "Quality", (*_VIEW, Permission.AUDIT_VIEW)),
+    "manager": ("厂长", "Plant manager", (*_VIEW, Permission.AUDIT_VIEW)),
+    "viewer": ("访客", "Viewer", _VIEW),
+}
+
+Grants = Mapping[int, frozenset[str]]
+"""Site id (0: every site) -> permissions, as in `kernel.actor.Actor.permissions`."""
+
+
+def merge_grants(rows: Iterable[tuple[int | None, Iterable[str]]]) -> dict[int, frozenset[str]]:
+    """Unite role assignments ``(site id or None, permissions)``; names that are no permission are ignored.
+
+    Examples
+    --------
+    >>> sorted(merge_grants([(1, ["audit.view"]), (1, ["site.admin", "gone"]), (None, [])])[1])
+    ['audit.view', 'site.admin']
+    """
+    merged: dict[int, frozenset[str]] = {}
+    for site_id, names in rows:
+        known = ALL_PERMISSIONS.intersection(names)
+        if known:
+            merged[site_id or 0] = merged.get(site_id or 0, frozenset()) | known
+    return merged
+
+
+def restrict_grants(grants: Grants, scopes: Iterable[str]) -> dict[int, frozenset[str]]:
+    """Keep only what a token's scopes allow."""
+    allowed = frozenset(scopes)
+    return {site_id: names & allowed for site_id, names in grants.items() if names & allowed}
+
+
+def covers(mine: Grants, theirs: Grants) -> bool:
+    """Return whether ``mine`` allows everything that ``theirs`` does, everywhere it does.
+
+    Whoever manages people may neither give nor take over what they do not hold themselves.
+    """
+    everywhere = mine.get(0, frozenset())
+    return all(names <= (mine.get(site_id, frozenset()) | everywhere) for site_id, names in theirs.items())
+
+
+# ---- sign-in attempts -------------------------------------------------------------------------------------------
+
+FREE_FAILURES = 5
+"""Wrong passwords for one name before the first delay."""
+
+FREE_FAILURES_OF_ADDRESS = 50
+"""Wrong passwords from one address, whatever the name, before the first delay."""
+
+FIRST_DELAY_S = 30
+LONGEST_DELAY_S = 900
+FORGET_AFTER = timedelta(hours=24)
+
+
+def blocked_until(*, failures: int, last_failed_at: datetime, free_failures: int = FREE_FAILURES) -> datetime | None:
+    """When the next attempt is allowed: 30 s after the fifth failure, doubling to 15 min; None when allowed now."""
+    if failures < free_failures:
+        return None
+    delay_s = min(FIRST_DELAY_S * 2 ** min(failures - free_failures, 10), LONGEST_DELAY_S)
+    return last_failed_at + timedelta(seconds=delay_s)
