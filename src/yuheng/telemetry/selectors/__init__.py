@@ -1,0 +1,1 @@
+"""Questions about telemetry, split by noun."""

@@ -1,0 +1,88 @@
+"""Changing the rules that say what a work unit of a class is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from yuheng.engines.states.rules import RuleError
+from yuheng.engines.states.rules import compile as compile_rule
+from yuheng.engines.states.vocabulary import UnitState
+from yuheng.equipment import selectors as equipment
+from yuheng.kernel import audit
+from yuheng.kernel.actor import Actor
+from yuheng.kernel.errors import InvalidInput
+from yuheng.kernel.events import publish
+from yuheng.telemetry.events import StateRulesChanged
+from yuheng.telemetry.models import StateRule
+from yuheng.telemetry.services.access import EDIT
+
+MAX_RULES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """One rule as somebody wrote it."""
+
+    state: UnitState
+    when: str
+    cause: str = ""
+
+
+@transaction.atomic
+def set_state_rules(
+    *, actor: Actor, equipment_class_id: int, rules: Sequence[RuleSpec], at: datetime
+) -> list[StateRule]:
+    """Replace all rules of an equipment class, in the order given; needs ``telemetry.edit`` at the class's site.
+
+    Raises
+    ------
+    PermissionRefused, NotVisible
+    InvalidInput
+        A condition or cause is not in the language; ``fields`` maps ``rules.<position>`` to the reason.
+    """
+    site_id = equipment.site_of_equipment_class(actor=actor, equipment_class_id=equipment_class_id)
+    actor.require(EDIT, site_id=site_id)
+    check_rules(rules)
+    list(StateRule.objects.filter(equipment_class_id=equipment_class_id).select_for_update())
+    StateRule.objects.filter(equipment_class_id=equipment_class_id).delete()
+    rows = StateRule.objects.bulk_create(
+        StateRule(
+            equipment_class_id=equipment_class_id,
+            ordinal=ordinal,
+            state=int(rule.state),
+            when=rule.when.strip(),
+            cause=rule.cause.strip(),
+        )
+        for ordinal, rule in enumerate(rules)
+    )
+    publish(StateRulesChanged(equipment_class_id=equipment_class_id), at=at)
+    audit.record(
+        actor=actor,
+        action="state_rules.set",
+        at=at,
+        site_id=site_id,
+        object_kind="equipment_class",
+        object_id=equipment_class_id,
+        rules=[{"state": rule.state.name.lower(), "when": rule.when, "cause": rule.cause} for rule in rules],
+    )
+    return rows
+
+
+def check_rules(rules: Sequence[RuleSpec]) -> None:
+    """Raise `InvalidInput` naming each rule that is not in the language."""
+    wrong: dict[str, str] = {}
+    if len(rules) > MAX_RULES:
+        wrong["rules"] = _("A class has at most %(count)s state rules.") % {"count": MAX_RULES}
+    for position, rule in enumerate(rules):
+        for text in (rule.when, rule.cause) if rule.cause.strip() else (rule.when,):
+            try:
+                compile_rule(text)
+            except RuleError as error:
+                wrong[f"rules.{position}"] = str(error)
+    if wrong:
+        raise InvalidInput(_("The state rules cannot be accepted as they are."), wrong)
