@@ -20,7 +20,9 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 TEXT_TYPES = ("text/", "application/json", "image/svg+xml")
 MIN_GZIP_BYTES = 512
 
-_IMPORT = re.compile(rb"""(?P<before>\bfrom\s*|\bimport\s*\(?\s*)(?P<quote>["'])(?P<name>\.{1,2}/[^"'?]+\.js)(?P=quote)""")
+_IMPORT = re.compile(
+    rb"""(?P<before>\bfrom\s*|\bimport\s*\(?\s*)(?P<quote>["'])(?P<name>\.{1,2}/[^"'?]+\.js)(?P=quote)"""
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,5 +68,7 @@ def duration(seconds: float) -> str:
 @register.filter
 def local_name(thing: Any) -> str:
     """Return the name of a thing that has ``name_zh`` and ``name_en``, in the reader's language; else its code."""
-    names = (thing.name_en, thing.name_zh) if (get_language() or "").startswith("en") else (thing.name_zh, thing.name_en)
+    names = (
+        (thing.name_en, thing.name_zh) if (get_language() or "").startswith("en") else (thing.name_zh, thing.name_en)
+    )
     return names[0] or names[1] or str(getattr(thing, "code", ""))

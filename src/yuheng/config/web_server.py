@@ -1,0 +1,130 @@
+"""The web process: static files, live streams and Django's pages and API in one asyncio server.
+
+``/static/*`` and ``/live`` never touch Django's request handling; a slow page blocks neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import django
+import uvicorn
+from django.core.asgi import get_asgi_application
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from yuheng.config.environment import Environment
+from yuheng.web.live.hub import Hub
+from yuheng.web.live.nats_bus import NatsBus
+from yuheng.web.live.stream import LiveStream
+from yuheng.web.live_token import read_token
+from yuheng.web.security import ASGI_HEADERS
+from yuheng.web.static_server import static
+
+GRACE_S = 2
+"""How long requests under way may take after SIGTERM; streams are closed at once."""
+
+
+def make_application(hub: Hub, run_hub: Callable[[], Any], pages: ASGIApp) -> Starlette:
+    """Return the ASGI application; ``run_hub()`` is a coroutine that lives as long as the server."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(run_hub(), name="live hub")
+        task.add_done_callback(_stop_when_broken)
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def healthz(request: Request) -> JSONResponse:
+        facts = {"status": "ok", "live_clients": hub.client_count}
+        return JSONResponse(facts, headers={k.decode(): v.decode() for k, v in ASGI_HEADERS})
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Mount("/static", app=static),
+            Route("/live", LiveStream(hub, read_token, ASGI_HEADERS), methods=["GET"]),
+            Route("/healthz", healthz),
+            Mount("/", app=pages),
+        ],
+    )
+
+
+def _stop_when_broken(task: asyncio.Task[None]) -> None:
+    """A hub that died of a fault must not leave pages without life: stop, the supervisor starts us again."""
+    if not task.cancelled() and task.exception() is not None:
+        task.get_loop().call_exception_handler({"message": "The live hub stopped.", "exception": task.exception()})
+        os._exit(1)
+
+
+class WebServer(uvicorn.Server):
+    """Uvicorn that says when it is ready, and lets go of endless streams when it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub, ready_file: str) -> None:
+        super().__init__(config)
+        self._hub = hub
+        self._ready_file = ready_file
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the port, then say so."""
+        await super().startup(sockets)
+        if self.started and self._ready_file:
+            await asyncio.to_thread(Path(self._ready_file).write_text, str(os.getpid()))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the streams first: they would never end by themselves."""
+        self._hub.close()
+        await super().shutdown(sockets)
+
+
+def serve(environment: Environment) -> int:
+    """Run until SIGTERM; return the exit code."""
+    bus = NatsBus(environment.nats_url or "nats://127.0.0.1:4222")
+    hub = Hub(bus)
+
+    async def run_hub() -> None:
+        try:
+            await bus.connect()
+            await hub.run()
+        finally:
+            await bus.close()
+
+    config = uvicorn.Config(
+        make_application(hub, run_hub, cast(ASGIApp, get_asgi_application())),
+        host=environment.web_host,
+        port=environment.web_port,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = WebServer(config, hub, os.environ.get("YUHENG_READY_FILE", ""))
+    server.run()
+    return 0 if server.started else 1
+
+
+def main() -> int:
+    """Start the web process: ``python -m yuheng.config.web_server``."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yuheng.config.settings")
+    django.setup()
+    return serve(Environment.read())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

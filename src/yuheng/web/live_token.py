@@ -1,0 +1,44 @@
+"""Short-lived, signed permission to listen to the live streams; read by the hub without the database."""
+
+from __future__ import annotations
+
+import time
+
+from django.core import signing
+
+from yuheng.kernel.actor import Actor
+from yuheng.web.live.stream import BadToken, Grant
+
+LIFETIME_S = 600
+"""How long somebody who lost their rights may still listen."""
+_SALT = "yuheng.web.live"
+
+
+def make_token(actor: Actor) -> str:
+    """Return a token for the sites where the actor may see telemetry."""
+    if "telemetry.view" in actor.permissions.get(0, ()):
+        sites = None
+    else:
+        sites = sorted(site for site, names in actor.permissions.items() if "telemetry.view" in names)
+    return signing.dumps({"sites": sites}, salt=_SALT, compress=True)
+
+
+def read_token(token: str) -> Grant:
+    """Return what the token allows.
+
+    Raises
+    ------
+    BadToken
+        It is not ours, or older than `LIFETIME_S`.
+    """
+    try:
+        body = signing.loads(token, salt=_SALT, max_age=LIFETIME_S)
+    except signing.BadSignature:
+        raise BadToken("Sign in again: the permission to listen has expired.") from None
+    sites = body["sites"]
+    return Grant(None if sites is None else frozenset(sites), _issued_at(token) + LIFETIME_S)
+
+
+def _issued_at(token: str) -> float:
+    """Return when a verified token was signed, seconds since the epoch (1 s resolution)."""
+    return float(min(signing.b62_decode(token.rsplit(":", 2)[1]), int(time.time())))
