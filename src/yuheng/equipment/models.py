@@ -77,14 +77,9 @@ class ShiftBreak(models.Model):
 class EquipmentClass(NamedAtSite):
     """ISA-95 equipment class: what work units of a kind have in common. State rules on it belong to telemetry."""
 
-    no_data_after_s = models.FloatField(default=60.0)
-
     class Meta:
         ordering = ["code"]
-        constraints = [
-            models.UniqueConstraint(fields=["site", "code"], name="equipment_class_code_once_per_site"),
-            models.CheckConstraint(condition=Q(no_data_after_s__gt=0), name="no_data_after_is_positive"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["site", "code"], name="equipment_class_code_once_per_site")]
 
 
 class CauseName(models.Model):
@@ -225,3 +220,22 @@ class SiteTarget(SiteScopedModel):
 
     def __str__(self) -> str:
         return f"{self.indicator} {self.value:g}"
+
+
+class PlantImport(SiteScopedModel):
+    """A file somebody uploaded, its dry run seen by them, perhaps applied. The content is dropped once applied."""
+
+    person_name = models.CharField(max_length=150)
+    file_name = models.CharField(max_length=200)
+    content = models.BinaryField(default=bytes)
+    kind = models.CharField(max_length=40, blank=True, default="")  # CSV: which section; "" for a plant file
+    plan_sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)
+    counts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.file_name

@@ -37,7 +37,7 @@ def deliver_pending(handlers: Mapping[str, Sequence[Handler]], *, limit: int, at
     -------
     int
         Events delivered. Failed ones are not counted: they keep ``attempts`` and ``last_error``, wait (doubling from
-        1 s to 5 min), and after ``MAX_ATTEMPTS`` are marked ``poisoned_at`` so that the others are not held up for ever.
+        1 s to 5 min), and after ``MAX_ATTEMPTS`` are marked ``poisoned_at``.
 
     Notes
     -----
