@@ -23,6 +23,7 @@ class SecurityHeaders:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Add what the page did not set itself."""
         response = self._get_response(request)
         for name, value in HEADERS.items():
             response.setdefault(name, value)
@@ -36,6 +37,7 @@ class DomainErrorPages:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass through; the work is in `process_exception`."""
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -1,7 +1,7 @@
 """What the live screens of one site know: a snapshot, kept current by changes. Pure: no clock, no network.
 
-The promise, tested as a property: whatever is lost, repeated or reordered, once `needs_snapshot` is False and nothing is
-under way, the board equals a fresh snapshot.
+The promise, tested as a property: whatever is lost, repeated or reordered, once `needs_snapshot` is False and
+nothing is under way, the board equals a fresh snapshot.
 """
 
 from __future__ import annotations

@@ -35,7 +35,9 @@ Handler = Callable[[str, bytes], None]
 class LiveBus(Protocol):
     """The few things the hub asks of the broker. `nats_bus.NatsBus` is the real one."""
 
-    is_connected: bool
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker is there now."""
 
     async def listen(self, subject: str, handler: Handler) -> None:
         """Call the handler with (subject, body) for each message, in order."""
@@ -137,7 +139,6 @@ class Hub:
         self._site_of_unit: dict[int, int] = {}
         self._tags_of_unit: dict[int, frozenset[int]] = {}
         self._site_of_tag: dict[int, int] = {}
-        self._has_plant = False
         self._clients: set[Client] = set()
         self._dirty = asyncio.Event()
         self._wanted = asyncio.Event()
@@ -297,7 +298,6 @@ class Hub:
             tag.id: site_of_source[tag.source_id] for tag in plant.tags if tag.source_id in site_of_source
         }
         self._tags_of_unit = {unit: frozenset(tags) for unit, tags in tags_of_unit.items()}
-        self._has_plant = True
         for topic in self._tag_topics.values():
             kind, _, number = topic.name.partition(":")
             if kind == "unit" and self._tags_of_unit.get(int(number)) != topic.tags:

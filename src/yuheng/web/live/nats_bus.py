@@ -92,7 +92,7 @@ class NatsBus:
         while True:
             try:
                 bucket = await self._nats.jetstream().key_value(subjects.CONFIG_BUCKET)
-                watcher = await bucket.watch(subjects.CONFIG_KEY)
+                watcher: Any = await bucket.watch(subjects.CONFIG_KEY)
                 connection = self._connections
                 while connection == self._connections:
                     with suppress(NatsTimeout):
