@@ -1,4 +1,4 @@
-"""Loaded by pytest with ``-p`` before anything else: places and addresses must be known before Django reads its settings.
+"""Loaded by pytest with ``-p`` before anything else: places and addresses are set before Django reads its settings.
 
 Each test process (each xdist worker) has its own directory and its own PostgreSQL address. Nothing is started here:
 the fixtures of `yuheng.testing.engines` start a server when a test needs it.

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -97,7 +96,11 @@ class RunningPostgres(_RunningProcess):
         self.postgres.prepare()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.postgres.command(), preexec_fn=self.postgres.child_setup(), stdout=log, stderr=log, start_new_session=True
+                self.postgres.command(),
+                preexec_fn=self.postgres.child_setup(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         wait_until_ready(self.postgres, is_alive=self.is_alive)
         self.postgres.ensure_database()
@@ -149,7 +152,7 @@ class RunningBroker(_RunningProcess):
         self.start()
 
     def set_devices(self, devices: str) -> None:
-        """Put other device users into force (NATS user maps, one a line), as the supervisor does when the file changes."""
+        """Put other device users into force (NATS user maps, one a line), as the supervisor does."""
         self.devices = devices
         self.broker.devices_file.write_text(devices, encoding="utf-8")
         if complaint := self.broker.apply_devices():
@@ -187,7 +190,7 @@ def running_postgres(directory: Path, *, is_durable: bool = False) -> Iterator[R
 
 @contextmanager
 def running_broker(
-    directory: Path, *, devices: str = "", max_store_bytes: int = 2 * 10**9, mqtt_host: str = "127.0.0.1"
+    directory: Path, *, devices: str = "", max_store_bytes: int = 16 * 10**9, mqtt_host: str = "127.0.0.1"
 ) -> Iterator[RunningBroker]:
     """Run a broker of one's own below ``directory`` on free ports.
 

