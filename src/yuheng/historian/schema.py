@@ -1,0 +1,98 @@
+"""Tables of the column store, as numbered migrations. A migration is never changed after it was released."""
+
+from __future__ import annotations
+
+SAMPLES = """
+CREATE TABLE IF NOT EXISTS samples (
+    tag UInt32 CODEC(Delta, ZSTD(1)),
+    time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    seq UInt64 CODEC(Delta, ZSTD(1)),
+    value Float64 CODEC(Gorilla, ZSTD(1)),
+    quality UInt8 CODEC(ZSTD(1)),
+    arrived DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    INDEX arrived_range arrived TYPE minmax GRANULARITY 8
+) ENGINE = ReplacingMergeTree(arrived)
+PARTITION BY toYYYYMM(time) ORDER BY (tag, time, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_bytes_for_wide_part = 20000000,
+         max_bytes_to_merge_at_max_space_in_pool = 5000000000, index_granularity = 4096
+"""
+
+TEXT_SAMPLES = """
+CREATE TABLE IF NOT EXISTS text_samples (
+    tag UInt32 CODEC(Delta, ZSTD(1)),
+    time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    seq UInt64 CODEC(Delta, ZSTD(1)),
+    text String CODEC(ZSTD(3)),
+    quality UInt8 CODEC(ZSTD(1)),
+    arrived DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    INDEX arrived_range arrived TYPE minmax GRANULARITY 8
+) ENGINE = ReplacingMergeTree(arrived)
+PARTITION BY toYYYYMM(time) ORDER BY (tag, time, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_bytes_for_wide_part = 20000000
+"""
+
+# A roll-up row depends on the samples inside its own bucket only, so that recomputing one bucket is always enough:
+# `integral` and `covered` begin at the first sample; what was carried in from before is added when asked.
+_ROLLUP = """
+CREATE TABLE IF NOT EXISTS {name} (
+    tag UInt32 CODEC(Delta, ZSTD(1)),
+    bucket DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    min Float64 CODEC(Gorilla, ZSTD(1)),
+    max Float64 CODEC(Gorilla, ZSTD(1)),
+    sum Float64 CODEC(Gorilla, ZSTD(1)),
+    count UInt32 CODEC(T64, ZSTD(1)),
+    good_count UInt32 CODEC(T64, ZSTD(1)),
+    first Float64 CODEC(Gorilla, ZSTD(1)),
+    last Float64 CODEC(Gorilla, ZSTD(1)),
+    first_time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    last_time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    carry Float64 CODEC(Gorilla, ZSTD(1)),
+    integral Float64 CODEC(Gorilla, ZSTD(1)),
+    covered Float64 CODEC(Gorilla, ZSTD(1)),
+    computed_at DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+) ENGINE = ReplacingMergeTree(computed_at)
+PARTITION BY {partition} ORDER BY (tag, bucket)
+SETTINGS min_bytes_for_wide_part = 20000000
+"""
+
+LATEST = """
+CREATE TABLE IF NOT EXISTS latest (
+    tag UInt32, time DateTime64(6, 'UTC'), seq UInt64, value Float64, text Nullable(String), quality UInt8,
+    arrived DateTime64(6, 'UTC'), version UInt64
+) ENGINE = ReplacingMergeTree(version) ORDER BY tag SETTINGS fsync_after_insert = 1
+"""
+
+STATE_CHANGES = """
+CREATE TABLE IF NOT EXISTS state_changes (
+    unit UInt32, start DateTime64(6, 'UTC'), state UInt8, cause String, version UInt64, is_deleted UInt8
+) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (unit, start) SETTINGS fsync_after_insert = 1
+"""
+
+PROGRESS = """
+CREATE TABLE IF NOT EXISTS progress (
+    name String, at DateTime64(6, 'UTC'), detail String, version UInt64
+) ENGINE = ReplacingMergeTree(version) ORDER BY name SETTINGS fsync_after_insert = 1
+"""
+
+# The pairs to recompute, while they are being recomputed. Nothing is lost with it: see `rollups`.
+DIRTY = "CREATE TABLE IF NOT EXISTS dirty (job UInt64, tag UInt32, bucket DateTime('UTC')) ENGINE = Memory"
+
+MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (
+        1,
+        (
+            SAMPLES,
+            TEXT_SAMPLES,
+            _ROLLUP.format(name="minutes", partition="toYYYYMM(bucket)"),
+            _ROLLUP.format(name="hours", partition="toYear(bucket)"),
+            LATEST,
+            STATE_CHANGES,
+            PROGRESS,
+            DIRTY,
+        ),
+    ),
+)
+
+VERSIONS = """
+CREATE TABLE IF NOT EXISTS migrations (number UInt32, applied DateTime('UTC')) ENGINE = MergeTree ORDER BY number
+"""
