@@ -131,25 +131,39 @@ class Tag(SiteScopedModel):
         return self.address
 
 
+class StateRuleSet(models.Model):
+    """How the units of an equipment class are judged: after how much silence they are without data, and the rules."""
+
+    equipment_class = models.OneToOneField(
+        "equipment.EquipmentClass", on_delete=models.CASCADE, related_name="+", primary_key=True
+    )
+    no_data_after_s = models.FloatField(default=60.0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(no_data_after_s__gt=0.0), name="state_rule_set_waits_for_data"),
+        ]
+
+    def __str__(self) -> str:
+        return f"states of class {self.pk}"
+
+
 class StateRule(models.Model):
     """A rule of an equipment class: the first whose condition holds names the state of a unit of that class.
 
-    The language of ``when`` and ``cause`` is `engines.states.rules`. How long a unit may be silent and what cause
-    codes mean is the equipment class's own.
+    The language of ``when`` and ``cause`` is `engines.states.rules`; what cause codes mean is equipment's.
     """
 
-    equipment_class = models.ForeignKey("equipment.EquipmentClass", on_delete=models.CASCADE, related_name="+")
+    rule_set = models.ForeignKey(StateRuleSet, on_delete=models.CASCADE, related_name="rules")
     ordinal = models.PositiveSmallIntegerField()
     state = models.PositiveSmallIntegerField(choices=[(s.value, s.name) for s in UnitState])
     when = models.CharField(max_length=500)
     cause = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
-        ordering = ["equipment_class_id", "ordinal"]
+        ordering = ["rule_set_id", "ordinal"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["equipment_class", "ordinal"], name="state_rule_ordinal_is_unique_in_its_class"
-            ),
+            models.UniqueConstraint(fields=["rule_set", "ordinal"], name="state_rule_ordinal_is_unique_in_its_set"),
             models.CheckConstraint(
                 condition=Q(state__in=[s.value for s in UnitState]), name="state_rule_names_a_known_state"
             ),

@@ -1,1 +1,1 @@
-"""Verbs of telemetry, split by noun: sources, devices, tags, state rules, state intervals, dead letters, configuration."""
+"""Verbs of telemetry, split by noun."""

@@ -18,10 +18,11 @@ from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
 from yuheng.kernel.events import publish
 from yuheng.telemetry.events import StateRulesChanged
-from yuheng.telemetry.models import StateRule
+from yuheng.telemetry.models import StateRule, StateRuleSet
 from yuheng.telemetry.services.access import EDIT
 
 MAX_RULES = 100
+LONGEST_SILENCE_S = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,16 @@ class RuleSpec:
 
 @transaction.atomic
 def set_state_rules(
-    *, actor: Actor, equipment_class_id: int, rules: Sequence[RuleSpec], at: datetime
-) -> list[StateRule]:
+    *,
+    actor: Actor,
+    equipment_class_id: int,
+    rules: Sequence[RuleSpec],
+    at: datetime,
+    no_data_after_s: float = 60.0,
+) -> StateRuleSet:
     """Replace all rules of an equipment class, in the order given; needs ``telemetry.edit`` at the class's site.
+
+    Units of the class count as without data after ``no_data_after_s`` seconds of silence.
 
     Raises
     ------
@@ -47,12 +55,14 @@ def set_state_rules(
     """
     site_id = equipment.site_of_equipment_class(actor=actor, equipment_class_id=equipment_class_id)
     actor.require(EDIT, site_id=site_id)
-    check_rules(rules)
-    list(StateRule.objects.filter(equipment_class_id=equipment_class_id).select_for_update())
-    StateRule.objects.filter(equipment_class_id=equipment_class_id).delete()
-    rows = StateRule.objects.bulk_create(
+    check_rules(rules, no_data_after_s=no_data_after_s)
+    rule_set, _made = StateRuleSet.objects.select_for_update().update_or_create(
+        equipment_class_id=equipment_class_id, defaults={"no_data_after_s": no_data_after_s}
+    )
+    rule_set.rules.all().delete()
+    StateRule.objects.bulk_create(
         StateRule(
-            equipment_class_id=equipment_class_id,
+            rule_set=rule_set,
             ordinal=ordinal,
             state=int(rule.state),
             when=rule.when.strip(),
@@ -69,13 +79,16 @@ def set_state_rules(
         object_kind="equipment_class",
         object_id=equipment_class_id,
         rules=[{"state": rule.state.name.lower(), "when": rule.when, "cause": rule.cause} for rule in rules],
+        no_data_after_s=no_data_after_s,
     )
-    return rows
+    return rule_set
 
 
-def check_rules(rules: Sequence[RuleSpec]) -> None:
+def check_rules(rules: Sequence[RuleSpec], *, no_data_after_s: float = 60.0) -> None:
     """Raise `InvalidInput` naming each rule that is not in the language."""
     wrong: dict[str, str] = {}
+    if not 0.0 < no_data_after_s <= LONGEST_SILENCE_S:
+        wrong["no_data_after_s"] = _("The time after which a unit is without data is above zero, at most 30 days.")
     if len(rules) > MAX_RULES:
         wrong["rules"] = _("A class has at most %(count)s state rules.") % {"count": MAX_RULES}
     for position, rule in enumerate(rules):

@@ -1,0 +1,37 @@
+"""Who reacts to what: the one table from event kinds to handlers. The worker delivers; see `kernel.outbox`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from yuheng.kernel.models import OutboxEvent
+from yuheng.kernel.outbox import Handler
+
+CHANGES_OF_CONFIGURATION = (
+    "equipment.EquipmentChanged",
+    "telemetry.DeviceChanged",
+    "telemetry.SourceChanged",
+    "telemetry.StateRulesChanged",
+    "telemetry.TagsChanged",
+)
+"""After any of these the configuration document and the broker's device list are made anew."""
+
+REPLAY_REQUESTED = "telemetry.DeadLetterReplayRequested"
+
+
+def handlers_of_worker(
+    *, configuration_changed: Callable[[], None], replay_requested: Callable[[], None]
+) -> dict[str, Sequence[Handler]]:
+    """Return the table. The callables only wake a task of the worker, which then reads what is true in the database:
+    so a crash between an event and its effect loses nothing, because the worker looks once at its start too.
+    """
+
+    def publish_configuration(_event: OutboxEvent) -> None:
+        configuration_changed()
+
+    def replay(_event: OutboxEvent) -> None:
+        replay_requested()
+
+    table: dict[str, Sequence[Handler]] = {kind: (publish_configuration,) for kind in CHANGES_OF_CONFIGURATION}
+    table[REPLAY_REQUESTED] = (replay,)
+    return table

@@ -1,0 +1,257 @@
+"""Taking in a stream: in order, each message exactly once, acknowledged after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import msgspec
+from django.db import transaction
+from django.db.utils import InterfaceError, OperationalError
+
+from yuheng.bus.messages import SampleBatch, StateRevision
+from yuheng.bus.subjects import (
+    EVENTS_STREAM,
+    HEADER_ARRIVED_US,
+    HEADER_COUNTED,
+    HEADER_DETAIL,
+    HEADER_KIND,
+    HEADER_TOPIC,
+    KIND_MESSAGE,
+    KIND_POINTS,
+    WORKER_DURABLE,
+)
+from yuheng.bus.wire import Connection, LogMessage, LogReader, PullLimits, header_value
+from yuheng.config.worker.database import Database, DatabaseAway
+from yuheng.config.worker.jetstream import stream_made_at
+from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters
+from yuheng.telemetry.services.log_positions import advance, position_of
+from yuheng.telemetry.services.state_intervals import apply_state_revisions
+
+LOGGER = logging.getLogger(__name__)
+
+TakeIn = Callable[[Sequence[LogMessage]], int]
+"""Writes the messages inside the caller's transaction; returns how many were usable."""
+
+STATE_SUBJECT = b"yh.ev.state."
+BATCH = 2_000
+BATCH_BYTES = 32 * 2**20
+QUEUE = 10_000
+"""Messages waiting for the database. Policy when it is full: hold the log."""
+QUEUE_BYTES = 64 * 2**20
+RETRY_S = (0.1, 2.0)
+
+
+class Point(TypedDict):
+    """One refused point, as it is stored and shown."""
+
+    address: str
+    time_us: int
+    value: Any
+    quality: int
+    seq: int
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one stream brought since the worker started."""
+
+    messages: int = 0
+    unusable: int = 0
+    waiting: int = 0
+    waiting_bytes: int = 0
+
+
+class Intake:
+    """One stream for the life of one connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        take_in: TakeIn,
+        database: Database,
+        counts: Counts,
+        taken: Callable[[Sequence[LogMessage]], None] = lambda _messages: None,
+    ) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._take_in = take_in
+        self._database = database
+        self._counts = counts
+        self._taken = taken
+        self._waiting: deque[LogMessage] = deque()
+        self._arrived = asyncio.Event()
+        counts.waiting = counts.waiting_bytes = 0
+        self._reader = LogReader(
+            connection, stream, WORKER_DURABLE, self._deliver, PullLimits(batch=2_000, max_bytes=24_000_000)
+        )
+
+    async def run(self) -> None:
+        """Take in until the connection is lost. Raises `WireError` or `TimeoutError`."""
+        made_at = await stream_made_at(self._connection, self._stream)
+        reading = asyncio.create_task(self._read())
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                while self._waiting:
+                    await self._take(made_at)
+        finally:
+            reading.cancel()
+            await self._reader.close()
+
+    async def _read(self) -> None:
+        await self._reader.start()
+        while True:
+            await asyncio.sleep(1.0)
+            self._reader.check(asyncio.get_running_loop().time())
+
+    def _deliver(self, reader: LogReader, messages: list[LogMessage]) -> None:
+        self._waiting.extend(messages)
+        self._counts.waiting += len(messages)
+        self._counts.waiting_bytes += sum(len(message.payload) for message in messages)
+        if self._counts.waiting >= QUEUE or self._counts.waiting_bytes >= QUEUE_BYTES:
+            reader.pause()
+        self._arrived.set()
+
+    async def _take(self, made_at: str) -> None:
+        batch = self._next_batch()
+        delay = RETRY_S[0]
+        while True:
+            try:
+                usable = await self._database.run(_take_in_once, self._stream, made_at, batch, self._take_in)
+                break
+            except DatabaseAway:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_S[1])
+        self._reader.acknowledge(batch[-1].sequence)
+        self._counts.messages += len(batch)
+        self._counts.unusable += len(batch) - usable
+        if self._counts.waiting < QUEUE // 2 and self._counts.waiting_bytes < QUEUE_BYTES // 2:
+            self._reader.resume()
+        self._taken(batch)
+
+    def _next_batch(self) -> list[LogMessage]:
+        batch: list[LogMessage] = []
+        size = 0
+        while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
+            message = self._waiting.popleft()
+            size += len(message.payload)
+            batch.append(message)
+        self._counts.waiting -= len(batch)
+        self._counts.waiting_bytes -= size
+        return batch
+
+
+@transaction.atomic
+def _take_in_once(stream: str, made_at: str, batch: Sequence[LogMessage], take_in: TakeIn) -> int:
+    """Write what was not written before, and how far we are, in one transaction."""
+    position = position_of(stream=stream, made_at=made_at)
+    fresh = [message for message in batch if message.sequence > position]
+    usable = _take_in_what_can_be(stream, fresh, take_in) if fresh else 0
+    if fresh:
+        advance(stream=stream, made_at=made_at, sequence=fresh[-1].sequence)
+    return usable + len(batch) - len(fresh)
+
+
+def _take_in_what_can_be(stream: str, messages: Sequence[LogMessage], take_in: TakeIn) -> int:
+    """Write all of them; when one of them cannot be written, find it, say so, and go on without it."""
+    try:
+        with transaction.atomic():
+            return take_in(messages)
+    except (OperationalError, InterfaceError):
+        raise  # not a message's fault: the database is away
+    except Exception as error:
+        if len(messages) == 1:
+            LOGGER.exception("Message %d of %s could not be taken in: %s", messages[0].sequence, stream, error)
+            return 0
+    middle = len(messages) // 2
+    return sum(_take_in_what_can_be(stream, half, take_in) for half in (messages[:middle], messages[middle:]))
+
+
+# ---- what the streams hold --------------------------------------------------------------------------------------
+
+
+def take_in_events(messages: Sequence[LogMessage]) -> int:
+    """Apply the state revisions of ``YH_EVENTS``."""
+    revisions: list[StateRevision] = []
+    for message in messages:
+        try:
+            if message.subject.startswith(STATE_SUBJECT):
+                revisions.append(msgspec.json.decode(message.payload, type=StateRevision))
+        except msgspec.DecodeError as error:
+            LOGGER.warning("Message %d of %s is no state revision: %s", message.sequence, EVENTS_STREAM, error)
+    return apply_state_revisions(revisions)
+
+
+def take_in_dead(messages: Sequence[LogMessage]) -> int:
+    """Count the dead letters of ``YH_DEAD``; the messages themselves stay in the stream for replay."""
+    note_dead_letters([letter for message in messages for letter in letters_of(message)])
+    return len(messages)
+
+
+def letters_of(message: LogMessage) -> list[DeadLetter]:
+    """Return one letter for a whole message, or one for each refused point."""
+    source_id, reason = _source_and_reason(message.subject.decode(errors="replace"))
+    topic = header_value(message.header, HEADER_TOPIC) or ""
+    arrived = header_value(message.header, HEADER_ARRIVED_US) or ""
+    points = points_of(message.header, message.payload)
+    found = [(topic, message.payload)] if points is None else [(p["address"], msgspec.json.encode(p)) for p in points]
+    return [
+        DeadLetter(
+            source_id=source_id,
+            reason=reason,
+            kind=KIND_MESSAGE if points is None else KIND_POINTS,
+            what=what,
+            topic=topic,
+            arrived_us=int(arrived) if arrived.isdigit() and len(arrived) < 17 else message.arrived_us,
+            payload=payload,
+            sequence=message.sequence,
+            detail=header_value(message.header, HEADER_DETAIL) or "",
+            is_counted=header_value(message.header, HEADER_COUNTED) is not None,
+        )
+        for what, payload in found
+    ]
+
+
+def points_of(header: bytes, payload: bytes) -> list[Point] | None:
+    """Return the refused points of a dead letter of kind ``points``; None when it holds a whole message.
+
+    A batch that cannot be read counts as a whole message: it is shown and kept as it is.
+    """
+    if header_value(header, HEADER_KIND) != KIND_POINTS:
+        return None
+    try:
+        batch = msgspec.msgpack.decode(payload, type=SampleBatch)
+        seqs = batch.seqs or [0] * len(batch.addresses)
+        columns = zip(batch.addresses, batch.times_us, batch.values, batch.qualities, seqs, strict=True)
+        return [
+            Point(address=address, time_us=time_us, value=value, quality=quality, seq=seq)
+            for address, time_us, value, quality, seq in columns
+        ]
+    except (msgspec.DecodeError, ValueError):
+        return None
+
+
+def batch_of(points: Sequence[Point]) -> bytes:
+    """Return points as `messages.SampleBatch`, msgpack."""
+    return msgspec.msgpack.encode(
+        SampleBatch(
+            addresses=[point["address"] for point in points],
+            times_us=[point["time_us"] for point in points],
+            values=[point["value"] for point in points],
+            qualities=[point["quality"] for point in points],
+            seqs=[point["seq"] for point in points],
+        )
+    )
+
+
+def _source_and_reason(subject: str) -> tuple[int, str]:
+    words = subject.split(".")
+    source = words[2] if len(words) > 3 else ""
+    return (int(source) if source.isdigit() else 0, words[3] if len(words) > 3 else "")
