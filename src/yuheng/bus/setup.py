@@ -80,7 +80,7 @@ def _streams(limits: StreamLimits) -> list[dict[str, Any]]:
             **common,
             "name": subjects.INGEST_STREAM,
             "subjects": ["yh.in.>"],
-            "retention": "workqueue",
+            "retention": "interest",  # a work queue would refuse ack-all
             "discard": "new",
             "max_bytes": limits.ingest_bytes,
         },
@@ -97,7 +97,7 @@ def _streams(limits: StreamLimits) -> list[dict[str, Any]]:
             **common,
             "name": subjects.EVENTS_STREAM,
             "subjects": ["yh.ev.>"],
-            "retention": "workqueue",
+            "retention": "interest",  # a work queue would refuse ack-all
             "discard": "new",
             "max_bytes": limits.events_bytes,
         },
@@ -122,8 +122,8 @@ def _log_consumer(limits: StreamLimits) -> dict[str, Any]:
 def _worker_consumer() -> dict[str, Any]:
     return {
         "durable_name": subjects.WORKER_DURABLE,
-        "ack_policy": "explicit",
-        "ack_wait": int(60e9),
+        "ack_policy": "all",  # the worker reads with `bus.wire.LogReader` and keeps its position in PostgreSQL
+        "ack_wait": int(600e9),
         "max_ack_pending": 10_000,
         "deliver_policy": "all",
         "replay_policy": "instant",
