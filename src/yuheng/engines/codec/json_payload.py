@@ -108,7 +108,6 @@ class JsonDecoder:
         self._is_opc_da = settings.get("quality_codes", "opc_ua") == "opc_da"
         self._max_bytes = int(settings.get("max_payload_bytes", MAX_PAYLOAD_BYTES))
         self._topics: dict[str, _TopicPlan] = {}
-        self._is_plain_utf8 = self._encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
     def restore(self, births: Mapping[str, bytes]) -> None:
         """JSON has no sessions; nothing to take up."""
@@ -120,8 +119,11 @@ class JsonDecoder:
             self._topics.clear()
         columns = Columns(self._table, messages)
         quick = self._quick if self._paths.are_default else self._by_paths
+        is_other_encoding = self._encoding != "utf-8"
         for index, message in enumerate(messages):
             try:
+                if is_other_encoding:
+                    message = message._replace(payload=_transcoded(message.payload, self._encoding))
                 quick(columns, index, message)
             except _Refused as refused:
                 columns.refuse_message(index, refused.reason, refused.detail)
@@ -140,7 +142,7 @@ class JsonDecoder:
         try:
             document = orjson.loads(payload)
         except orjson.JSONDecodeError:
-            document = self._parse_unusual(payload)
+            document = _parse_unusual(payload)
             columns.is_careful = True
             self._take_any(columns, index, self._topics.get(topic) or self._plan_topic(topic), document, arrived_us)
             columns.is_careful = False
@@ -269,7 +271,7 @@ class JsonDecoder:
         try:
             document = orjson.loads(payload)
         except orjson.JSONDecodeError:
-            document = self._parse_unusual(payload)
+            document = _parse_unusual(payload)
             columns.is_careful = True
         plan = self._topics.get(topic) or self._plan_topic(topic)
         paths = self._paths
@@ -403,27 +405,40 @@ class JsonDecoder:
         if plan.detail:
             raise _Refused(Refusal.WRONG_SHAPE, plan.detail)
 
-    # ---- text that is not quite JSON -----------------------------------------------------------------------
 
-    def _parse_unusual(self, payload: bytes | memoryview) -> Any:
-        """Parse what the fast parser refuses: a byte order mark, another encoding, NaN and Infinity."""
-        data = bytes(payload)
-        if not data.strip():
-            raise _Refused(Refusal.UNDECODABLE, "The message is empty.")
-        if data.startswith(codecs.BOM_UTF8):
-            data = data[3:]
+def what_is_wrong_with_json(body: bytes, encoding: str = "utf-8") -> str:
+    """Return the sentence that tells a sender why its body can never be read; "" when it can."""
+    try:
+        if encoding != "utf-8":
+            body = _transcoded(body, encoding)
         try:
-            text = data.decode(self._encoding)
-        except UnicodeDecodeError as error:
-            raise _Refused(Refusal.UNDECODABLE, _not_text(self._encoding, error)) from error
-        try:
-            document = json.loads(text)
-        except RecursionError as error:
-            raise _Refused(Refusal.UNDECODABLE, "The JSON is nested too deeply.") from error
-        except ValueError as error:
-            raise _Refused(Refusal.UNDECODABLE, f"Not JSON: {error}") from error
-        _require_whole_characters(document)
-        return document
+            orjson.loads(body)
+        except orjson.JSONDecodeError:
+            _parse_unusual(body)
+    except _Refused as refused:
+        return refused.detail
+    return ""
+
+
+def _parse_unusual(payload: bytes | memoryview) -> Any:
+    """Parse what the fast parser refuses: a byte order mark, NaN and Infinity."""
+    data = bytes(payload)
+    if not data.strip():
+        raise _Refused(Refusal.UNDECODABLE, "The message is empty.")
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise _Refused(Refusal.UNDECODABLE, _not_text("utf-8", error)) from error
+    try:
+        document = json.loads(text)
+    except RecursionError as error:
+        raise _Refused(Refusal.UNDECODABLE, "The JSON is nested too deeply.") from error
+    except ValueError as error:
+        raise _Refused(Refusal.UNDECODABLE, f"Not JSON: {error}") from error
+    _require_whole_characters(document)
+    return document
 
 
 class _Refused(Exception):
@@ -507,6 +522,13 @@ def _picker(places: Sequence[int]) -> type_picker:
 def _fits(types: set[type], plan: _KeyPlan, numeric: Sequence[Any]) -> bool:
     """Look closer where bool tags stand beside numbers: only they may be true or false."""
     return types <= _SCALARS and plan.numbers is not None and bool not in set(map(type, plan.numbers(numeric)))
+
+
+def _transcoded(payload: bytes | memoryview, encoding: str) -> bytes:
+    try:
+        return bytes(payload).decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        raise _Refused(Refusal.UNDECODABLE, _not_text(encoding, error)) from error
 
 
 def _require_whole_characters(document: Any) -> None:

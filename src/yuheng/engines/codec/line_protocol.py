@@ -114,6 +114,21 @@ def precision_of(topic: str) -> str:
     return parse_qs(urlsplit(topic).query).get("precision", ["ns"])[0]
 
 
+def what_is_wrong_with_lines(body: bytes) -> str:
+    """Return the sentence that tells a sender why something in its body can never be read; "" when all can."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f"Byte {error.start} is not valid UTF-8."
+    number = 0
+    for number, line in enumerate(_lines(text), start=1):
+        try:
+            parse_line(line)
+        except ValueError as error:
+            return f"Line {number}: {error}."
+    return "" if number else "There is no line in the body."
+
+
 def _lines(text: str) -> Iterator[str]:
     """Split at line ends that do not stand inside a quoted text; skip empty lines and comments."""
     start, is_quoted, position = 0, False, 0

@@ -1,0 +1,263 @@
+"""The port between the gateway and everything that speaks to machines.
+
+A connector is a class with a ``manifest`` and an ``open`` method, named by an entry point of the group
+``yuheng.connectors``; a third-party package does exactly what the built-in ones do. ``docs/connectors/writing.md``
+builds one in a page, and `yuheng.testing.connector_suite` is what it must pass.
+
+Writing to machines is not in the port yet: a method ships with the first real connector that uses it (OPC UA). It will
+be one more method of `Session`, ``write(address, value)``, called for a command that a service has published after its
+transaction, that the gateway executes after its own interlocks, and whose outcome it reports as a fact; the manifest's
+``can_write`` announces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from jsonschema import Draft202012Validator
+
+from yuheng.bus.messages import SampleBatch
+
+GROUP = "yuheng.connectors"
+
+
+class Kind(StrEnum):
+    """How values come in."""
+
+    SUBSCRIBE = "subscribe"  # the machine, or a broker, tells us
+    POLL = "poll"  # we ask
+    PUSH = "push"  # the machine calls our door
+    REPLAY = "replay"  # read from a recording
+
+
+class Tier(StrEnum):
+    """Quality, by the numbered checks of `yuheng.testing.connector_suite`."""
+
+    BRONZE = "bronze"  # passes the suite, has a page in the documentation
+    SILVER = "silver"  # and reconnects without loss, reports diagnostics, has an owner
+    GOLD = "gold"  # and discovers addresses, and writes back with interlocks
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a connector says about itself before it is started.
+
+    Attributes
+    ----------
+    name
+        Also the name of the entry point and the value of ``Source.connector``.
+    config_schema
+        JSON Schema (draft 2020-12) of the source's settings; renders the set-up form and validates it. Titles and
+        descriptions are in English; ``x-title-zh`` and ``x-description-zh`` stand beside them.
+    can_write, can_browse
+        Whether it writes to machines, and whether it can list the addresses of a machine.
+    docs
+        Path of its page below ``docs/``, or an address.
+    """
+
+    name: str
+    title_zh: str
+    title_en: str
+    version: str
+    config_schema: Mapping[str, Any]
+    kinds: frozenset[Kind]
+    tier: Tier = Tier.BRONZE
+    can_write: bool = False
+    can_browse: bool = False
+    owner: str = "Yuheng"
+    docs: str = ""
+
+    @property
+    def title(self) -> str:
+        """Both titles, for lists without a language."""
+        return f"{self.title_zh} {self.title_en}"
+
+
+class State(StrEnum):
+    """How a session is."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DEGRADED = "degraded"  # works, but something is wrong; the sentence says what
+    FAILED = "failed"  # nothing comes; it is tried again
+    STOPPED = "stopped"
+
+
+@dataclass(slots=True)
+class SessionHealth:
+    """What a person sees of a session: state, one sentence, and counters."""
+
+    state: State = State.CONNECTING
+    sentence: str = "Starting."
+    since_us: int = 0
+    restarts: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+class SourceIdentity(NamedTuple):
+    """Which source a session works for."""
+
+    id: int
+    code: str
+    topics: tuple[str, ...]
+
+
+class Pushed(NamedTuple):
+    """One body pushed to our HTTP door, inflated, from a credential that may write to this source."""
+
+    path: str  # below the source: "write" or "push[/device]"
+    query: str
+    body: bytes
+    device: str
+
+
+PushHandler = Callable[[Pushed], Awaitable[str]]
+"""Takes a body and keeps it durably; returns "" or a sentence that says what can never be read in it."""
+
+
+class Context(Protocol):
+    """What the gateway gives to a session. Nothing else of the system is needed."""
+
+    source: SourceIdentity
+    state_dir: Path  # for what must survive a restart, such as a position in a file
+
+    async def emit_raw(self, topic: str, payload: bytes, *, arrived_us: int | None = None) -> None:
+        """Keep an undecoded payload; return when the durable log has it.
+
+        Waits while the log cannot take it, for as long as that lasts. What may be under way at once is bounded by
+        number and bytes. Policy: *hold the producer*; so acknowledge to the machine after this returns.
+
+        Raises
+        ------
+        PayloadRefused
+            The log will never take it (larger than its limit): tell the machine, count it, go on.
+        """
+        ...
+
+    async def emit_samples(self, batch: SampleBatch) -> None:
+        """Keep values that were read by address; otherwise as `emit_raw`."""
+        ...
+
+    def set_health(self, state: State, sentence: str) -> None:
+        """Say how the session is, in one sentence for the person who must do something."""
+        ...
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter that is shown beside the health: ``received``, ``refused``, ``reconnects``, ..."""
+        ...
+
+    def now_us(self) -> int:
+        """Return microseconds since 1970 UTC; tests turn this clock."""
+        ...
+
+    def accept_pushes(self, handler: PushHandler) -> AbstractAsyncContextManager[None]:
+        """Open the HTTP door for this source while the context lasts."""
+        ...
+
+    async def tell_broker(self, topic: str, payload: bytes) -> None:
+        """Publish to the built-in broker, as QoS 0; for commands to its MQTT clients."""
+        ...
+
+
+class Session(Protocol):
+    """One open connection to one source."""
+
+    async def run(self) -> None:
+        """Work until cancelled. Raise to be opened anew after a pause; return when there is nothing left to do."""
+        ...
+
+    async def carry_out(self, command: Mapping[str, Any]) -> str:
+        """Carry out a command such as ``{"kind": "rebirth", ...}``; return a sentence about what was done.
+
+        Raises
+        ------
+        CommandRefused
+            The session does not know it, or it cannot be done now.
+        """
+        ...
+
+
+class Connector(Protocol):
+    """Talks one protocol to one data source. Made without arguments; keeps nothing between sessions."""
+
+    manifest: Manifest
+
+    def open(self, config: Mapping[str, Any], context: Context) -> AbstractAsyncContextManager[Session]:
+        """Connect and clean up on exit. ``config`` has passed the manifest's schema."""
+        ...
+
+
+class ConfigRefused(Exception):
+    """The settings cannot work; the message is a sentence for the person who wrote them."""
+
+
+class CommandRefused(Exception):
+    """The command was not carried out; the message says why."""
+
+
+class PayloadRefused(Exception):
+    """The durable log will never take this payload; the message says why."""
+
+
+def find_connectors(group: str = GROUP) -> dict[str, EntryPoint]:
+    """Map connector name to its entry point, without importing any of them.
+
+    Raises
+    ------
+    RuntimeError
+        Two installed packages provide the same name.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        if point.name in found:
+            raise RuntimeError(f"Two installed packages provide the connector '{point.name}'.")
+        found[point.name] = point
+    return found
+
+
+def find_manifests(group: str = GROUP) -> dict[str, Manifest]:
+    """Map connector name to its manifest. Imports the classes, which keep what is heavy for `Connector.open`."""
+    return {name: point.load().manifest for name, point in sorted(find_connectors(group).items())}
+
+
+def check_config(manifest: Manifest, config: Mapping[str, Any]) -> None:
+    """Raise `ConfigRefused`, with a sentence for each wrong setting, unless the config passes the schema."""
+    errors = sorted(Draft202012Validator(dict(manifest.config_schema)).iter_errors(config), key=lambda e: e.json_path)
+    if errors:
+        raise ConfigRefused(" ".join(_sentence(error.json_path, error.message) for error in errors[:5]))
+
+
+def _sentence(path: str, message: str) -> str:
+    where = path.removeprefix("$").lstrip(".")
+    return f"Setting {where}: {message}." if where else f"{message}."
+
+
+def schema(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a JSON Schema of an object with these properties and no others."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(required),
+        "properties": dict(properties),
+    }
+
+
+def setting(kind: str, title_en: str, title_zh: str, description: str = "", **more: Any) -> dict[str, Any]:
+    """Return the JSON Schema of one setting, with its titles in both languages."""
+    found: dict[str, Any] = {"type": kind, "title": title_en, "x-title-zh": title_zh, **more}
+    if description:
+        found["description"] = description
+    return found
+
+
+@asynccontextmanager
+async def opened(session: Session) -> AsyncIterator[Session]:
+    """Give a session that has nothing to clean up the shape that `Connector.open` returns."""
+    yield session
