@@ -32,6 +32,6 @@ def handlers_of_worker(
     def replay(_event: OutboxEvent) -> None:
         replay_requested()
 
-    table: dict[str, Sequence[Handler]] = {kind: (publish_configuration,) for kind in CHANGES_OF_CONFIGURATION}
+    table: dict[str, Sequence[Handler]] = dict.fromkeys(CHANGES_OF_CONFIGURATION, (publish_configuration,))
     table[REPLAY_REQUESTED] = (replay,)
     return table

@@ -60,8 +60,9 @@ class Database:
         self.is_there, self.last_error = False, sentence
 
     def close(self) -> None:
-        """Let no more work in. Does not wait for what runs."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Let no more work in; the thread closes its connection when it is through. Does not wait for it."""
+        self._executor.submit(_forget_connection)
+        self._executor.shutdown(wait=False)
 
 
 def _forget_connection() -> None:

@@ -61,7 +61,7 @@ async def newest_message(connection: Connection, stream: str, subject: str) -> S
 async def publish(
     connection: Connection, subject: str, payload: bytes, *, headers: Mapping[str, str] | None = None
 ) -> None:
-    """Publish and wait until the stream has stored it. Raises `WireError` when it refuses (full) or nobody stores it."""
+    """Publish and wait until a stream has stored it. Raises `WireError` when it refuses (full) or none takes it."""
     header = encode_header(dict(headers)) if headers else b""
     _, answer = await connection.request(subject, payload, header=header, timeout_s=10.0)
     reply = json.loads(answer) if answer else {"error": {"description": "no stream takes it"}}

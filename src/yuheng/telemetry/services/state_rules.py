@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from yuheng.engines.states.rules import RuleError
-from yuheng.engines.states.rules import compile as compile_rule
+from yuheng.engines.states.rules import RuleError, compile_rules
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel import audit
@@ -22,6 +22,7 @@ from yuheng.telemetry.models import StateRule, StateRuleSet
 from yuheng.telemetry.services.access import EDIT
 
 MAX_RULES = 100
+_NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LONGEST_SILENCE_S = 30 * 86400.0
 
 
@@ -85,17 +86,19 @@ def set_state_rules(
 
 
 def check_rules(rules: Sequence[RuleSpec], *, no_data_after_s: float = 60.0) -> None:
-    """Raise `InvalidInput` naming each rule that is not in the language."""
+    """Raise `InvalidInput` naming each rule that is not in the language.
+
+    Any name is accepted as a symbol: tags may come after the rules. The editor shows which ones exist.
+    """
     wrong: dict[str, str] = {}
     if not 0.0 < no_data_after_s <= LONGEST_SILENCE_S:
         wrong["no_data_after_s"] = _("The time after which a unit is without data is above zero, at most 30 days.")
     if len(rules) > MAX_RULES:
         wrong["rules"] = _("A class has at most %(count)s state rules.") % {"count": MAX_RULES}
     for position, rule in enumerate(rules):
-        for text in (rule.when, rule.cause) if rule.cause.strip() else (rule.when,):
-            try:
-                compile_rule(text)
-            except RuleError as error:
-                wrong[f"rules.{position}"] = str(error)
+        try:
+            compile_rules([rule], _NAMES.findall(f"{rule.when} {rule.cause}"))
+        except RuleError as error:
+            wrong[f"rules.{position}"] = str(error).replace("Rule 1", f"Rule {position + 1}", 1)
     if wrong:
         raise InvalidInput(_("The state rules cannot be accepted as they are."), wrong)

@@ -1,0 +1,253 @@
+"""The worker process: one loop for the database's outbox, one session a connection to the broker.
+
+PostgreSQL or nats-server may be killed and come back at any moment: nothing here gives up, nothing is acknowledged
+before it is committed, and what was asked for is read from the database again after every start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.db import connection as django_connection
+
+from yuheng.bus.messages import Health
+from yuheng.bus.subjects import DEAD_STREAM, EVENTS_STREAM, live_health
+from yuheng.bus.wire import Connection, LogMessage, WireError, connect
+from yuheng.config.environment import Environment
+from yuheng.config.handlers import handlers_of_worker
+from yuheng.config.worker.database import Database, DatabaseAway
+from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_events
+from yuheng.config.worker.publishing import publish_configuration
+from yuheng.config.worker.replaying import replay_what_waits
+from yuheng.engines.points import Refusal
+from yuheng.kernel.actor import system_actor
+from yuheng.kernel.outbox import deliver_pending
+from yuheng.telemetry.services.dead_letters import make_tags_by_themselves
+from yuheng.telemetry.services.retention import forget_old
+
+LOGGER = logging.getLogger(__name__)
+
+ACTOR = system_actor("worker")
+OUTBOX_POLL_S = 0.15
+DEBOUNCE_S = 0.15
+"""A burst of changes becomes one document; a single change is out well within 300 ms."""
+BACK_OFF_S = (0.05, 2.0)
+OWN_TAGS_EVERY_S = 1.0
+RETENTION_EVERY_S = 3600.0
+STOP_WITHIN_S = 1.5
+
+
+class Worker:
+    """Everything the process keeps in memory; what matters is in the database."""
+
+    def __init__(self, environment: Environment, *, ready_file: str = "") -> None:
+        self.database = Database()
+        self.events = Counts()
+        self.dead = Counts()
+        self.delivered = 0
+        self.replayed = 0
+        self.own_tags = 0
+        self.version = 0
+        self.last_error = ""
+        self._environment = environment
+        self._ready_file = ready_file
+        self._configuration_changed = asyncio.Event()
+        self._replay_requested = asyncio.Event()
+        self._unknown_tags = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._handlers = handlers_of_worker(
+            configuration_changed=lambda: self._wake(self._configuration_changed),
+            replay_requested=lambda: self._wake(self._replay_requested),
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until asked to stop, then end within two seconds."""
+        tasks = [
+            asyncio.create_task(self._deliver_outbox(), name="outbox"),
+            asyncio.create_task(self._speak_with_broker(), name="broker"),
+            asyncio.create_task(self._make_own_tags(), name="own tags"),
+            asyncio.create_task(self._keep_house(), name="retention"),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopping, *tasks):
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await asyncio.gather(*tasks, return_exceptions=True)
+        self.database.close()
+        for task in done - {stopping}:
+            task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
+
+    def _wake(self, event: asyncio.Event) -> None:
+        """Set an event from the database's thread."""
+        self._loop.call_soon_threadsafe(event.set)
+
+    # ---- database only ----------------------------------------------------------------------------------------------
+
+    async def _deliver_outbox(self) -> None:
+        """Look for events several times a second: the look is one statement on an index that is empty when idle."""
+        while True:
+            try:
+                if await self.database.run(_is_something_due):
+                    self.delivered += await self.database.run(
+                        deliver_pending, self._handlers, limit=500, at=datetime.now(UTC)
+                    )
+                    continue
+                await asyncio.sleep(OUTBOX_POLL_S)
+            except DatabaseAway as error:
+                self.last_error = str(error)
+                await asyncio.sleep(0.5)
+
+    async def _make_own_tags(self) -> None:
+        """For sources that may make their own tags: soon after an unknown address came, at most once a second."""
+        self._unknown_tags.set()  # there may be some from before the start
+        while True:
+            await self._unknown_tags.wait()
+            self._unknown_tags.clear()
+            try:
+                made = await self.database.run(make_tags_by_themselves, actor=ACTOR, at=datetime.now(UTC))
+                self.own_tags += made
+                if made:
+                    self._unknown_tags.set()
+            except DatabaseAway:
+                self._unknown_tags.set()
+            await asyncio.sleep(OWN_TAGS_EVERY_S)
+
+    async def _keep_house(self) -> None:
+        while True:
+            with suppress(DatabaseAway):
+                await self.database.run(forget_old, at=datetime.now(UTC))
+            await asyncio.sleep(RETENTION_EVERY_S)
+
+    # ---- broker ---------------------------------------------------------------------------------------------------
+
+    async def _speak_with_broker(self) -> None:
+        """One session after another, for ever."""
+        delay = BACK_OFF_S[0]
+        was_lost = False
+        while True:
+            began = time.monotonic()
+            try:
+                connection = await connect(self._environment.nats_url, name="yuheng-worker")
+                if was_lost:
+                    LOGGER.info("nats-server answers again.")
+                was_lost = False
+                try:
+                    await self._session(connection)
+                finally:
+                    connection.close()
+            except* (WireError, OSError, TimeoutError) as group:
+                self.last_error = str(group.exceptions[0]) or type(group.exceptions[0]).__name__
+                if not was_lost:
+                    LOGGER.warning("The session with nats-server ended: %s", self.last_error)
+                was_lost = True
+            delay = BACK_OFF_S[0] if time.monotonic() - began > 5.0 else min(delay * 2, BACK_OFF_S[1])
+            await asyncio.sleep(delay)
+
+    async def _session(self, connection: Connection) -> None:
+        """Do everything that needs the broker until the connection is lost; the first failure ends all of it."""
+        events = Intake(connection, EVENTS_STREAM, take_in_events, self.database, self.events)
+        dead = Intake(connection, DEAD_STREAM, take_in_dead, self.database, self.dead, self._dead_taken)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_until_lost(connection))
+            group.create_task(self._publish_changes(connection))
+            group.create_task(self._replay(connection))
+            group.create_task(self._say_how_we_are(connection))
+            group.create_task(events.run())
+            group.create_task(dead.run())
+
+    async def _publish_changes(self, connection: Connection) -> None:
+        """Publish once at the beginning, then after each change."""
+        self._configuration_changed.set()
+        while True:
+            await self._configuration_changed.wait()
+            if self.version:
+                await asyncio.sleep(DEBOUNCE_S)
+            self._configuration_changed.clear()
+            try:
+                published = await publish_configuration(connection, self.database, self._environment.data_dir)
+            except DatabaseAway:
+                self._configuration_changed.set()
+                await asyncio.sleep(0.5)
+                continue
+            self.version = published.version
+            self._say_ready()
+
+    async def _replay(self, connection: Connection) -> None:
+        self._replay_requested.set()  # a replay may have been under way when we were killed
+        while True:
+            await self._replay_requested.wait()
+            self._replay_requested.clear()
+            try:
+                self.replayed += await replay_what_waits(connection, self.database)
+            except DatabaseAway:
+                self._replay_requested.set()
+                await asyncio.sleep(0.5)
+
+    async def _say_how_we_are(self, connection: Connection) -> None:
+        while True:
+            health = Health("worker", int(time.time() * 1e6), self.facts())
+            connection.publish(live_health("worker"), msgspec.json.encode(health))
+            await asyncio.sleep(1.0)
+
+    def _dead_taken(self, messages: Sequence[LogMessage]) -> None:
+        mark = f".{Refusal.UNKNOWN_TAG.value}".encode()
+        if any(message.subject.endswith(mark) for message in messages):
+            self._unknown_tags.set()
+
+    # ---- about ourselves --------------------------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the health line says: totals since the start, and what waits now."""
+        return {
+            "configuration_version": self.version,
+            "database": self.database.is_there,
+            "outbox_delivered": self.delivered,
+            "events_taken_in": self.events.messages,
+            "events_unusable": self.events.unusable,
+            "events_waiting": self.events.waiting,
+            "dead_letters_taken_in": self.dead.messages,
+            "dead_letters_unusable": self.dead.unusable,
+            "dead_letters_waiting": self.dead.waiting,
+            "replayed": self.replayed,
+            "own_tags": self.own_tags,
+            "last_error": self.last_error,
+        }
+
+    def _say_ready(self) -> None:
+        if self._ready_file and not Path(self._ready_file).exists():
+            Path(self._ready_file).write_text(str(os.getpid()))
+
+
+async def _until_lost(connection: Connection) -> None:
+    await connection.closed.wait()
+    raise WireError(connection.reason or "The connection was lost.")
+
+
+def _is_something_due() -> bool:
+    with django_connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM kernel_outboxevent WHERE delivered_at IS NULL AND poisoned_at IS NULL"
+            " AND (retry_at IS NULL OR retry_at <= now()))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+async def serve(environment: Environment, *, ready_file: str = "") -> None:
+    """Run the worker until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Worker(environment, ready_file=ready_file).run(stop)
