@@ -10,18 +10,10 @@ class EquipmentChanged:
     """Something of a site's equipment tree was created, renamed, moved or retired.
 
     ``kind`` is ``site``, ``area``, ``work_center``, ``work_unit``, ``equipment_class``, ``asset``, ``calendar``,
-    ``target`` or ``placement``; ``change`` a verb in the past tense.
+    ``target`` or ``placement``; ``change`` a verb in the past tense. A whole imported file is one change of its ``site``.
     """
 
     site_id: int
     kind: str
     object_id: int
     change: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlantImported:
-    """A plant file was applied; ``counts`` says how many rows of each kind were added or changed."""
-
-    site_id: int
-    counts: dict[str, int]

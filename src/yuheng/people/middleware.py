@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
-from yuheng.people.identity import actor_of, is_token_request
+from yuheng.people.identity import IMPERSONATOR_KEY, actor_of, is_token_request, person_of
 
 View = Callable[..., HttpResponse]
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -43,9 +43,19 @@ class RequireSignIn:
             return None
         if actor_of(request).kind == "anonymous":
             return _turn_away(request)
+        if _must_change_password(request):
+            return HttpResponseRedirect(reverse("people:password"))
         if getattr(view, "csrf_exempt", False) and request.method not in _SAFE_METHODS:
             return None if is_token_request(request) else _check_csrf(request)
         return None
+
+
+def _must_change_password(request: HttpRequest) -> bool:
+    """Return whether a generated password is still in use, and this is not the way to replace it."""
+    if is_token_request(request) or request.path_info in {reverse("people:password"), reverse("people:sign_out")}:
+        return False
+    person = person_of(request)
+    return person is not None and person.must_change_password and IMPERSONATOR_KEY not in request.session
 
 
 def _turn_away(request: HttpRequest) -> HttpResponse:

@@ -124,7 +124,7 @@ class ApiToken(models.Model):
 
 
 class FailedSignIn(models.Model):
-    """Wrong passwords in a row, counted by user name and by address. ``key`` is a hash: names may be mistyped secrets."""
+    """Wrong passwords in a row, by user name and by address. ``key`` is a hash: names may be mistyped secrets."""
 
     key = models.CharField(max_length=64, unique=True)
     failures = models.PositiveIntegerField(default=0)

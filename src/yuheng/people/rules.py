@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -65,13 +66,12 @@ def restrict_grants(grants: Grants, scopes: Iterable[str]) -> dict[int, frozense
     return {site_id: names & allowed for site_id, names in grants.items() if names & allowed}
 
 
-def covers(mine: Grants, theirs: Grants) -> bool:
-    """Return whether ``mine`` allows everything that ``theirs`` does, everywhere it does.
+def covers(may: Callable[[str, int], bool], theirs: Grants) -> bool:
+    """Return whether ``may(permission, site id)`` holds for everything in ``theirs`` (site id 0: everywhere).
 
     Whoever manages people may neither give nor take over what they do not hold themselves.
     """
-    everywhere = mine.get(0, frozenset())
-    return all(names <= (mine.get(site_id, frozenset()) | everywhere) for site_id, names in theirs.items())
+    return all(may(name, site_id) for site_id, names in theirs.items() for name in names)
 
 
 # ---- sign-in attempts -------------------------------------------------------------------------------------------
@@ -85,6 +85,10 @@ FREE_FAILURES_OF_ADDRESS = 50
 FIRST_DELAY_S = 30
 LONGEST_DELAY_S = 900
 FORGET_AFTER = timedelta(hours=24)
+
+
+USERNAME_PATTERN = re.compile(r"[A-Za-z0-9\u3400-\u9fff][A-Za-z0-9\u3400-\u9fff.@_-]{0,79}")
+LONGEST_TOKEN_DAYS = 366
 
 
 def blocked_until(*, failures: int, last_failed_at: datetime, free_failures: int = FREE_FAILURES) -> datetime | None:

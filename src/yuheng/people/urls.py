@@ -1,0 +1,29 @@
+"""Addresses of the people context."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from yuheng.people import views
+
+app_name = "people"
+urlpatterns = [
+    path("sign-in", views.sign_in, name="sign_in"),
+    path("sign-in/as", views.impersonate, name="impersonate"),
+    path("sign-out", views.sign_out, name="sign_out"),
+    path("people", views.people, name="people"),
+    path("people/new", views.new_person, name="new_person"),
+    path("people/roles", views.roles, name="roles"),
+    path("people/<int:person_id>", views.person, name="person"),
+    path("people/<int:person_id>/names", views.rename_person, name="rename_person"),
+    path("people/<int:person_id>/roles", views.assign_role, name="assign_role"),
+    path("people/<int:person_id>/roles/<int:assignment_id>/withdraw", views.withdraw_role, name="withdraw_role"),
+    path("people/<int:person_id>/deactivate", views.deactivate_person, name="deactivate_person"),
+    path("people/<int:person_id>/reactivate", views.reactivate_person, name="reactivate_person"),
+    path("people/<int:person_id>/password", views.reset_password, name="reset_password"),
+    path("account", views.account, name="account"),
+    path("account/password", views.password, name="password"),
+    path("account/tokens", views.issue_token, name="issue_token"),
+    path("account/tokens/<int:token_id>/revoke", views.revoke_token, name="revoke_token"),
+    path("audit", views.audit, name="audit"),
+]
