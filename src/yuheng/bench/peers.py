@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 import paho.mqtt.client as paho
 import psycopg
+from paho.mqtt.enums import CallbackAPIVersion
 
 BATCH_MESSAGES = {"influx": 100, "influx_fields": 100, "pg_copy": 500, "pg_copy_packed": 500}
 QUEUE_MESSAGES = 20_000
@@ -161,11 +162,19 @@ STORES: dict[str, Callable[[Settings], Store]] = {
 
 def subscribe(settings: Settings, waiting: queue.Queue[tuple[str, bytes]], on_ready: Callable[[], None]) -> paho.Client:
     """Start paho's network thread; every message goes into the queue."""
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="bench-peer", clean_session=False)
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="bench-peer", clean_session=False)
     client.username_pw_set(settings.username, settings.password)
-    client.on_connect = lambda *_: client.subscribe("bench/#", qos=1)
-    client.on_subscribe = lambda *_: on_ready()
-    client.on_message = lambda _client, _data, message: waiting.put((message.topic, message.payload))
+
+    def on_connect(connected: paho.Client, *_: object) -> None:
+        connected.subscribe("bench/#", qos=1)
+
+    def on_subscribe(*_: object) -> None:
+        on_ready()
+
+    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        waiting.put((message.topic, bytes(message.payload)))
+
+    client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
     client.connect("127.0.0.1", settings.mqtt_port)
     client.loop_start()
     return client

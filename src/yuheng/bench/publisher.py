@@ -44,6 +44,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str = "yuheng-bench"
     rate: float = 0.0  # messages a second; 0: as fast as acknowledged
     first: int = 0
+    messages: int = 1 << 62  # stop after so many, if the seconds are not over before
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,22 +103,24 @@ class Publisher:
         self._send_births()
         self.began_at = time.time()
         deadline = self.began_at + self._orders.seconds
+        last = self._orders.messages
         heard_at = time.monotonic()
         next_line = self.began_at + 1
         poll = select.poll()
         poll.register(sys.stdin.fileno(), select.POLLIN)
         while True:
             now = time.time()
-            if now >= deadline and self.acked == self.sent and not self._outgoing:
+            is_over = now >= deadline or self.sent >= last
+            if is_over and self.acked == self.sent and not self._outgoing:
                 self._socket.sendall(mqtt.DISCONNECT_PACKET)
                 return self.progress(done=True)
             if now >= next_line:
                 tell(self.progress())
                 next_line += 1
-            if now < deadline:
+            if not is_over:
                 self._refill(now)
             acked = self.acked
-            self._wait(poll, (min(deadline, next_line) if now < deadline else next_line) - now)
+            self._wait(poll, (next_line if is_over else min(deadline, next_line)) - now)
             heard_at = time.monotonic() if self.acked != acked or self.acked == self.sent else heard_at
             if time.monotonic() - heard_at > STALL_DEADLINE_S:
                 raise TimeoutError(f"The broker acknowledged nothing for {STALL_DEADLINE_S:.0f} s.")
@@ -149,6 +152,7 @@ class Publisher:
             return
         orders = self._orders
         room = min(orders.window - (self.sent - self.acked), self._allowed - self.sent, BURST)
+        room = min(room, orders.messages - self.sent)
         if orders.rate:
             room = min(room, int((now - self.began_at) * orders.rate) - self.sent)
         if room <= 0:

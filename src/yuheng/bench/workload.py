@@ -71,15 +71,19 @@ def _json_number(tag: int, value: float) -> str:
 class JsonWorkload:
     """``bench/json/g<k>`` carries ``{"ts": ms, "values": {100 names}}``; ten messages make one scan."""
 
+    name = "json"
     topics = "bench/json/#"
+    tag_count = TAG_COUNT
+    pool_scans = POOL_SCANS
     points_per_message = POINTS_A_MESSAGE
 
     def __init__(self, *, seed: int, start_ms: int) -> None:
         self._start_ms = start_ms
-        self._groups = TAG_COUNT // POINTS_A_MESSAGE
-        self._topics = [f"bench/json/g{group}".encode() for group in range(self._groups)]
-        self.tags = [BenchTag(f"g{tag // POINTS_A_MESSAGE}/t{tag:04d}", kind_of(tag)) for tag in range(TAG_COUNT)]
-        self._bodies = [self._body(scan, group) for scan in pool_values(seed).tolist() for group in range(self._groups)]
+        self._groups = self.tag_count // POINTS_A_MESSAGE
+        self._topics = [f"bench/{self.name}/g{group}".encode() for group in range(self._groups)]
+        self.tags = [BenchTag(f"g{tag // POINTS_A_MESSAGE}/t{tag:04d}", kind_of(tag)) for tag in range(self.tag_count)]
+        pool = pool_values(seed, self.pool_scans, self.tag_count).tolist()
+        self._bodies = [self._body(scan, group) for scan in pool for group in range(self._groups)]
 
     @staticmethod
     def _body(scan: list[float], group: int) -> bytes:
@@ -91,10 +95,27 @@ class JsonWorkload:
         return []
 
     def message(self, index: int) -> tuple[bytes, bytes]:
-        """Return one tenth of a scan."""
+        """Return a hundred tags of a scan."""
         scan, group = divmod(index, self._groups)
         body = self._bodies[index % len(self._bodies)]
         return self._topics[group], b'{"ts":%d,"values":{%b}}' % (self._start_ms + scan * SCAN_MS, body)
+
+
+class HistoryWorkload(JsonWorkload):
+    """A hundred tags in one message: 86,400 messages are a day at 1 Hz."""
+
+    name = "history"
+    topics = "bench/history/#"
+    tag_count = 100
+
+
+class WideWorkload(JsonWorkload):
+    """Ten thousand tags: fifty messages a second are 5,000 values a second."""
+
+    name = "wide"
+    topics = "bench/wide/#"
+    tag_count = 10_000
+    pool_scans = 10
 
 
 class SingleWorkload:
@@ -168,4 +189,6 @@ WORKLOADS: dict[str, type[JsonWorkload] | type[SingleWorkload] | type[SparkplugW
     "json": JsonWorkload,
     "single": SingleWorkload,
     "sparkplug": SparkplugWorkload,
+    "history": HistoryWorkload,
+    "wide": WideWorkload,
 }

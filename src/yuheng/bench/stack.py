@@ -1,0 +1,224 @@
+"""An installation for one bench: ``yuheng up`` as a child, in a temporary directory, on free ports; gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from yuheng.bench.broker import stop
+from yuheng.bench.historian import Bus
+from yuheng.bench.report import Reporter
+from yuheng.bench.waiting import wait_until
+
+START_DEADLINE_S = 120.0
+STOP_DEADLINE_S = 20.0
+SMALL_DISK_BYTES = 3_000_000_000
+FULL_DISK_LEAVES_BYTES = 20_000_000
+CONFIGURED_DEADLINE_S = 60.0
+COMMAND = (sys.executable, "-m", "yuheng.config.cli")
+
+FORBIDDEN_VARIABLES = ("DATABASE_URL", "NATS_URL", "YUHENG_STORE_URL", "YUHENG_DATA_DIR", "YUHENG_DEMO")
+"""They would lead the bench to somebody's running installation."""
+
+
+class Stack:
+    """A running installation of our own."""
+
+    def __init__(self, data_dir: Path, process: subprocess.Popen[bytes]) -> None:
+        self.data_dir = data_dir
+        self._process = process
+        self._bus: Bus | None = None
+
+    def status(self) -> dict[str, Any]:
+        """Return what ``yuheng status --json`` says; empty while it says nothing."""
+        done = run_command(["status", "--json", "--data-dir", str(self.data_dir)])
+        lines = done.stdout.strip().splitlines()
+        try:
+            answer = json.loads(done.stdout if done.stdout.lstrip().startswith("{") else lines[-1])
+        except (ValueError, IndexError):
+            return {}
+        return answer if isinstance(answer, dict) else {}
+
+    def pids(self) -> dict[str, int]:
+        """Return service -> pid of what runs now, the supervisor among them."""
+        services = self.status().get("services", {})
+        found = {name: int(service["pid"]) for name, service in services.items() if service.get("pid")}
+        return {"supervisor": self._process.pid, **found}
+
+    @property
+    def url(self) -> str:
+        """Address of the pages and the API, without a slash at the end."""
+        return str(self.status()["url"]).rstrip("/")
+
+    @property
+    def mqtt_port(self) -> int:
+        """Port of the MQTT door on loopback."""
+        return int(self.status()["mqtt"]["port"])
+
+    @property
+    def gateway_url(self) -> str:
+        """Address of the HTTP door for devices."""
+        return str(self.status()["gateway_url"]).rstrip("/")
+
+    @property
+    def nats_url(self) -> str:
+        """Address of the bus with its internal user; never printed."""
+        password = json.loads((self.data_dir / "secrets.json").read_text())["nats"]
+        return f"nats://yuheng:{password}@127.0.0.1:{self.status()['nats']['port']}"
+
+    @property
+    def bus(self) -> Bus:
+        """A connection to the bus, made when first asked for."""
+        if self._bus is None:
+            self._bus = Bus(self.nats_url)
+        return self._bus
+
+    def import_plant(self, plant: dict[str, Any]) -> None:
+        """Import a plant file and wait until the configuration document has its tags.
+
+        Raises
+        ------
+        RuntimeError
+            ``yuheng import`` refused it.
+        """
+        path = self.data_dir / "bench-plant.yaml"
+        path.write_text(yaml.dump(plant, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False))
+        done = run_command(["import", str(path), "--data-dir", str(self.data_dir)])
+        path.unlink()  # it holds device passwords
+        if done.returncode != 0:
+            raise RuntimeError(f"yuheng import refused the plant: {(done.stderr or done.stdout).strip()[-2000:]}")
+        codes = {source["code"] for source in plant["sources"]}
+        wait_until(
+            lambda: self._knows(codes, len(plant["tags"])),
+            what="the configuration document to hold the imported tags",
+            deadline_s=CONFIGURED_DEADLINE_S,
+        )
+
+    def _knows(self, source_codes: set[str], tag_count: int) -> bool:
+        plant = self.bus.plant()
+        if plant is None:
+            return False
+        sources = {source.id for source in plant.sources if source.code in source_codes}
+        return sum(tag.source_id in sources for tag in plant.tags) >= tag_count
+
+    def fill_disk(self, filler: Path) -> None:
+        """Take what the disk has left but a little; only ever on the small disk of our own."""
+        if not os.path.ismount(self.data_dir):
+            raise RuntimeError("This would fill a disk that is not ours.")
+        with filler.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(self.data_dir).free - FULL_DISK_LEAVES_BYTES, 1))
+
+    def is_ready(self) -> bool:
+        """Return whether every service runs.
+
+        Raises
+        ------
+        RuntimeError
+            ``yuheng up`` has ended.
+        """
+        if self._process.poll() is not None:
+            raise RuntimeError(f"yuheng up ended with {self._process.returncode}: {self.log_tail()}")
+        return bool(self.status().get("is_ready"))
+
+    def log_tail(self) -> str:
+        """Return the end of what ``yuheng up`` printed."""
+        return (self.data_dir / "up.log").read_text(errors="replace")[-3000:]
+
+    def close(self) -> None:
+        """Stop everything, and see to it that nothing stays."""
+        if self._bus is not None:
+            self._bus.close()
+        with suppress(OSError, ValueError, KeyError):
+            children = (
+                psutil.Process(self._process.pid).children(recursive=True) if self._process.poll() is None else []
+            )
+            stop(self._process, STOP_DEADLINE_S)
+            for child in children:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+
+
+def is_serving(service: dict[str, Any]) -> bool:
+    """Return whether a service of ``yuheng status --json`` runs and is ready."""
+    return bool(service.get("pid")) and str(service.get("state", "")) in {"ready", "external"}
+
+
+def run_command(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run ``yuheng WORDS`` and return its outcome."""
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, env=clean_environment())
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our environment without what would point at another installation."""
+    return {name: value for name, value in os.environ.items() if name not in FORBIDDEN_VARIABLES}
+
+
+@contextmanager
+def _place(*, small_disk: bool) -> Iterator[Path]:
+    """Hand out an empty directory of our own; with ``small_disk`` on a small file system of its own (tmpfs).
+
+    Raises
+    ------
+    PermissionError
+        A small disk was asked for, and this user may not mount one.
+    """
+    with tempfile.TemporaryDirectory(prefix="yuheng-bench-", ignore_cleanup_errors=True) as name:
+        if not small_disk:
+            yield Path(name)
+            return
+        options = f"size={SMALL_DISK_BYTES},mode=755"
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", name], capture_output=True, text=True)
+        if mounted.returncode != 0:
+            raise PermissionError(
+                f"A full disk can only be tried as root (it mounts a tmpfs): {mounted.stderr.strip()}"
+            )
+        try:
+            yield Path(name)
+        finally:
+            subprocess.run(["umount", "--lazy", name], check=False)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def running_stack(reporter: Reporter, *, is_demo: bool = False, small_disk: bool = False) -> Iterator[Stack]:
+    """Start an installation, hand it out when it serves, and clean up whatever happens (Ctrl-C and SIGTERM too)."""
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with _place(small_disk=small_disk) as data_dir:
+            reporter.step("starting an installation of our own in a temporary directory")
+            began = time.monotonic()
+            words = ["up", "--data-dir", str(data_dir), "--no-browser"]
+            words += ["--web-port", "0", "--gateway-port", "0", "--mqtt-port", "0"]
+            with (data_dir / "up.log").open("wb") as log:
+                process = subprocess.Popen(
+                    [*COMMAND, *words, *(["--demo"] if is_demo else [])],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env=clean_environment(),
+                )
+            stack = Stack(data_dir, process)
+            try:
+                wait_until(stack.is_ready, what="yuheng up to serve", deadline_s=START_DEADLINE_S, pause_s=0.2)
+                reporter.step(f"it serves after {time.monotonic() - began:.1f} s")
+                yield stack
+            finally:
+                stack.close()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
