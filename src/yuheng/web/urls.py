@@ -8,5 +8,11 @@ from yuheng.web import views
 
 app_name = "web"
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("sites/<slug:code>/", views.site, name="site"),
+    path("sites/<slug:code>/now", views.now, name="now"),
+    path("sites/<slug:code>/units", views.units, name="units"),
+    path("sites/<slug:code>/indicators/<slug:name>", views.indicator, name="indicator"),
+    path("live/token", views.live_token, name="live_token"),
     path("preferences", views.preferences, name="preferences"),
 ]

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
 
-from yuheng.web.shell import TEXT_COOKIE, TEXT_SIZES, THEME_COOKIE, THEMES
+from yuheng.equipment import selectors as equipment
+from yuheng.kernel.errors import NotVisible
+from yuheng.people.identity import actor_of
+from yuheng.web import centre
+from yuheng.web.durations import in_words
+from yuheng.web.indicators import Bullet, bullets
+from yuheng.web.live_token import LIFETIME_S, make_token
+from yuheng.web.map_drawing import draw
+from yuheng.web.shell import SITE_COOKIE, TEXT_COOKIE, TEXT_SIZES, THEME_COOKIE, THEMES
+from yuheng.web.states import LOOKS
+from yuheng.web.templatetags.yuheng_web import local_name
 
 YEAR_S = 365 * 86_400
+BULLET_NAMES = ("producing", "online", "down", "output", "rejects", "power")
+
+
+# ---- preferences and tokens ---------------------------------------------------------------------------------------
 
 
 @require_POST
@@ -31,3 +51,116 @@ def preferences(request: HttpRequest) -> HttpResponse:
 
 def _remember(request: HttpRequest, response: HttpResponse, name: str, value: str) -> None:
     response.set_cookie(name, value, max_age=YEAR_S, samesite="Lax", httponly=True, secure=request.is_secure())
+
+
+@require_GET
+def live_token(request: HttpRequest) -> JsonResponse:
+    """Give the signed-in reader a short permission to listen to the live streams of their sites."""
+    body = {"token": make_token(actor_of(request)), "lifetime_s": LIFETIME_S}
+    return JsonResponse(body, headers={"Cache-Control": "no-store"})
+
+
+# ---- command centre -----------------------------------------------------------------------------------------------
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Go to the plant: the one looked at last, else the first one that the reader may see."""
+    actor = actor_of(request)
+    sites = equipment.visible_sites(actor=actor)
+    if not sites:
+        return render(request, "web/no_site.html", {"name": actor.name})
+    last = request.COOKIES.get(SITE_COOKIE, "")
+    chosen = next((site for site in sites if site.code == last), sites[0])
+    return HttpResponseRedirect(reverse("web:site", args=[chosen.code]))
+
+
+@require_GET
+def site(request: HttpRequest, code: str) -> HttpResponse:
+    """The command centre of a site."""
+    plant = _plant(request, code)
+    context = {
+        **_plant_context(plant),
+        **_figures_context(request, plant),
+        "map": draw(plant.areas, plant.places, width=plant.width, height=plant.height, now_us=plant.now_us),
+        "looks": {int(s): {"name": v.name, "word": str(v.word), "mark": v.mark} for s, v in LOOKS.items()},
+        "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
+        "causes": plant.causes,
+    }
+    response = render(request, "web/command_centre.html", context)
+    _remember(request, response, SITE_COOKIE, code)
+    return response
+
+
+@require_GET
+def now(request: HttpRequest, code: str) -> HttpResponse:
+    """The parts of the command centre that the page renews by itself."""
+    plant = _plant(request, code)
+    return render(request, "web/now.html", _figures_context(request, plant))
+
+
+@require_GET
+def units(request: HttpRequest, code: str) -> HttpResponse:
+    """The plant map as a table."""
+    plant = _plant(request, code)
+    rows = [
+        {"id": u.id, "code": u.code, "name": u.name, "area": u.area, "state": u.state, "cause_text": u.cause_text}
+        | {"since_us": u.since_us, "lasting": u.lasting_s(plant.now_us)}
+        for u in plant.units
+    ]
+    return render(request, "web/units.html", {**_plant_context(plant), "units": rows})
+
+
+@require_GET
+def indicator(request: HttpRequest, code: str, name: str) -> HttpResponse:
+    """The rows behind a figure of the command centre."""
+    if name not in BULLET_NAMES:
+        raise NotVisible(_("There is no such figure."))
+    plant = _plant(request, code)
+    found = next(b for b in bullets(centre.measures(actor=actor_of(request), plant=plant)) if b.name == name)
+    context = {**_plant_context(plant), "bullet": found, "explanation": centre.explanation(name)}
+    return render(request, "web/indicator.html", context)
+
+
+def _plant(request: HttpRequest, code: str) -> centre.PlantNow:
+    actor = actor_of(request)
+    found = equipment.site_by_code(actor=actor, code=code)
+    actor.require("telemetry.view", site_id=found.id)
+    return centre.plant_now(actor=actor, site_id=found.id)
+
+
+def _plant_context(plant: centre.PlantNow) -> dict[str, Any]:
+    age_s = max(0.0, (time.time_ns() // 1000 - plant.data_us) / 1e6)
+    return {
+        "site": plant.site,
+        "site_name": local_name(plant.site),
+        "unit_count": len(plant.units),
+        "online": plant.online,
+        "shift": plant.shift,
+        "data_us": plant.data_us,
+        "data_age": in_words(age_s) if plant.data_us else _("none"),
+        "clock": centre.local_clock(plant.site.time_zone),
+        "live_failed": plant.failed,
+    }
+
+
+def _figures_context(request: HttpRequest, plant: centre.PlantNow) -> dict[str, Any]:
+    figures = centre.figures(actor=actor_of(request), plant=plant)
+    return {
+        "bullets": [_drawn(bullet, plant.site.code) for bullet in figures.bullets],
+        "attention": figures.attention,
+        "attention_failed": figures.attention_failed,
+    }
+
+
+def _drawn(bullet: Bullet, code: str) -> dict[str, Any]:
+    """Add to a figure what its drawing needs: lengths in percent of the bar."""
+    return {
+        "label": bullet.label,
+        "value": bullet.value,
+        "unit": bullet.unit,
+        "note": bullet.note,
+        "url": reverse("web:indicator", args=[code, bullet.name]),
+        "bar_width": f"{100 * min(1.0, max(0.0, bullet.bar)):.1f}",
+        "mark_x": None if bullet.mark is None else f"{99.1 * min(1.0, bullet.mark):.1f}",
+    }

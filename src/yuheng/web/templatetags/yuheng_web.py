@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from yuheng.web import durations
+from yuheng.web.island_strings import translated
 from yuheng.web.states import look
 
 register = template.Library()
@@ -45,6 +47,12 @@ def priority_symbol(priority: str) -> SafeString:
     if priority in {"1", "2", "3"}:
         return symbol(f"p{priority}", priority, f"p{priority}")
     return symbol("hold", "", "") if priority == "hold" else symbol("dashed", "?", "plain")
+
+
+@register.simple_tag
+def island_strings() -> SafeString:
+    """Send the islands' sentences with the page."""
+    return json_script(translated(), element_id="yh-strings")
 
 
 @register.filter

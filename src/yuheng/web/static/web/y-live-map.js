@@ -7,7 +7,7 @@ import { age, duration, fit, t } from "./format.js";
 
 const STALE_S = 5; // the whole map greys and says so
 const LOST_S = 60; // nothing is known any more: every tile is "?"
-const LABEL_EM = 5.6;
+const FONT_EM = 9.5; // twin of map_drawing.py
 const NO_DATA = 0;
 const json = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -39,7 +39,8 @@ class LiveMap extends HTMLElement {
 
   adopt(node) {
     const [code, what, since] = node.querySelectorAll("text");
-    const tile = { node, code, what, since, name: code.dataset.code, kind: node.dataset.class, area: node.dataset.area,
+    const em = (node.querySelector("rect").width.baseVal.value - 8) / FONT_EM;
+    const tile = { node, code, what, since, em, title: node.querySelector("title"), name: code.dataset.code, kind: node.dataset.class, area: node.dataset.area,
       state: Number(node.dataset.state), cause: node.dataset.cause, sinceUs: Number(node.dataset.since), shown: since.textContent };
     this.tiles.set(Number(node.dataset.unit), tile);
     this.areas.get(tile.area)?.tiles.push(tile);
@@ -74,8 +75,8 @@ class LiveMap extends HTMLElement {
     const words = this.isLost ? look.word : cause || look.word;
     tile.node.setAttribute("class", `tile is-${look.name}`);
     tile.code.textContent = look.mark ? `${tile.name} ${look.mark}` : tile.name;
-    tile.what.textContent = fit(words, LABEL_EM);
-    tile.node.dataset.title = this.isLost ? look.word : `${look.word}${cause ? " · " + cause : ""}`;
+    tile.what.textContent = fit(words, tile.em);
+    tile.title.textContent = [tile.title.dataset.name, look.word, this.isLost ? "" : cause].filter(Boolean).join(" · ");
     this.drawSince(tile, serverNow() * 1000);
   }
 
@@ -149,11 +150,6 @@ class LiveMap extends HTMLElement {
       document.activeElement.setAttribute("tabindex", "-1");
       next.setAttribute("tabindex", "0");
       next.focus();
-    });
-    this.svg.addEventListener("pointerover", (event) => {
-      const tile = event.target.closest(".tile");
-      const title = tile?.querySelector("title");
-      if (title) title.textContent = `${title.dataset.name} · ${tile.dataset.title ?? title.dataset.first}`;
     });
   }
 

@@ -1,0 +1,255 @@
+"""The command centre's questions put together: equipment, live states, indicators; cached for seconds.
+
+Nothing here fails because something behind it does: what could not be had is named, the rest is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from django.core.cache import cache
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from yuheng.bus.messages import UnitLive
+from yuheng.engines.states.vocabulary import UnitState
+from yuheng.equipment import selectors as equipment
+from yuheng.kernel import calendars
+from yuheng.kernel.actor import Actor
+from yuheng.web import plant_data
+from yuheng.web.indicators import AttentionRow, Bullet, Measures, UnitNow, attention, bullets
+from yuheng.web.map_drawing import AreaDrawing, Box
+from yuheng.web.plant_data import Unavailable
+from yuheng.web.templatetags.yuheng_web import local_name
+
+CACHE_S = 4
+"""Figures and lists are made at most this often for a site and language, however many people look."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftNow:
+    """The shift that runs now, in the reader's language."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+    @property
+    def end_ms(self) -> int:
+        """End, milliseconds since 1970."""
+        return int(self.end.timestamp() * 1000)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the end."""
+        return max(0.0, (self.end - datetime.now(UTC)).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class PlantNow:
+    """A site with the states of its units, as of ``now_us``.
+
+    ``data_us`` is the newest source time received, 0 when nobody knows; ``failed`` is a sentence when the states could
+    not be had: then every unit shows "no data".
+    """
+
+    site: equipment.SiteRow
+    areas: tuple[AreaDrawing, ...]
+    places: dict[int, Box]
+    width: float
+    height: float
+    units: tuple[UnitNow, ...]
+    causes: dict[str, dict[str, str]]
+    shift: ShiftNow | None
+    now_us: int
+    data_us: int
+    failed: str
+
+    @property
+    def online(self) -> int:
+        """How many units have data."""
+        return sum(unit.state != UnitState.NO_DATA for unit in self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Bullets and the attention list, with a sentence when the latter is incomplete."""
+
+    bullets: list[Bullet]
+    attention: list[AttentionRow]
+    attention_failed: str
+
+
+def plant_now(*, actor: Actor, site_id: int) -> PlantNow:
+    """The plant as it is now. Equipment's queries, one question to the historian."""
+    drawn = equipment.plant_map(actor=actor, site_id=site_id)
+    causes = _causes(actor, site_id)
+    failed, live, data_us = "", dict[int, UnitLive](), 0
+    try:
+        snapshot = plant_data.live_units(site_id)
+        live = {unit.work_unit_id: unit for unit in snapshot.units}
+        data_us = snapshot.data_time_us
+    except Unavailable as error:
+        failed = str(error)
+    names = {area.id: local_name(area) for area in drawn.areas}
+    peers = Counter(unit.work_center_id for unit in drawn.units)
+    units = tuple(
+        _unit_now(unit, names[unit.area_id], peers[unit.work_center_id], live.get(unit.id), causes) for unit in drawn.units
+    )
+    areas = tuple(
+        AreaDrawing(area.id, names[area.id], _box(area.rect), [unit for unit in units if unit.area_id == area.id])
+        for area in drawn.areas
+    )
+    return PlantNow(
+        site=drawn.site,
+        areas=areas,
+        places={unit.id: _box(unit.rect) for unit in drawn.units},
+        width=drawn.width,
+        height=drawn.height,
+        units=units,
+        causes=causes,
+        shift=shift_now(actor=actor, site_id=site_id),
+        now_us=time.time_ns() // 1000,
+        data_us=data_us,
+        failed=failed,
+    )
+
+
+def _unit_now(
+    unit: equipment.UnitOnMap, area: str, peers: int, live: UnitLive | None, causes: dict[str, dict[str, str]]
+) -> UnitNow:
+    live = live or UnitLive(unit.id, UnitState.NO_DATA, "", 0, 0)
+    return UnitNow(
+        id=unit.id,
+        code=unit.code,
+        name=local_name(unit),
+        area=area,
+        area_id=unit.area_id,
+        class_code=unit.class_code,
+        state=live.state,
+        cause=live.cause,
+        cause_text=causes.get(unit.class_code, {}).get(live.cause, live.cause),
+        since_us=live.since_us,
+        seen_us=live.seen_us,
+        peers=peers,
+    )
+
+
+def _box(rect: equipment.Rect) -> Box:
+    return Box(rect.x, rect.y, rect.w, rect.h)
+
+
+def _causes(actor: Actor, site_id: int) -> dict[str, dict[str, str]]:
+    """Return class code -> cause -> what it means, in the reader's language."""
+    codes = {row.id: row.code for row in equipment.equipment_classes(actor=actor, site_id=site_id)}
+    is_english = (get_language() or "").startswith("en")
+    found: dict[str, dict[str, str]] = {code: {} for code in codes.values()}
+    for (class_id, cause), name in equipment.cause_names(actor=actor, site_id=site_id).items():
+        if class_id in codes:
+            found[codes[class_id]][cause] = (name.en or name.zh) if is_english else (name.zh or name.en)
+    return found
+
+
+def shift_now(*, actor: Actor, site_id: int) -> ShiftNow | None:
+    """The site's shift that runs now; None outside all shifts and without a calendar."""
+    calendar = equipment.calendar_for(actor=actor, site_id=site_id)
+    running = calendars.shift_at(calendar, datetime.now(UTC)) if calendar else None
+    return ShiftNow(local_name(running.shift), running.start, running.end) if running else None
+
+
+def local_clock(time_zone: str) -> str:
+    """The wall time of a site, as the page first shows it."""
+    return datetime.now(ZoneInfo(time_zone)).strftime("%m-%d %H:%M:%S")
+
+
+# ---- figures ------------------------------------------------------------------------------------------------------
+
+
+def figures(*, actor: Actor, plant: PlantNow) -> Figures:
+    """Bullets and attention list of a site; made anew at most every `CACHE_S` seconds for each language."""
+    key = f"web.figures.{plant.site.id}.{get_language()}"
+    found: Figures | None = cache.get(key)
+    if found is None:
+        found = _figures(actor, plant)
+        cache.set(key, found, CACHE_S)
+    return found
+
+
+def _figures(actor: Actor, plant: PlantNow) -> Figures:
+    site_id = plant.site.id
+    troubles: list[str] = [plant.failed] if plant.failed else []
+    sources = _or(troubles, lambda: plant_data.sources(actor=actor, site_id=site_id), [])
+    dead = _or(troubles, lambda: plant_data.open_dead_letters(actor=actor, site_id=site_id), 0)
+    # When no state can be had, 130 lines saying so would hide the one that matters: the sentence above them.
+    units = () if plant.failed else plant.units
+    rows = attention(units, sources, dead, plant_data.DEAD_LETTERS_URL, plant.now_us)
+    return Figures(bullets(measures(actor=actor, plant=plant)), rows, " ".join(dict.fromkeys(troubles)))
+
+
+def _or(troubles: list[str], ask: Callable[[], T], otherwise: T) -> T:
+    try:
+        return ask()
+    except Unavailable as error:
+        troubles.append(str(error))
+        return otherwise
+
+
+def measures(*, actor: Actor, plant: PlantNow) -> Measures:
+    """What the bullets are made of; an indicator whose data is not to be had is named in ``failed``."""
+    site_id, shift, now = plant.site.id, plant.shift, datetime.now(UTC)
+    targets = {name: row.value for name, row in equipment.site_targets(actor=actor, site_id=site_id).items()}
+    base = Measures(units=plant.units, targets=targets)
+    failed: set[str] = set()
+
+    def ask(name: str, question: Callable[[], dict[int, T]]) -> dict[int, T]:
+        try:
+            return question()
+        except Unavailable:
+            failed.add(name)
+            return {}
+
+    power = ask("power", lambda: plant_data.latest_by_unit(actor=actor, site_id=site_id, role="power_kw"))
+    if shift is not None:
+        state_s = ask(
+            "producing", lambda: plant_data.state_seconds(actor=actor, site_id=site_id, start=shift.start, end=now)
+        )
+        good = ask("output", lambda: plant_data.growth_by_unit(site_id, "good_count", shift.start, now, actor=actor))
+        rejects = ask(
+            "rejects", lambda: plant_data.growth_by_unit(site_id, "reject_count", shift.start, now, actor=actor)
+        )
+        last = {unit.id for unit in plant.areas[-1].units} if plant.areas else set()
+        base = replace(
+            base,
+            state_s=state_s,
+            good=good,
+            rejects=rejects,
+            good_last_area={unit: value for unit, value in good.items() if unit in last},
+            shift_s=(now - shift.start).total_seconds(),
+            shift_total_s=(shift.end - shift.start).total_seconds(),
+        )
+    else:
+        failed.discard("producing")
+    return replace(base, power_kw=power, failed=frozenset(failed))
+
+
+def explanation(name: str) -> str:
+    """How a figure is made: shown wherever the rows behind it are."""
+    return {
+        "producing": _(
+            "Time in the state 'producing' divided by time with a known state, all units together, since the shift "
+            "began. Planned stops, and time without data, count neither for nor against."
+        ),
+        "online": _("Units from which data arrives, of all units."),
+        "down": _("Units whose state rule says 'down', the longest first."),
+        "output": _("Growth of the good-piece counters of the last area since the shift began."),
+        "rejects": _("Rejected pieces divided by all pieces counted, since the shift began."),
+        "power": _("Sum of the latest power of all units that report one."),
+    }[name]

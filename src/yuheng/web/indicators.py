@@ -1,0 +1,307 @@
+"""The figures above the plant map, and who must look after what: computed from plain data, nothing fetched here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from yuheng.engines.states.vocabulary import UnitState
+from yuheng.web.durations import in_words
+
+ATTENTION_AFTER_S: dict[UnitState, float] = {
+    UnitState.DOWN: 0.0,
+    UnitState.NO_DATA: 0.0,
+    UnitState.UNKNOWN: 300.0,
+    UnitState.SETUP: 2400.0,
+    UnitState.IDLE: 1800.0,
+}
+"""How long a unit may be in a state before somebody should look. Producing and planned stop need nobody."""
+
+_WEIGHT: dict[UnitState, float] = {
+    UnitState.DOWN: 6.0,
+    UnitState.NO_DATA: 3.0,
+    UnitState.UNKNOWN: 1.0,
+    UnitState.SETUP: 1.0,
+    UnitState.IDLE: 0.5,
+}
+_PRIORITY: dict[UnitState, str] = {
+    UnitState.DOWN: "1",
+    UnitState.NO_DATA: "?",
+    UnitState.UNKNOWN: "?",
+    UnitState.SETUP: "3",
+    UnitState.IDLE: "3",
+}
+_SOURCE_WEIGHT = 4.0
+_MIN_MINUTES = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitNow:
+    """A work unit with its state, ready to be shown: names are in the reader's language.
+
+    ``since_us`` is when the state began, microseconds UTC, 0 when unknown; ``peers`` counts the units of its work
+    center, itself included: the fewer can do the same work, the more one of them matters.
+    """
+
+    id: int
+    code: str
+    name: str
+    area: str
+    area_id: int
+    class_code: str
+    state: int
+    cause: str
+    cause_text: str
+    since_us: int
+    seen_us: int
+    peers: int = 1
+
+    def lasting_s(self, now_us: int) -> float:
+        """Return how long the state has lasted, in seconds; 0 when nobody knows."""
+        return max(0.0, (now_us - self.since_us) / 1e6) if self.since_us else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNow:
+    """A data source and whether something comes from it. ``silent_s`` None: it never spoke."""
+
+    id: int
+    code: str
+    url: str
+    is_connected: bool
+    silent_s: float | None
+    unit_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionRow:
+    """One line of "needs a person". ``score`` is minutes × weight × scarcity: the list's order, nothing else."""
+
+    priority: str
+    title: str
+    facts: tuple[str, ...]
+    url: str
+    lasting_s: float | None
+    since_us: int
+    score: float
+
+
+def attention(
+    units: Iterable[UnitNow], sources: Iterable[SourceNow], open_dead_letters: int, dead_letters_url: str, now_us: int
+) -> list[AttentionRow]:
+    """List everything that waits for somebody, worst consequence first."""
+    rows = [row for unit in units if (row := _unit_row(unit, now_us)) is not None]
+    rows += [_source_row(source) for source in sources if not source.is_connected]
+    if open_dead_letters:
+        title = _("%(n)d kinds of messages could not be read") % {"n": open_dead_letters}
+        rows.append(AttentionRow("3", title, (_("Dead letters"),), dead_letters_url, None, 0, 1.0))
+    return sorted(rows, key=lambda row: (-row.score, row.title))
+
+
+def _unit_row(unit: UnitNow, now_us: int) -> AttentionRow | None:
+    try:
+        state = UnitState(unit.state)
+    except ValueError:
+        state = UnitState.UNKNOWN
+    lasting_s = unit.lasting_s(now_us)
+    if state not in ATTENTION_AFTER_S or lasting_s < ATTENTION_AFTER_S[state]:
+        return None
+    what = unit.cause_text or str(STATE_SENTENCES[state])
+    facts = [str(STATE_SENTENCES[state])] if unit.cause_text else []
+    if unit.peers == 1:
+        facts.append(_("the only unit of its work center"))
+    score = max(_MIN_MINUTES, lasting_s / 60) * _WEIGHT[state] * (1 + 1 / unit.peers)
+    title = f"{unit.area} {unit.code} {what}"
+    url = f"/work-units/{unit.id}"
+    return AttentionRow(_PRIORITY[state], title, tuple(facts), url, lasting_s, unit.since_us, score)
+
+
+STATE_SENTENCES: dict[UnitState, Promise] = {
+    UnitState.DOWN: gettext_lazy("Down"),
+    UnitState.NO_DATA: gettext_lazy("No data; counted as unknown"),
+    UnitState.UNKNOWN: gettext_lazy("No state rule holds"),
+    UnitState.SETUP: gettext_lazy("Set-up takes long"),
+    UnitState.IDLE: gettext_lazy("Waiting for work"),
+}
+
+
+def _source_row(source: SourceNow) -> AttentionRow:
+    silent = _("never heard") if source.silent_s is None else _("silent for %(time)s") % {"time": in_words(source.silent_s)}
+    facts = (silent, _("%(n)d units depend on it") % {"n": source.unit_count})
+    minutes = max(_MIN_MINUTES, (source.silent_s or 0.0) / 60)
+    score = minutes * _SOURCE_WEIGHT * max(1, source.unit_count)
+    title = _("Data source %(code)s is disconnected") % {"code": source.code}
+    return AttentionRow("2", title, facts, source.url, source.silent_s, 0, score)
+
+
+# ---- bullets ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BulletRow:
+    """One unit behind a figure: what it contributes."""
+
+    unit_id: int
+    code: str
+    area: str
+    value: str
+    sort: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bullet:
+    """A figure against its target; never a gauge. ``bar`` and ``mark`` are 0–1 of the bar's length.
+
+    ``value`` "–" means nobody knows; then there is no bar, and ``note`` says why.
+    """
+
+    name: str
+    label: str
+    value: str
+    unit: str
+    note: str
+    bar: float
+    mark: float | None
+    rows: tuple[BulletRow, ...] = ()
+    columns: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the bullets are made of. Every mapping is keyed by work unit id; a missing unit contributed nothing.
+
+    Attributes
+    ----------
+    state_s
+        Seconds in each state since the shift began: ``{unit: {state: seconds}}``.
+    shift_s
+        Seconds since the shift began; 0 outside all shifts.
+    good, rejects
+        Pieces counted since the shift began. ``good_last_area`` holds only the units of the last area: the output.
+    power_kw
+        Latest good power of each unit that reports one.
+    targets
+        Indicator -> value.
+    failed
+        Indicators whose data could not be had now.
+    """
+
+    units: Sequence[UnitNow]
+    state_s: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    shift_s: float = 0.0
+    shift_total_s: float = 0.0
+    good: Mapping[int, float] = field(default_factory=dict)
+    good_last_area: Mapping[int, float] = field(default_factory=dict)
+    rejects: Mapping[int, float] = field(default_factory=dict)
+    power_kw: Mapping[int, float] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
+
+
+def bullets(m: Measures) -> list[Bullet]:
+    """Return the six figures of the command centre, in reading order."""
+    return [_producing(m), _online(m), _down(m), _output(m), _rejects(m), _power(m)]
+
+
+def producing_ratio(m: Measures) -> float | None:
+    """Return the share of the units' time since the shift began in which they produced; None before it began.
+
+    Time without data or without a rule is not counted as anything: it is neither producing nor not.
+    """
+    producing = known = 0.0
+    for states in m.state_s.values():
+        producing += states.get(UnitState.PRODUCING, 0.0)
+        unknowable = states.get(UnitState.NO_DATA, 0.0) + states.get(UnitState.UNKNOWN, 0.0)
+        known += sum(states.values()) - unknowable - states.get(UnitState.PLANNED_STOP, 0.0)
+    return producing / known if known > 0 else None
+
+
+def _rows(m: Measures, values: Mapping[int, float], text: Any) -> tuple[BulletRow, ...]:
+    rows = [BulletRow(u.id, u.code, u.area, text(values[u.id]), values[u.id]) for u in m.units if u.id in values]
+    return tuple(sorted(rows, key=lambda row: (-row.sort, row.code)))
+
+
+def _unknown(name: str, label: str, why: str) -> Bullet:
+    return Bullet(name, label, "–", "", why, 0.0, None)
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio * 100:.1f}"
+
+
+def _producing(m: Measures) -> Bullet:
+    label, target = _("Producing this shift"), m.targets.get("producing_ratio")
+    ratio = producing_ratio(m)
+    if ratio is None:
+        why = _("no data now") if "producing" in m.failed else _("no shift is running")
+        return _unknown("producing", label, why)
+    shares = {
+        unit: states.get(UnitState.PRODUCING, 0.0) / total for unit, states in m.state_s.items() if (total := sum(states.values()))
+    }
+    note = _("target %(value)s %%") % {"value": _percent(target)} if target is not None else _("no target set")
+    rows = _rows(m, shares, lambda share: f"{_percent(share)} %")
+    return Bullet("producing", label, _percent(ratio), "%", note, ratio, target, rows, (_("Work unit"), _("Producing")))
+
+
+def _online(m: Measures) -> Bullet:
+    silent = {u.id: 1.0 for u in m.units if u.state == UnitState.NO_DATA}
+    count, online = len(m.units), len(m.units) - len(silent)
+    note = _("all units have data") if not silent else _("%(n)d without data") % {"n": len(silent)}
+    rows = _rows(m, silent, lambda _value: _("No data"))
+    bar = online / count if count else 0.0
+    return Bullet("online", _("Units online"), f"{online} / {count}", "", note, bar, 1.0, rows, (_("Work unit"), _("State")))
+
+
+def _down(m: Measures) -> Bullet:
+    down = {u.id: 1.0 for u in m.units if u.state == UnitState.DOWN}
+    causes = {u.id: u.cause_text or _("Down") for u in m.units}
+    rows = tuple(BulletRow(u.id, u.code, u.area, causes[u.id], -u.since_us) for u in m.units if u.id in down)
+    bar = len(down) / len(m.units) if m.units else 0.0
+    note = _("target 0")
+    return Bullet("down", _("Units down"), str(len(down)), "", note, bar, 0.0, rows, (_("Work unit"), _("Cause")))
+
+
+def _output(m: Measures) -> Bullet:
+    label = _("Output this shift")
+    if not m.good_last_area:
+        return _unknown("output", label, _("no data now") if "output" in m.failed else _("no counter at the last area"))
+    total, target = sum(m.good_last_area.values()), m.targets.get("output_per_shift")
+    rows = _rows(m, m.good_last_area, lambda value: f"{value:.0f}")
+    columns = (_("Work unit"), _("Good pieces"))
+    if not target:
+        return Bullet("output", label, f"{total:.0f}", "", _("no target set"), 0.0, None, rows, columns)
+    due = target * min(1.0, m.shift_s / m.shift_total_s) if m.shift_total_s else target
+    note = _("%(due)d due by now, %(target)d in the shift") % {"due": round(due), "target": round(target)}
+    length = max(target, total)
+    return Bullet("output", label, f"{total:.0f} / {target:.0f}", "", note, total / length, due / length, rows, columns)
+
+
+def _rejects(m: Measures) -> Bullet:
+    label, target = _("Rejects this shift"), m.targets.get("reject_ratio")
+    made = sum(m.good.values()) + sum(m.rejects.values())
+    if not m.rejects or made <= 0:
+        return _unknown("rejects", label, _("no data now") if "rejects" in m.failed else _("nothing counted yet"))
+    ratio = sum(m.rejects.values()) / made
+    length = max(2 * target, ratio) if target else max(0.02, ratio)
+    note = _("at most %(value)s %%") % {"value": _percent(target)} if target else _("no target set")
+    rows = _rows(m, {k: v for k, v in m.rejects.items() if v > 0}, lambda value: f"{value:.0f}")
+    mark = target / length if target else None
+    columns = (_("Work unit"), _("Rejected pieces"))
+    return Bullet("rejects", label, f"{ratio * 100:.2f}", "%", note, ratio / length, mark, rows, columns)
+
+
+def _power(m: Measures) -> Bullet:
+    label, target = _("Power now"), m.targets.get("power_kw")
+    if not m.power_kw:
+        return _unknown("power", label, _("no data now") if "power" in m.failed else _("no unit reports its power"))
+    total = sum(m.power_kw.values())
+    length = max(1.25 * target, total) if target else total or 1.0
+    note = _("baseline %(value)d kW") % {"value": round(target)} if target else _("no target set")
+    rows = _rows(m, m.power_kw, lambda value: f"{value:.1f} kW")
+    mark = target / length if target else None
+    return Bullet("power", label, f"{total:,.0f}", "kW", note, total / length, mark, rows, (_("Work unit"), _("Power")))
