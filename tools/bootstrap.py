@@ -22,8 +22,8 @@ if sys.version_info < NEEDED:
         if _found:
             os.execv(_found, [_found] + sys.argv)  # noqa: RUF005
     sys.exit(
-        "Yuheng needs Python 3.11 or newer; this is %d.%d. Install it, or name it: make setup PYTHON=/path/to/python3.11"  # noqa: UP031
-        % sys.version_info[:2]
+        "Yuheng needs Python 3.11 or newer; this is %d.%d. "  # noqa: UP031
+        "Install it, or name it: make setup PYTHON=/path/to/python3.11" % sys.version_info[:2]
     )
 
 import argparse
@@ -94,8 +94,8 @@ def set_up(is_dev: bool) -> None:
         create()
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
     say(f"Installing {lock_file(is_dev).name} into .venv (a few minutes the first time) ...")
-    run([*pip, "install", "-q", "--require-hashes", "-r", str(lock_file(is_dev))])
-    run([*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+    run([*pip, "install", "-qq", "--require-hashes", "-r", str(lock_file(is_dev))])
+    run([*pip, "install", "-qq", "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
     STAMP.write_text("\n".join({fingerprint(False), fingerprint(is_dev)}) + "\n", encoding="utf-8")
     say("Ready.")
 

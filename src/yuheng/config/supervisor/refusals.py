@@ -11,18 +11,18 @@ from yuheng.engines.points import Refusal
 
 
 async def tell_refusals(nats_url: str, refused: Mapping[tuple[str, str], int]) -> None:
-    """Publish one dead letter a (user, subject) pair. ``status.json`` counts them too, so a failure is let go."""
+    """Publish one dead letter a (client, subject) pair. ``status.json`` counts them too, so a failure is let go."""
     try:
         connection = await connect(nats_url, name="yuheng-supervisor")
     except (OSError, TimeoutError, WireError):
         return
     try:
-        for (user, subject), count in refused.items():
+        for (client, subject), count in refused.items():
             times = "once" if count == 1 else f"{count} times"
             header = {
                 subjects.HEADER_TOPIC: _topic(subject),
                 subjects.HEADER_ARRIVED_US: str(time.time_ns() // 1000),
-                subjects.HEADER_DETAIL: f"refused: no permission for the user {user} ({times})",
+                subjects.HEADER_DETAIL: f"refused: no permission for the client {client} ({times})",
                 subjects.HEADER_KIND: "refused_publish",
             }
             target = subjects.dead(0, Refusal.UNKNOWN_TOPIC)

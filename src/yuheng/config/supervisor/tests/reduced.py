@@ -27,9 +27,7 @@ def main() -> int:
     """Run it."""
     data_dir, mode, mqtt_port = sys.argv[1:4]
     table = Table(processes=(Process("dummy", ("-c", MODES[mode])),), has_database_step=False)
-    choices = Choices(
-        Path(data_dir), web_port=0, gateway_port=0, mqtt_port=int(mqtt_port), opens_browser=False
-    )
+    choices = Choices(Path(data_dir), web_port=0, gateway_port=0, mqtt_port=int(mqtt_port), opens_browser=False)
     return supervise(choices, table=table)
 
 
