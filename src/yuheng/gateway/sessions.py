@@ -1,0 +1,240 @@
+"""Keeping one session per source alive: opened, watched, opened anew after a failure, closed when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from yuheng.bus import subjects
+from yuheng.bus.documents import Source
+from yuheng.bus.messages import SampleBatch
+from yuheng.gateway.connector import (
+    CommandRefused,
+    ConfigRefused,
+    PushHandler,
+    Session,
+    SessionHealth,
+    SourceIdentity,
+    State,
+    check_config,
+)
+from yuheng.gateway.log import DurableLog
+from yuheng.gateway.push import HttpDoor
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 1.5
+"""How long a session may take to close."""
+
+_PAUSE_FIRST_S, _PAUSE_MOST_S = 0.25, 30.0
+_HEALTHY_S = 30.0  # a session that lived this long starts its pauses anew
+
+
+def _system_us() -> int:
+    return time.time_ns() // 1000
+
+
+class SourceContext:
+    """`connector.Context` of one source."""
+
+    def __init__(
+        self,
+        source: Source,
+        log: DurableLog,
+        door: HttpDoor,
+        state_dir: Path,
+        clock: Callable[[], int] = _system_us,
+    ) -> None:
+        self.source = SourceIdentity(source.id, source.code, source.topics)
+        self.health = SessionHealth()
+        self._log = log
+        self._door = door
+        self._clock = clock
+        self._state_dir = state_dir / f"source-{source.id}"
+
+    @property
+    def state_dir(self) -> Path:
+        """A directory of this source's own."""
+        self._state_dir.mkdir(parents=True, exist_ok=True)
+        return self._state_dir
+
+    async def emit_raw(self, topic: str, payload: bytes, *, arrived_us: int | None = None) -> None:
+        """Keep an undecoded payload; see `connector.Context`."""
+        headers = {
+            subjects.HEADER_TOPIC: topic,
+            subjects.HEADER_ARRIVED_US: str(self._clock() if arrived_us is None else arrived_us),
+        }
+        await self._log.append(subjects.ingest_raw(self.source.id), payload, headers)
+        self._kept(len(payload))
+
+    async def emit_samples(self, batch: SampleBatch) -> None:
+        """Keep values read by address; see `connector.Context`."""
+        headers = {subjects.HEADER_ARRIVED_US: str(self._clock())}
+        payload = msgspec.msgpack.encode(batch)
+        await self._log.append(subjects.ingest_points(self.source.id), payload, headers)
+        self._kept(len(payload))
+        self.count("points", len(batch.addresses))
+
+    def _kept(self, size: int) -> None:
+        self.count("kept")
+        self.count("bytes", size)
+
+    def set_health(self, state: State, sentence: str) -> None:
+        """Say how the session is."""
+        if state is not self.health.state:
+            self.health.since_us = self._clock()
+            level = logging.WARNING if state in (State.FAILED, State.DEGRADED) else logging.INFO
+            logger.log(level, "%s: %s: %s", self.source.code, state.value, sentence)
+        self.health.state, self.health.sentence = state, sentence
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        counters = self.health.counters
+        counters[name] = counters.get(name, 0) + by
+
+    def now_us(self) -> int:
+        """Return microseconds since 1970 UTC."""
+        return self._clock()
+
+    def accept_pushes(self, handler: PushHandler) -> AbstractAsyncContextManager[None]:
+        """Open the HTTP door for this source."""
+        return self._door.opened(self.source, handler)
+
+    async def tell_broker(self, topic: str, payload: bytes) -> None:
+        """Publish to the built-in broker, as QoS 0."""
+        await self._log.publish(subjects.subject_of_topic(topic), payload)
+
+
+class SessionKeeper:
+    """Runs one session of one source for as long as its configuration stays the same."""
+
+    def __init__(self, source: Source, point: EntryPoint | None, context: SourceContext) -> None:
+        self.source = source
+        self.context = context
+        self._point = point
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin. `stop` ends it."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"session {self.source.code}")
+
+    async def stop(self) -> None:
+        """Close the session; a session that does not close in time is left behind and said so."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        _, late = await asyncio.wait((self._task,), timeout=CLOSE_S)
+        if late:
+            logger.error("%s: the session does not close.", self.source.code)
+        self.context.set_health(State.STOPPED, "Stopped.")
+
+    async def _run(self) -> None:
+        """Open again and again; policy between: pauses from 0.25 s doubling to 30 s, with jitter."""
+        pause_s = _PAUSE_FIRST_S
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._run_once()
+                self.context.set_health(State.STOPPED, self.context.health.sentence)
+                return
+            except ConfigRefused as refused:
+                self.context.set_health(State.FAILED, str(refused))
+                return  # only a new configuration can help
+            except Exception as error:
+                sentence = str(error) or type(error).__name__
+                self.context.set_health(State.FAILED, sentence)
+                logger.debug("%s: session ended", self.source.code, exc_info=error)
+            if asyncio.get_running_loop().time() - started > _HEALTHY_S:
+                pause_s = _PAUSE_FIRST_S
+            await asyncio.sleep(pause_s * random.uniform(0.75, 1.25))
+            pause_s = min(pause_s * 2, _PAUSE_MOST_S)
+            self.context.health.restarts += 1
+
+    async def _run_once(self) -> None:
+        if self._point is None:
+            raise ConfigRefused(f"The connector '{self.source.connector}' is not installed.")
+        connector = self._point.load()()
+        check_config(connector.manifest, self.source.settings)
+        self.context.set_health(State.CONNECTING, "Opening.")
+        async with connector.open(self.source.settings, self.context) as session:
+            self._session = session
+            try:
+                await session.run()
+            finally:
+                self._session = None
+
+    async def carry_out(self, command: Mapping[str, Any]) -> str:
+        """Hand a command to the open session. Raises `CommandRefused`."""
+        if self._session is None:
+            raise CommandRefused("The source is not connected now.")
+        return await self._session.carry_out(command)
+
+
+class Sessions:
+    """All sessions of the gateway, following the configuration."""
+
+    def __init__(self, make_context: Callable[[Source], SourceContext], connectors: Mapping[str, EntryPoint]) -> None:
+        self._make_context = make_context
+        self._connectors = connectors
+        self._keepers: dict[int, SessionKeeper] = {}
+
+    async def follow(self, sources: tuple[Source, ...]) -> None:
+        """Stop what is gone or changed, start what is new; leave everything else alone."""
+        wanted = {source.id: source for source in sources if source.is_enabled}
+        ended = [id_ for id_, keeper in self._keepers.items() if wanted.get(id_) != keeper.source]
+        await asyncio.gather(*(self._keepers.pop(id_).stop() for id_ in ended))
+        for id_, source in wanted.items():
+            if id_ not in self._keepers:
+                keeper = SessionKeeper(source, self._connectors.get(source.connector), self._make_context(source))
+                self._keepers[id_] = keeper
+                keeper.start()
+
+    async def stop(self) -> None:
+        """Close all."""
+        await self.follow(())
+
+    def health(self) -> dict[str, dict[str, Any]]:
+        """Return what each session says of itself, by source code."""
+        return {
+            keeper.source.code: {
+                "source_id": keeper.source.id,
+                "connector": keeper.source.connector,
+                "state": keeper.context.health.state.value,
+                "sentence": keeper.context.health.sentence,
+                "since_us": keeper.context.health.since_us,
+                "restarts": keeper.context.health.restarts,
+                **keeper.context.health.counters,
+            }
+            for keeper in self._keepers.values()
+        }
+
+    async def carry_out(self, source_id: int, payload: bytes) -> str:
+        """Carry out a command from the bus; return a sentence. Raises `CommandRefused`."""
+        keeper = self._keepers.get(source_id)
+        if keeper is None:
+            raise CommandRefused("The source does not run in this gateway.")
+        try:
+            command = json.loads(payload)
+        except ValueError as error:
+            raise CommandRefused("The command is not JSON.") from error
+        if not isinstance(command, dict):
+            raise CommandRefused("The command is not an object.")
+        return await keeper.carry_out(command)
+
+
+def source_of_command(subject: bytes) -> int | None:
+    """Return the source id of ``yh.cmd.<source id>``."""
+    found = re.fullmatch(rb"yh\.cmd\.(\d+)", subject)
+    return int(found.group(1)) if found else None
