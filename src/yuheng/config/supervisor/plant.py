@@ -96,14 +96,8 @@ class Installation:
     broker: Broker | None
     database_url: str
     nats_url: str
+    mqtt_host: str  # where devices of this machine connect
     environment: Mapping[str, str] = field(repr=False)
-
-    @property
-    def mqtt_host(self) -> str:
-        """Where devices of this machine connect."""
-        if self.broker is None:
-            return urlsplit(self.nats_url).hostname or "127.0.0.1"
-        return _reachable(self.choices.host)
 
     @property
     def url(self) -> str:
@@ -168,6 +162,7 @@ def install(choices: Choices) -> Installation:
         )
     database_url = postgres.url() if postgres else inherited_database
     nats_url = broker.url if broker else inherited_nats
+    mqtt_host = _reachable(choices.host) if broker else urlsplit(nats_url).hostname or "127.0.0.1"
     return Installation(
         choices=choices,
         places=places,
@@ -176,7 +171,8 @@ def install(choices: Choices) -> Installation:
         broker=broker,
         database_url=database_url,
         nats_url=nats_url,
-        environment=_environment(choices, ports, database_url=database_url, nats_url=nats_url),
+        mqtt_host=mqtt_host,
+        environment=_environment(choices, ports, database_url=database_url, nats_url=nats_url, mqtt_host=mqtt_host),
     )
 
 
@@ -288,7 +284,7 @@ def _claim_ports(choices: Choices, *, runs_postgres: bool, runs_broker: bool) ->
     )
 
 
-def _environment(choices: Choices, ports: Ports, *, database_url: str, nats_url: str) -> dict[str, str]:
+def _environment(choices: Choices, ports: Ports, *, database_url: str, nats_url: str, mqtt_host: str) -> dict[str, str]:
     """Return what our own processes are told. One thread of numeric libraries each: there are few cores to share."""
     told = {
         "DATABASE_URL": database_url,
@@ -297,6 +293,7 @@ def _environment(choices: Choices, ports: Ports, *, database_url: str, nats_url:
         "YUHENG_HOST": choices.host,
         "YUHENG_WEB_PORT": str(ports.web),
         "YUHENG_GATEWAY_PORT": str(ports.gateway),
+        "YUHENG_MQTT_HOST": mqtt_host,
         "YUHENG_MQTT_PORT": str(ports.mqtt),
         "YUHENG_DEMO": "1" if choices.is_demo else "",
         "DJANGO_SETTINGS_MODULE": "yuheng.config.settings",
