@@ -107,6 +107,12 @@ class _Committed(threading.Thread):
         for line in self._process.stdout:
             self.messages, self.at = int(line), time.time()
 
+    def close(self) -> None:
+        """Stop following; the script has ended."""
+        self.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
     def wait_for(self, messages: int, deadline_s: float) -> None:
         """Return once so many messages are committed.
 
@@ -136,8 +142,8 @@ def run_peer(peer: str, directory: Path, *, seconds: float, seed: int, start_ms:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
+        committed = _Committed(script)
         try:
-            committed = _Committed(script)
             committed.wait_for(0, READY_DEADLINE_S)
             orders = Orders(
                 host=broker.host,
@@ -157,6 +163,7 @@ def run_peer(peer: str, directory: Path, *, seconds: float, seed: int, start_ms:
             committed.wait_for(done.sent, DRAIN_DEADLINE_S)
         finally:
             stop(script)
+            committed.close()
         elapsed_s = committed.at - done.began_at
         points = done.sent * POINTS_A_MESSAGE
         return PeerRun(points_per_s=points / elapsed_s, points=points, elapsed_s=elapsed_s)

@@ -68,3 +68,37 @@ def throughput_plant(credential: Credential, workloads: dict[str, Workload]) -> 
         "sources": [source_code(kind) for kind in workloads],
     }
     return a_plant(sources=sources, tags=tags, devices=[device])
+
+
+MACHINE = {
+    "code": "bench-machine",
+    "name_zh": "测试设备",
+    "name_en": "Bench machine",
+    "no_data_after_s": 86_400,
+    "states": [{"state": "producing", "when": "run"}, {"state": "idle", "when": "not run"}],
+}
+
+
+def a_unit_tree(areas: dict[str, list[str]]) -> dict[str, Any]:
+    """Return classes and areas of a plant: one work center an area, and machines that run or do not."""
+    return {
+        "classes": [MACHINE],
+        "areas": [
+            {
+                "code": area,
+                "name_zh": area,
+                "name_en": area,
+                "work_centers": [
+                    {
+                        "code": f"{area}-center",
+                        "name_zh": area,
+                        "name_en": area,
+                        "work_units": [
+                            {"code": unit, "name_zh": unit, "name_en": unit, "class": MACHINE["code"]} for unit in units
+                        ],
+                    }
+                ],
+            }
+            for area, units in areas.items()
+        ],
+    }

@@ -77,6 +77,16 @@ class Publisher:
     def _connect(self) -> socket.socket:
         orders = self._orders
         connection = socket.create_connection((orders.host, orders.port), timeout=CONNECT_DEADLINE_S)
+        try:
+            self._greet(connection)
+        except OSError:
+            connection.close()
+            raise
+        connection.setblocking(False)
+        return connection
+
+    def _greet(self, connection: socket.socket) -> None:
+        orders = self._orders
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         will = None
         if orders.kind == "sparkplug":
@@ -91,8 +101,6 @@ class Publisher:
                 raise mqtt.MqttRefused("The broker closed the connection instead of answering.")
             packets = self._reader.feed(data)
         mqtt.check_connack(packets[0][1])
-        connection.setblocking(False)
-        return connection
 
     def allow(self, messages: int) -> None:
         """Let messages up to this number be sent."""
@@ -112,7 +120,6 @@ class Publisher:
             now = time.time()
             is_over = now >= deadline or self.sent >= last
             if is_over and self.acked == self.sent and not self._outgoing:
-                self._socket.sendall(mqtt.DISCONNECT_PACKET)
                 return self.progress(done=True)
             if now >= next_line:
                 tell(self.progress())
@@ -124,6 +131,12 @@ class Publisher:
             heard_at = time.monotonic() if self.acked != acked or self.acked == self.sent else heard_at
             if time.monotonic() - heard_at > STALL_DEADLINE_S:
                 raise TimeoutError(f"The broker acknowledged nothing for {STALL_DEADLINE_S:.0f} s.")
+
+    def close(self) -> None:
+        """Leave the broker; a node's will is not published then."""
+        self._socket.setblocking(True)
+        self._socket.sendall(mqtt.DISCONNECT_PACKET)
+        self._socket.close()
 
     def progress(self, *, done: bool = False) -> Progress:
         """Say how far it is."""
@@ -218,7 +231,10 @@ def main() -> None:
     """Read the orders, compute the messages, publish, report."""
     orders = msgspec.json.decode(_first_line(), type=Orders)
     workload = WORKLOADS[orders.kind](seed=orders.seed, start_ms=orders.start_ms)
-    _tell(Publisher(orders, workload).run(_tell))
+    publisher = Publisher(orders, workload)
+    last_word = publisher.run(_tell)
+    publisher.close()
+    _tell(last_word)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,9 @@ class PublisherProcess:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
         stop(self._process)
+        self._reader.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from typing import Any, TextIO
 class Reporter:
     """Writes progress to one stream (standard error) and results to another (standard output)."""
 
-    def __init__(self, out: TextIO = sys.stdout, progress: TextIO = sys.stderr) -> None:
-        self._out = out
-        self._progress = progress
+    def __init__(self, out: TextIO | None = None, progress: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._progress = progress or sys.stderr
         self._began = time.monotonic()
 
     def step(self, sentence: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,8 @@ SMALL_DISK_BYTES = 3_000_000_000
 FULL_DISK_LEAVES_BYTES = 20_000_000
 CONFIGURED_DEADLINE_S = 60.0
 COMMAND = (sys.executable, "-m", "yuheng.config.cli")
+
+ADMINISTRATOR = re.compile(r"Admin\s+(?P<username>\S+) / (?P<password>\S+)")
 
 FORBIDDEN_VARIABLES = ("DATABASE_URL", "NATS_URL", "YUHENG_STORE_URL", "YUHENG_DATA_DIR", "YUHENG_DEMO")
 """They would lead the bench to somebody's running installation."""
@@ -113,6 +116,19 @@ class Stack:
             return False
         sources = {source.id for source in plant.sources if source.code in source_codes}
         return sum(tag.source_id in sources for tag in plant.tags) >= tag_count
+
+    def administrator(self) -> tuple[str, str]:
+        """Return user name and password of the first administrator, as ``yuheng up`` printed them once.
+
+        Raises
+        ------
+        LookupError
+            It printed none.
+        """
+        for line in (self.data_dir / "up.log").read_text(errors="replace").splitlines():
+            if found := ADMINISTRATOR.search(line):
+                return found["username"], found["password"]
+        raise LookupError(f"yuheng up printed no administrator: {self.log_tail()}")
 
     def fill_disk(self, filler: Path) -> None:
         """Take what the disk has left but a little; only ever on the small disk of our own."""
