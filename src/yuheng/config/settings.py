@@ -100,6 +100,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+PLANT_FILE_SECTIONS = "yuheng.config.plant_file.SECTIONS"
+"""What can be imported and exported; see `equipment.importing`."""
 LOGIN_URL = "people:sign_in"
 LOGIN_REDIRECT_URL = "/"
 PUBLIC_ROUTES = frozenset({"people:sign_in", "people:impersonate", "web:preferences", "web:health"})

@@ -10,7 +10,8 @@ class EquipmentChanged:
     """Something of a site's equipment tree was created, renamed, moved or retired.
 
     ``kind`` is ``site``, ``area``, ``work_center``, ``work_unit``, ``equipment_class``, ``asset``, ``calendar``,
-    ``target`` or ``placement``; ``change`` a verb in the past tense. A whole imported file is one change of its ``site``.
+    ``target`` or ``placement``; ``change`` a verb in the past tense. A whole imported file is one change of its
+    ``site``.
     """
 
     site_id: int

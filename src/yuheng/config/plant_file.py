@@ -1,0 +1,8 @@
+"""The sections of a plant file, in the order in which they are applied; each context lists its own."""
+
+from __future__ import annotations
+
+from yuheng.equipment.importing import Section
+from yuheng.equipment.importing.sections import SECTIONS as EQUIPMENT_SECTIONS
+
+SECTIONS: tuple[Section, ...] = (*EQUIPMENT_SECTIONS,)
