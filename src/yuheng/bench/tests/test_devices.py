@@ -106,6 +106,7 @@ class FlakyGateway(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(503 if cls.requests % 3 == 0 else 204)
+        self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *args):
