@@ -4,10 +4,11 @@ import json
 import threading
 from contextlib import asynccontextmanager, contextmanager
 
-from yuheng.bench import mqtt
+from yuheng.bench import devices, mqtt
 from yuheng.bench.devices import HttpDevice, MqttDevice, Sampler
 from yuheng.bench.ledger import Ledger, StoredSample, judge
 from yuheng.bench.plants import Credential
+from yuheng.bench.waiting import wait_until
 
 CREDENTIAL = Credential("device", "secret")
 DEADLINE_S = 20
@@ -127,7 +128,8 @@ def flaky_gateway():
         server.server_close()
 
 
-async def test_an_http_device_posts_a_batch_again_until_it_is_taken():
+async def test_an_http_device_posts_a_batch_again_until_it_is_taken(monkeypatch):
+    monkeypatch.setattr(devices, "RETRY_S", 0.01)
     with flaky_gateway() as (port, handler):
         device = HttpDevice(Sampler(Ledger("x"), 200.0), CREDENTIAL, url=f"http://127.0.0.1:{port}/push/x")
         await run_until(device, lambda: handler.requests > 12)
@@ -144,8 +146,10 @@ async def test_an_http_device_posts_a_batch_again_until_it_is_taken():
 def test_a_device_holds_instead_of_dropping_when_nothing_is_acknowledged():
     sampler = Sampler(Ledger("x"), 1e6)
 
-    made = [*sampler.due(), *sampler.due(), *sampler.due()]
+    made = []
+    wait_until(lambda: bool(made.extend(sampler.due())) or len(made) >= 200, what="200 samples", deadline_s=5)
 
+    assert sampler.due() == []
     assert len(made) == len(sampler.open) == len(sampler.ledger.sent) == 200
     assert sampler.ledger.acked == set()
     sampler.acknowledge(made[0])
