@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlparse
 
 CRLF = b"\r\n"
@@ -101,9 +101,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport; the server speaks first."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(high=8_000_000)
-        self._transport = transport
+        stream = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        stream.set_write_buffer_limits(high=8_000_000)
+        self._transport = stream
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail everything that waits."""
