@@ -33,7 +33,8 @@ def time_order(
 def group_ends(slots: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     """Mark the last element of each run of equal slots."""
     ends = np.ones(len(slots), np.bool_)
-    np.not_equal(slots[1:], slots[:-1], out=ends[:-1])
+    if len(slots):
+        np.not_equal(slots[1:], slots[:-1], out=ends[:-1])
     return ends
 
 

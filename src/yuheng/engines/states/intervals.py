@@ -5,8 +5,8 @@ Definition
 Let the *samples* of a work unit be those of all its symbols, in the order of source time.
 
 1. A sample is *good* when its quality is not BAD. ``seen(t)`` is the newest good sample at or before ``t``.
-2. At ``t`` the unit has NO_DATA when there is no ``seen(t)``, when ``t >= seen(t) + timeout``, or when no symbol has
-   a good value. Otherwise the rules name the state from the newest value of each symbol at or before ``t``.
+2. At ``t`` the unit has NO_DATA when there is no ``seen(t)``, when ``t >= seen(t) + timeout``, or when every
+   symbol that the rules name and that was heard is BAD. Otherwise the rules name the state from the newest value of each symbol at or before ``t``.
 3. Neighbouring equal states with equal causes are one interval. All samples of one moment count together.
 
 So NO_DATA begins exactly ``timeout`` after the last good sample, and ends with the next one.
@@ -46,7 +46,7 @@ class Derivation:
     Attributes
     ----------
     changes
-        Every change since the derivation began or was last `trim`\\ med; the last one holds now.
+        Every change since the derivation began, or since `trim`; the last one holds now.
     newest_us
         Time of the newest event; an earlier one is *late* and must be derived anew, from storage.
     seen_us
@@ -105,7 +105,7 @@ class Derivation:
 
     def _state_at(self, time_us: int) -> tuple[int, str]:
         is_silent = not self.seen_us or time_us >= self.seen_us + self.timeout_us
-        if is_silent or all(value is None for value in self.values.values()):
+        if is_silent or (self.values and all(value is None for value in self.values.values())):
             return UnitState.NO_DATA, ""
         return self.rules.evaluate(self.values)
 

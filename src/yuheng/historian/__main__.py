@@ -1,0 +1,48 @@
+"""``python -m yuheng.historian``: reads NATS_URL, YUHENG_STORE_URL and YUHENG_READY_FILE."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from yuheng.historian.service import Historian
+from yuheng.historian.store import Store, StoreFailure
+
+
+async def _main() -> None:
+    store_url = (
+        os.environ.get("YUHENG_STORE_URL")
+        or f"chdb://{Path(os.environ.get('YUHENG_DATA_DIR', 'var')).absolute() / 'columns'}"
+    )
+    ready = os.environ.get("YUHENG_READY_FILE")
+    store = await asyncio.to_thread(Store, store_url)
+    historian = Historian(
+        nats_url=os.environ.get("NATS_URL") or "nats://127.0.0.1:4222",
+        store=store,
+        ready_file=Path(ready) if ready else None,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, historian.stop)
+    await historian.run()
+
+
+def main() -> int:
+    """Run until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        uvloop.run(_main())
+    except StoreFailure as error:
+        logging.getLogger(__name__).error("The history cannot be opened: %s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

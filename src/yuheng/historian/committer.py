@@ -1,0 +1,219 @@
+"""Makes what is pending durable, in the order that loses nothing: dead letters, births, samples, states, then the log.
+
+One commit runs at a time while the next one fills up. When anything fails the commit is tried again until it
+succeeds; meanwhile the pipeline fills, then holds the log. Nothing is acknowledged before it is safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+
+from yuheng.bus import subjects
+from yuheng.bus.wire import Connection, WireError
+from yuheng.historian.limits import Limits
+from yuheng.historian.pipeline import Pending, Pipeline
+from yuheng.historian.store import (
+    Store,
+    StoreFailure,
+    concatenated,
+    sample_columns,
+    state_change_columns,
+    text_columns,
+)
+from yuheng.historian.units import Emission
+
+log = logging.getLogger(__name__)
+
+type_publish = tuple[str, bytes, bytes]
+"""Subject, header, payload of something that JetStream must acknowledge."""
+
+
+@dataclass(slots=True)
+class CommitFacts:
+    """For the health line."""
+
+    commits: int = 0
+    points: int = 0
+    last_ms: float = 0.0
+    last_points: int = 0
+    retries: int = 0
+    hold_reason: str = ""
+    newest_commit_us: int = 0
+
+
+class Committer:
+    """See the module's docstring."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: Store,
+        *,
+        limits: Limits,
+        clock_us: Callable[[], int],
+        connection: Callable[[], Connection | None],
+        after_commit: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.facts = CommitFacts()
+        self.points_since_snapshot = 0
+        self._pipeline = pipeline
+        self._store = store
+        self._limits = limits
+        self._clock_us = clock_us
+        self._connection = connection
+        self._after_commit = after_commit
+        self._thread = ThreadPoolExecutor(1, "commit")
+        self._stopping = False
+        self._force = asyncio.Event()
+        self._last_points = 0
+        self.turn = asyncio.Lock()  # held while a commit or something that must not meet one runs
+
+    def stop(self) -> None:
+        """Commit what is pending and end `run`."""
+        self._stopping = True
+        self._force.set()
+        self._pipeline.wake.set()
+
+    async def run(self) -> None:
+        """Commit for ever, until `stop`."""
+        pipeline = self._pipeline
+        try:
+            while True:
+                await pipeline.wake.wait()
+                await self._gather()
+                pipeline.wake.clear()
+                async with self.turn:
+                    await self.commit()
+                if self._stopping:
+                    return
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def _gather(self) -> None:
+        """Wait until a commit is worth its cost: by time, sooner when much is waiting."""
+        limits = self._limits
+        begun = time.monotonic()
+        while not self._stopping and not self._force.is_set():
+            points = self._pipeline.pending.points
+            is_busy = points > limits.busy_points or self._last_points > limits.busy_points
+            left = begun + (limits.busy_commit_s if is_busy else limits.quiet_commit_s) - time.monotonic()
+            if left <= 0 or points >= limits.commit_points or self._pipeline.is_held:
+                return
+            try:
+                async with asyncio.timeout(min(left, 0.05 if is_busy else 0.25)):
+                    await self._force.wait()
+            except TimeoutError:
+                continue
+
+    async def commit(self) -> None:
+        """Make everything pending durable; return only when it is, or when stopping makes it hopeless."""
+        pending = self._pipeline.swap()
+        emission = self._pipeline.units.emit(self._clock_us())
+        if pending.is_empty() and not emission.rows:
+            return
+        self._last_points = pending.points
+        begun = time.perf_counter()
+        if not await self._until_done(pending, emission):
+            return
+        for reader, sequence in pending.reached.items():
+            reader.acknowledge(sequence)
+        facts = self.facts
+        facts.commits += 1
+        facts.points += pending.points + len(pending.texts)
+        facts.last_ms = (time.perf_counter() - begun) * 1000
+        facts.last_points = pending.points
+        facts.newest_commit_us = self._clock_us()
+        facts.hold_reason = ""
+        self.points_since_snapshot += pending.points
+        self._pipeline.committed()
+        await self._after_commit()
+
+    async def _until_done(self, pending: Pending, emission: Emission) -> bool:
+        """Try until everything is durable; return False only when told to stop while it cannot be."""
+        delay = self._limits.retry_first_s
+        letters: list[type_publish] = [*pending.dead]
+        births = [(f"$KV.{subjects.BIRTHS_BUCKET}.{key}", b"", data) for key, data in pending.births.items()]
+        facts = revisions(emission)
+        is_stored = False
+        while True:
+            try:
+                letters = await self.publish_all(letters)
+                births = await self.publish_all(births)
+                if not is_stored:
+                    await self._in_thread(lambda: self._write(pending, emission))
+                    is_stored = True
+                facts = await self.publish_all(facts)
+                if not letters and not births and not facts:
+                    return True
+                reason = "The message log does not take dead letters or state changes."
+            except (StoreFailure, WireError, TimeoutError, OSError) as error:
+                reason = str(error) or "The message log does not answer."
+            if self._stopping:
+                log.warning("Stopping with an unfinished commit (%s); the log still holds it.", reason)
+                return False
+            self._hold(reason)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, self._limits.retry_last_s)
+
+    def _hold(self, reason: str) -> None:
+        if reason != self.facts.hold_reason:
+            log.warning("Holding the log: %s", reason)
+        self.facts.hold_reason = reason
+        self.facts.retries += 1
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _write(self, pending: Pending, emission: Emission) -> None:
+        """Write columns; when it returns they are on disk. In the commit thread."""
+        self.require_room()
+        if pending.blocks:
+            self._store.insert("samples", sample_columns(concatenated(pending.blocks)))
+        if pending.texts:
+            self._store.insert("text_samples", text_columns(pending.texts))
+        if emission.rows:
+            self._store.insert("state_changes", state_change_columns(emission.rows))
+
+    def require_room(self) -> None:
+        """Raise `StoreFailure` before the disk is full: an engine that runs out of disk takes others with it."""
+        free = self._store.free_bytes()
+        if free < self._limits.reserve_bytes:
+            raise StoreFailure(
+                f"The disk of the history is almost full: {free // 1_000_000} MB free, "
+                f"{self._limits.reserve_bytes // 1_000_000} MB must stay free. Free some space; nothing is lost meanwhile."
+            )
+
+    async def publish_all(self, items: Sequence[type_publish]) -> list[type_publish]:
+        """Publish to JetStream in windows and wait for the acknowledgements; return those it refused.
+
+        Raises
+        ------
+        WireError, TimeoutError
+            No connection, or no answer in time; publishing again is harmless.
+        """
+        refused: list[type_publish] = []
+        for start in range(0, len(items), self._limits.publish_window):
+            window = items[start : start + self._limits.publish_window]
+            connection = self._connection()
+            if connection is None:
+                raise WireError("The message log cannot be reached.")
+            async with asyncio.timeout(self._limits.publish_timeout_s):
+                futures = [connection.request_later(s, data, header=header) for s, header, data in window]
+                answers = await asyncio.gather(*futures)
+                await connection.drained()
+            for item, (_header, answer) in zip(window, answers, strict=True):
+                if not answer or b'"error"' in answer:
+                    refused.append(item)
+        return refused
+
+
+def revisions(emission: Emission) -> list[type_publish]:
+    """Return the revisions as events for the worker."""
+    return [(subjects.state_event(r.work_unit_id), b"", msgspec.json.encode(r)) for r in emission.revisions]

@@ -1,0 +1,81 @@
+"""Everything that could not be used, kept whole with its reason, so that people can see it and send it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from yuheng.bus import subjects
+from yuheng.bus.messages import SampleBatch
+from yuheng.bus.wire import encode_header
+from yuheng.engines.points import Refusal, RefusedPoint
+
+POINTS_A_LETTER = 500
+_msgpack = msgspec.msgpack.Encoder(enc_hook=repr)
+
+
+class DeadLetter(NamedTuple):
+    """Ready to publish."""
+
+    subject: str
+    header: bytes
+    payload: bytes
+
+
+def of_message(
+    source_id: int, reason: Refusal, detail: str, *, topic: str, payload: bytes, arrived_us: int, reference: str
+) -> DeadLetter:
+    """Keep a whole message. ``reference`` (stream and sequence) makes a redelivered one count once."""
+    header = {
+        "Nats-Msg-Id": f"{reference}:{reason.value}",
+        subjects.HEADER_KIND: subjects.KIND_MESSAGE,
+        subjects.HEADER_TOPIC: topic,
+        subjects.HEADER_ARRIVED_US: str(arrived_us),
+        subjects.HEADER_REFERENCE: reference,
+        subjects.HEADER_DETAIL: detail[:500],
+    }
+    return DeadLetter(subjects.dead(source_id, reason), encode_header(header), payload)
+
+
+def of_points(
+    source_id: int, refused: Iterable[RefusedPoint], *, topic: str, arrived_us: int, reference: str
+) -> list[DeadLetter]:
+    """Keep refused points of one message: one letter a reason (and 500 points), as a `SampleBatch`."""
+    by_reason: dict[Refusal, list[RefusedPoint]] = {}
+    for point in refused:
+        by_reason.setdefault(point.reason, []).append(point)
+    letters = []
+    for reason, points in by_reason.items():
+        for start in range(0, len(points), POINTS_A_LETTER):
+            part = points[start : start + POINTS_A_LETTER]
+            header = {
+                "Nats-Msg-Id": f"{reference}:{reason.value}:{start}",
+                subjects.HEADER_KIND: subjects.KIND_POINTS,
+                subjects.HEADER_TOPIC: topic,
+                subjects.HEADER_ARRIVED_US: str(arrived_us),
+                subjects.HEADER_REFERENCE: reference,
+                subjects.HEADER_DETAIL: next((p.detail for p in part if p.detail), "")[:500],
+            }
+            letters.append(DeadLetter(subjects.dead(source_id, reason), encode_header(header), _samples(part)))
+    return letters
+
+
+def _samples(points: Sequence[RefusedPoint]) -> bytes:
+    return _msgpack.encode(
+        SampleBatch(
+            addresses=[p.address for p in points],
+            times_us=[p.time_us for p in points],
+            values=[_packable(p.value) for p in points],
+            qualities=[p.quality for p in points],
+            seqs=[p.seq for p in points],
+        )
+    )
+
+
+def _packable(value: object) -> object:
+    """Integers beyond 64 bits have no place in msgpack: they travel as text and are refused again as such."""
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value

@@ -1,0 +1,243 @@
+"""The answers as SQL: raw, aggregated, one row a pixel, increase of counters, as known at a time. Arrow tables out.
+
+Every method runs in a thread of its own client and may raise `StoreFailure`. Times in microseconds UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from yuheng.historian.rollups import HOUR_US, MINUTE_US
+from yuheng.historian.store import Store
+
+_TAGS = "tag IN {tags:Array(UInt32)}"
+_SPAN = "time >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({end:Int64}, 'UTC')"
+_US = "toUnixTimestamp64Micro(time)"
+_MOMENT = "fromUnixTimestamp64Micro({}, 'UTC')"
+
+
+def raw(store: Store, tags: Sequence[int], start_us: int, end_us: int, limit: int) -> pa.Table:
+    """Return tag, time, seq, value, text, quality, arrived, by tag, time and sequence."""
+    sql = f"""
+        SELECT tag, time, seq, value, text, quality, toDateTime64(arrived, 6, 'UTC') AS arrived FROM (
+            SELECT tag, time, seq, if(quality >= 128 AND isNaN(value), NULL, value) AS value,
+                CAST(NULL, 'Nullable(String)') AS text, quality, arrived
+            FROM samples FINAL WHERE {_TAGS} AND {_SPAN} ORDER BY tag, time, seq LIMIT {{limit:UInt64}}
+            UNION ALL
+            SELECT tag, time, seq, CAST(NULL, 'Nullable(Float64)') AS value, CAST(text, 'Nullable(String)') AS text,
+                quality, arrived
+            FROM text_samples FINAL WHERE {_TAGS} AND {_SPAN} ORDER BY tag, time, seq LIMIT {{limit:UInt64}}
+        ) ORDER BY tag, time, seq LIMIT {{limit:UInt64}}
+    """
+    return store.arrow(sql, {"tags": list(tags), "start": start_us, "end": end_us, "limit": limit})
+
+
+def pixels(store: Store, tags: Sequence[int], start_us: int, end_us: int, width: int) -> pa.Table:
+    """Return tag, time, min, max, first, last, count: one row a pixel with good data, so that peaks survive.
+
+    ``time`` is the beginning of the pixel.
+    """
+    step = max(1, -(-(end_us - start_us) // max(1, width)))
+    sql = f"""
+        SELECT tag, fromUnixTimestamp64Micro({{start:Int64}} + pixel * {{step:Int64}}, 'UTC') AS time,
+            min(value) AS min, max(value) AS max, argMin(value, (s.time, seq)) AS first,
+            argMax(value, (s.time, seq)) AS last, count() AS count
+        FROM (
+            SELECT tag, time, seq, value, intDiv({_US} - {{start:Int64}}, {{step:Int64}}) AS pixel
+            FROM samples FINAL WHERE {_TAGS} AND {_SPAN} AND quality < 128
+        ) AS s GROUP BY tag, pixel ORDER BY tag, pixel
+    """
+    return store.arrow(sql, {"tags": list(tags), "start": start_us, "end": end_us, "step": step})
+
+
+def increase(store: Store, tags: Sequence[int], start_us: int, end_us: int) -> pa.Table:
+    """Return tag, increase: growth of counters over [start, end); a fall is a reset, counted from zero.
+
+    The newest value before ``start`` is where counting begins, when there is one.
+    """
+    sql = f"""
+        SELECT tag, sum(if(value >= before, value - before, value)) AS increase FROM (
+            SELECT tag, time, value,
+                lagInFrame(value, 1, value) OVER (PARTITION BY tag ORDER BY time, seq
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
+            FROM (
+                SELECT tag, time, seq, value FROM samples FINAL WHERE {_TAGS} AND {_SPAN} AND quality < 128
+                UNION ALL
+                SELECT tag, argMax(time, (time, seq)) AS time, 0 AS seq, argMax(value, (samples.time, seq)) AS value
+                FROM samples FINAL WHERE {_TAGS} AND quality < 128
+                    AND samples.time < fromUnixTimestamp64Micro({{start:Int64}}, 'UTC')
+                    AND samples.time >= fromUnixTimestamp64Micro({{before:Int64}}, 'UTC')
+                GROUP BY tag
+            )
+        ) GROUP BY tag ORDER BY tag
+    """
+    day_before = start_us - 24 * HOUR_US
+    return store.arrow(sql, {"tags": list(tags), "start": start_us, "end": end_us, "before": day_before})
+
+
+def latest_at(store: Store, tags: Sequence[int], at_us: int) -> pa.Table:
+    """Return tag, time, value, quality, arrived, text: the newest sample at or before ``at_us``, by tag.
+
+    Looked for an hour back, then a day, then everywhere: most tags are found in the first step.
+    """
+    found: list[pa.Table] = []
+    missing, end_us = sorted(set(tags)), at_us + 1
+    for back_us in (HOUR_US, 24 * HOUR_US, None):
+        if not missing:
+            break
+        start_us = at_us - back_us if back_us else 0
+        part = _newest(store, missing, start_us, end_us)
+        found.append(part)
+        missing = sorted(set(missing) - set(part["tag"].to_pylist()))
+        end_us = start_us
+    return pa.concat_tables(found).sort_by("tag") if found else _newest(store, [], 0, 1)
+
+
+def _newest(store: Store, tags: Sequence[int], start_us: int, end_us: int) -> pa.Table:
+    sql = f"""
+        SELECT tag, time, value, quality, toDateTime64(arrived, 6, 'UTC') AS arrived, text FROM (
+            SELECT tag, time, seq, CAST(value, 'Nullable(Float64)') AS value, quality, arrived,
+                CAST(NULL, 'Nullable(String)') AS text
+            FROM samples WHERE {_TAGS} AND {_SPAN} ORDER BY tag, time DESC, seq DESC, arrived DESC LIMIT 1 BY tag
+            UNION ALL
+            SELECT tag, time, seq, CAST(NULL, 'Nullable(Float64)') AS value, quality, arrived,
+                CAST(text, 'Nullable(String)') AS text
+            FROM text_samples WHERE {_TAGS} AND {_SPAN} ORDER BY tag, time DESC, seq DESC, arrived DESC LIMIT 1 BY tag
+        ) ORDER BY tag, time DESC, seq DESC LIMIT 1 BY tag
+    """
+    return store.arrow(sql, {"tags": list(tags), "start": start_us, "end": end_us})
+
+
+_ROW = "min, max, sum, count, good_count, first, last, first_time, last_time, carry, integral, covered"
+
+
+def aggregate(
+    store: Store,
+    tags: Sequence[int],
+    start_us: int,
+    end_us: int,
+    bucket_us: int,
+    *,
+    minutes_until_us: int,
+    hours_until_us: int,
+) -> pa.Table:
+    """Return tag, bucket, min, max, avg, count, first, last, time_weighted_avg, good_count.
+
+    Buckets are aligned to 1970 (UTC); the first and last hold only what lies in [start, end). Up to
+    ``hours_until_us`` hours are used, up to ``minutes_until_us`` minutes, after that raw samples, each where the bucket
+    allows. The time-weighted average carries each good value to the next sample, over the borders of buckets too;
+    a BAD sample ends carrying.
+    """
+    hours_from = -(-start_us // HOUR_US) * HOUR_US
+    hours_end = min(hours_until_us, end_us) // HOUR_US * HOUR_US if bucket_us % HOUR_US == 0 else hours_from
+    minutes_from = -(-start_us // MINUTE_US) * MINUTE_US
+    minutes_end = min(minutes_until_us, end_us) // MINUTE_US * MINUTE_US if bucket_us % MINUTE_US == 0 else minutes_from
+    parts = []
+    spans: dict[str, int] = {}
+
+    def add(sql: str, low: int, high: int) -> None:
+        if high > low:
+            name = f"p{len(parts)}"
+            spans.update({f"{name}_low": low, f"{name}_high": high})
+            parts.append(sql.format(low=f"{{{name}_low:Int64}}", high=f"{{{name}_high:Int64}}"))
+
+    if hours_end > hours_from:
+        add(_rolled("hours", 3600), hours_from, hours_end)
+        add(_rolled("minutes", 60), hours_end, max(hours_end, minutes_end))
+        add(_rolled("minutes", 60), minutes_from, min(hours_from, max(minutes_end, minutes_from)))
+        add(_RAW, max(hours_end, minutes_end), end_us)
+        add(_RAW, start_us, minutes_from)
+    elif minutes_end > minutes_from:
+        add(_rolled("minutes", 60), minutes_from, minutes_end)
+        add(_RAW, minutes_end, end_us)
+        add(_RAW, start_us, minutes_from)
+    else:
+        add(_RAW, start_us, end_us)
+    add(_LAST_BY_TAG.format(rows=_RAW), start_us - 5 * MINUTE_US, start_us)
+    add(_LAST_BY_TAG.format(rows=_rolled("minutes", 60)), start_us - 24 * HOUR_US, start_us - MINUTE_US)
+    parameters = {"tags": list(tags), "start": start_us, "end": end_us, "bucket": bucket_us, **spans}
+    return store.arrow(_AGGREGATE.format(parts=" UNION ALL ".join(parts)), parameters)
+
+
+def _rolled(table: str, seconds: int) -> str:
+    """Rows of a roll-up table, each with the end of its own bucket."""
+    return f"""
+        SELECT tag, toUnixTimestamp(bucket) * 1000000 AS row_start, row_start + {seconds}000000 AS row_end,
+            min, max, sum, count, good_count, first, last, toUnixTimestamp64Micro(first_time) AS first_us,
+            carry, integral, covered
+        FROM {table} FINAL WHERE {_TAGS}
+            AND bucket >= toDateTime(intDiv({{low}}, 1000000), 'UTC') AND bucket < toDateTime(intDiv({{high}}, 1000000), 'UTC')
+    """
+
+
+# Each raw sample is a row of its own that ends where it begins: the gap after it carries its value.
+_RAW = f"""
+    SELECT tag, {_US} AS row_start, row_start AS row_end, value AS min, value AS max, if(quality < 128, value, 0) AS sum,
+        1 AS count, toUInt32(quality < 128) AS good_count, value AS first, value AS last, row_start AS first_us,
+        if(quality < 128, value, nan) AS carry, 0. AS integral, 0. AS covered
+    FROM samples FINAL WHERE {_TAGS}
+        AND time >= fromUnixTimestamp64Micro({{low}}, 'UTC') AND time < fromUnixTimestamp64Micro({{high}}, 'UTC')
+"""
+
+# What is carried into the first bucket: the newest row before it (five minutes back in samples, a day in minutes).
+_LAST_BY_TAG = "SELECT * FROM ({rows}) ORDER BY tag, row_start DESC LIMIT 1 BY tag"
+
+# `gap` is the time after a row in which its last value is carried: to the next row, but not beyond its own bucket;
+# `head` is the time before the first row of a bucket in which the value of the row before is carried.
+_AGGREGATE = """
+    SELECT tag, fromUnixTimestamp64Micro(slot * {{bucket:Int64}}, 'UTC') AS bucket,
+        if(sum(r.good_count) = 0, nan, minIf(r.min, r.good_count > 0)) AS min,
+        if(sum(r.good_count) = 0, nan, maxIf(r.max, r.good_count > 0)) AS max,
+        if(sum(r.good_count) = 0, nan, sum(r.sum) / sum(r.good_count)) AS avg, sum(r.count) AS count,
+        argMinIf(r.first, r.row_start, r.good_count > 0) AS first, argMaxIf(r.last, r.row_start, r.good_count > 0) AS last,
+        if(covered_s > 0, (sum(r.integral) + sum(if(isNaN(r.carry), 0, r.carry * gap))
+            + sum(if(isNaN(carried), 0, carried * head))) / covered_s, nan) AS time_weighted_avg,
+        sum(r.good_count) AS good_count,
+        sum(r.covered) + sum(if(isNaN(r.carry), 0, gap)) + sum(if(isNaN(carried), 0, head)) AS covered_s
+    FROM (
+        SELECT *, intDiv(row_start, {{bucket:Int64}}) AS slot,
+            least((slot + 1) * {{bucket:Int64}}, {{end:Int64}}) AS slot_end,
+            greatest(slot * {{bucket:Int64}}, {{start:Int64}}) AS slot_start,
+            leadInFrame(first_us, 1, {{end:Int64}}) OVER w AS next_us,
+            lagInFrame(carry, 1, nan) OVER w AS before,
+            lagInFrame(slot, 1, -1) OVER w AS slot_before,
+            greatest(0, least(next_us, slot_end) - row_end) / 1e6 AS gap,
+            if(slot_before != slot, before, nan) AS carried,
+            if(slot_before != slot, greatest(0, first_us - slot_start), 0) / 1e6 AS head
+        FROM (
+            {parts}
+        )
+        WINDOW w AS (PARTITION BY tag ORDER BY row_start, row_end ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+    ) AS r WHERE r.row_start >= {{start:Int64}} GROUP BY tag, slot ORDER BY tag, slot
+"""
+
+
+def drop_column(table: pa.Table, name: str) -> pa.Table:
+    """Return a table without one column."""
+    return table.drop_columns([name]) if name in table.column_names else table
+
+
+def ipc(table: pa.Table) -> bytes:
+    """Return a table as an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def latest_table(columns: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]], texts: list[str | None]) -> pa.Table:
+    """Return newest values, kept in memory, in the shape of `latest_at`."""
+    value = pa.array(columns["value"], from_pandas=True)
+    return pa.table(
+        {
+            "tag": columns["tag"],
+            "time": pa.array(columns["time_us"].view("datetime64[us]"), pa.timestamp("us", "UTC")),
+            "value": value,
+            "quality": columns["quality"],
+            "arrived": pa.array(columns["arrived_us"].view("datetime64[us]"), pa.timestamp("us", "UTC")),
+            "text": pa.array(texts, pa.string()),
+        }
+    )

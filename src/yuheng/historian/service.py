@@ -1,0 +1,393 @@
+"""The historian as a process: starts, catches up, connects, keeps its rhythms, stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import psutil
+
+from yuheng.bus import documents, subjects
+from yuheng.bus.messages import Health
+from yuheng.bus.wire import Connection, LogReader, Tally, WireError, header_value, keep_connected, type_raw
+from yuheng.historian import rollups, snapshot
+from yuheng.historian.answers import Answers
+from yuheng.historian.committer import Committer, revisions
+from yuheng.historian.limits import DEFAULT_LIMITS, Limits
+from yuheng.historian.live import Live
+from yuheng.historian.pipeline import Pipeline
+from yuheng.historian.rederive import rederive
+from yuheng.historian.routing import best_effort_subjects
+from yuheng.historian.store import Store, StoreFailure, state_change_columns
+
+log = logging.getLogger(__name__)
+
+
+def clock_us() -> int:
+    """Return the time of this machine in microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+class Historian:
+    """Wires the parts. `run` returns after `stop` (or raises what made it impossible to start)."""
+
+    def __init__(
+        self,
+        *,
+        nats_url: str,
+        store: Store,
+        ready_file: Path | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        now_us: Callable[[], int] = clock_us,
+    ) -> None:
+        self.limits = limits
+        self.store = store
+        self.connection: Connection | None = None
+        self.connection_trouble = "Not connected to the message log yet."
+        self.pipeline = Pipeline(clock_us=now_us, publish=self._publish, limits=limits)
+        self.live = Live(self.pipeline, epoch=os.urandom(8).hex(), clock_us=now_us, publish=self._publish)
+        self.answers = Answers(self.pipeline, self.live, store, limits)
+        self.committer = Committer(
+            self.pipeline,
+            store,
+            limits=limits,
+            clock_us=now_us,
+            connection=lambda: self.connection,
+            after_commit=self._after_commit,
+        )
+        self.pipeline.on_live = self.live.states
+        self.readers: list[LogReader] = []
+        self._nats_url = nats_url
+        self._ready_file = ready_file
+        self._now_us = now_us
+        self._stop = asyncio.Event()
+        self._tallies = {subjects.MQTT_STREAM: Tally(), subjects.INGEST_STREAM: Tally()}
+        self._best_effort_sids: dict[str, bytes] = {}
+        self._core_owner: dict[bytes, str] = {}
+        self._rederived_at = 0.0
+        self._snapshot_at = time.monotonic()
+        self._retention_at = time.monotonic()
+        self._rates = (time.monotonic(), 0, 0)
+        self._job = 0
+        self._statistics: dict[str, float] = {}
+        self._is_caught_up = False
+        self._process = psutil.Process()
+
+    def stop(self) -> None:
+        """Ask `run` to end: what is decoded is committed, the rest stays in the log."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until `stop`."""
+        await asyncio.to_thread(self.store.migrate)
+        tasks = [
+            asyncio.create_task(keep_connected(self._nats_url, self._session, name="historian", on_lost=self._lost)),
+            asyncio.create_task(self.committer.run()),
+            asyncio.create_task(self._every(self.limits.values_s, self._tick)),
+            asyncio.create_task(self._every(self.limits.watched_values_s, self._watched_tick)),
+            asyncio.create_task(self._every(self.limits.health_s, self._health)),
+            asyncio.create_task(self._every(self.limits.rollup_s, self._maintain)),
+        ]
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done() and not stopping.done():
+                    task.result()
+        finally:
+            await self._shut_down(tasks, stopping)
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]], stopping: asyncio.Task[bool]) -> None:
+        for reader in self.readers:
+            reader.pause()
+        self.pipeline.process()
+        self.committer.stop()
+        with suppress(Exception):  # a failed last commit stays in the log
+            await asyncio.wait_for(asyncio.shield(tasks[1]), 3.0)
+        if self._is_caught_up:
+            with suppress(Exception):
+                await asyncio.wait_for(self._snapshot(), 1.5)
+        for task in [*tasks, stopping]:
+            task.cancel()
+        await asyncio.gather(*tasks, stopping, return_exceptions=True)
+        self.answers.close()
+        if self.connection is not None:
+            self.connection.close()
+        await asyncio.to_thread(self.store.close)
+
+    # ---- one session with the log -----------------------------------------------------------------------------------
+
+    async def _session(self, connection: Connection) -> None:
+        """Connect -> configuration -> catch up -> recover -> stream."""
+        self._best_effort_sids = {}
+        await self._load_births(connection)
+        await self._load_plant(connection)
+        connection.subscribe(f"$KV.{subjects.CONFIG_BUCKET}.{subjects.CONFIG_KEY}", self._take_plant)
+        self.connection = connection
+        if self.pipeline.plant is None:
+            self._ready()
+            await self._wait_for_plant(connection)
+        if not self._is_caught_up:
+            await self._catch_up()
+        self.connection_trouble = ""
+        self.answers.subscribe(connection)
+        self._subscribe_best_effort()
+        self._ready()
+        for reader in self.readers:
+            self.pipeline.forget(reader)
+        self.readers = [
+            LogReader(connection, stream, subjects.HISTORIAN_DURABLE, self.pipeline.take, tally=tally)
+            for stream, tally in self._tallies.items()
+        ]
+        for reader in self.readers:
+            await reader.start()
+        log.info("Reading the log.")
+
+    def _lost(self, reason: str) -> None:
+        if reason != self.connection_trouble:
+            log.warning("Connection to the message log: %s", reason)
+        self.connection_trouble = reason
+        self.connection = None
+
+    def _publish(self, subject: str, data: bytes) -> None:
+        """Publish something live: nobody waits for it, and without a connection nobody could hear it."""
+        if self.connection is not None:
+            self.connection.publish(subject, data)
+
+    async def _load_plant(self, connection: Connection) -> None:
+        data = await _bucket_value(connection, subjects.CONFIG_BUCKET, subjects.CONFIG_KEY)
+        if data:
+            self._configure(data)
+
+    async def _wait_for_plant(self, connection: Connection) -> None:
+        """Without a configuration every message would be a dead letter: wait, the log holds them."""
+        log.info("Waiting for the configuration document.")
+        self.connection_trouble = "Waiting for the configuration document."
+        while self.pipeline.plant is None and not connection.closed.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await connection.closed.wait()
+        if connection.closed.is_set():
+            raise WireError(connection.reason)
+
+    def _take_plant(self, items: list[type_raw]) -> None:
+        self._configure(items[-1][3])
+
+    def _configure(self, data: bytes) -> None:
+        try:
+            plant = documents.decode(data)
+        except msgspec.MsgspecError as error:
+            log.error("The configuration document cannot be read (%s); the one before stays in force.", error)
+            return
+        if self.pipeline.configure(plant):
+            log.info("Configuration %d: %d sources, %d tags.", plant.version, len(plant.sources), len(plant.tags))
+            self._subscribe_best_effort()
+            for sentence in self.pipeline.complaints():
+                log.warning("%s", sentence)
+
+    async def _load_births(self, connection: Connection) -> None:
+        """Read all Sparkplug births, so that aliases mean something from the first message on."""
+        stream = f"KV_{subjects.BIRTHS_BUCKET}"
+        sequence = 1
+        while True:
+            body = json.dumps({"seq": sequence, "next_by_subj": f"$KV.{subjects.BIRTHS_BUCKET}.>"}).encode()
+            header, payload = await connection.request(f"$JS.API.DIRECT.GET.{stream}", body)
+            place = header_value(header, "Nats-Sequence")
+            if place is None:
+                return
+            key = (header_value(header, "Nats-Subject") or "").removeprefix(f"$KV.{subjects.BIRTHS_BUCKET}.")
+            if header_value(header, "KV-Operation") is None and payload:
+                self.pipeline.births[key] = payload
+            sequence = int(place) + 1
+
+    def _subscribe_best_effort(self) -> None:
+        """Follow the topics of the configuration with core subscriptions (QoS 0)."""
+        connection, plant = self.connection, self.pipeline.plant
+        if connection is None or plant is None:
+            return
+        wanted = best_effort_subjects(plant)
+        for gone in self._best_effort_sids.keys() - set(wanted):
+            connection.unsubscribe(self._best_effort_sids.pop(gone))
+        for subject in wanted:
+            if subject not in self._best_effort_sids:
+                self._best_effort_sids[subject] = connection.subscribe(subject, self.pipeline.take_best_effort)
+
+    # ---- catching up ------------------------------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        """Bring newest values, states and roll-up debts to where the store is."""
+        found = await asyncio.to_thread(snapshot.load, self.store)
+        snapshot.restore(self.pipeline, found, self._now_us())
+        for block, texts in await asyncio.to_thread(snapshot.since, self.store, found.watermark_s):
+            points, slots = self.pipeline.ordered(block)
+            self.pipeline.observe(points, slots, texts)
+            await asyncio.sleep(0)
+        self._is_caught_up = True
+        await self._rederive()
+
+    async def _snapshot(self) -> None:
+        """Keep newest values and marks, so that the next start is quick. Only when nothing late is waiting."""
+        async with self.committer.turn:
+            if self.pipeline.units.late:
+                await self._rederive()
+            picture = snapshot.take(self.pipeline, self._watermark_s())
+            await asyncio.to_thread(snapshot.save, self.store, picture, self._now_us())
+        self._snapshot_at = time.monotonic()
+        self.committer.points_since_snapshot = 0
+
+    def _watermark_s(self) -> int:
+        """Return a time of arrival before which everything is committed and rolled up, with a margin."""
+        now_s = self._now_us() // 1_000_000
+        return self.pipeline.oldest_unstored_s(now_s) - 5
+
+    # ---- late samples -----------------------------------------------------------------------------------------------
+
+    async def _after_commit(self) -> None:
+        if self.pipeline.units.late and time.monotonic() - self._rederived_at >= self.limits.recompute_s:
+            await self._rederive()
+
+    async def _rederive(self) -> None:
+        """Derive units with late samples anew, from committed data; tell the differences."""
+        self._rederived_at = time.monotonic()
+        units, plant = self.pipeline.units, self.pipeline.plant
+        late = units.take_late()
+        if not late or plant is None:
+            return
+        try:
+            version = units.next_version(self._now_us())
+            emission, anew = await asyncio.to_thread(rederive, self.store, plant, late, version)
+            if emission.rows:
+                await asyncio.to_thread(self.store.insert, "state_changes", state_change_columns(emission.rows))
+            left = await self.committer.publish_all(revisions(emission))
+            if left:
+                raise WireError("The message log does not take state changes.")
+        except (StoreFailure, WireError, TimeoutError) as error:
+            log.warning("States of %d units could not be derived anew (%s); trying again.", len(late), error)
+            for unit_id, (since_us, _) in late.items():
+                units.mark_late(unit_id, since_us)
+            return
+        for unit in anew:
+            units.replace(unit.unit_id, unit.changes, unit.until_us)
+        self.live.states()
+
+    # ---- rhythms ----------------------------------------------------------------------------------------------------
+
+    async def _every(self, period_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(period_s)
+            await work()
+
+    async def _tick(self) -> None:
+        now_us = self._now_us()
+        if not self.connection_trouble:  # while the log cannot be reached, silence says nothing about machines
+            self.pipeline.units.tick(now_us)
+            self.live.states()
+        if self.pipeline.units.touched:
+            self.pipeline.wake.set()
+        self.live.values()
+        for reader in self.readers:
+            reader.check(asyncio.get_running_loop().time())
+
+    async def _watched_tick(self) -> None:
+        self.live.watched_values()
+
+    async def _maintain(self) -> None:
+        """Roll-ups, snapshot, retention: one after another, never beside each other."""
+        if not self._is_caught_up:
+            return
+        try:
+            await self._roll_up()
+            due = time.monotonic() - self._snapshot_at >= self.limits.snapshot_s
+            if due or self.committer.points_since_snapshot >= self.limits.snapshot_points:
+                await self._snapshot()
+            self._statistics = await asyncio.to_thread(self.store.statistics)
+        except StoreFailure as error:
+            log.warning("Roll-ups and snapshots wait: %s", error)
+
+    async def _roll_up(self) -> None:
+        dirty = self.pipeline.dirty
+        before_us = self._now_us() - int(self.limits.rollup_grace_s * 1e6)
+        async with self.committer.turn:
+            minutes = dirty.take(before_us)  # between commits: everything marked before is now in the store
+        if len(minutes):
+            self._job += 1
+            try:
+                await asyncio.to_thread(rollups.compute, self.store, minutes, width_us=rollups.MINUTE_US, job=self._job)
+            except StoreFailure:
+                dirty.give_back()
+                raise
+            dirty.done()
+        hours = dirty.take_hours(before_us)
+        if len(hours):
+            self._job += 1
+            try:
+                await asyncio.to_thread(rollups.compute, self.store, hours, width_us=rollups.HOUR_US, job=self._job)
+            except StoreFailure:
+                dirty.hours = np.union1d(dirty.hours, hours)
+                raise
+
+    async def _health(self) -> None:
+        self._publish(subjects.live_health("historian"), msgspec.json.encode(self.health()))
+
+    def health(self) -> Health:
+        """Return the health line: rates since the last one, depths, drops, and why the log is held if it is."""
+        then, points, messages = self._rates
+        now = time.monotonic()
+        counters, facts = self.pipeline.counters, self.committer.facts
+        self._rates = (now, counters.points, counters.messages)
+        span = max(now - then, 1e-3)
+        try:
+            free = self.store.free_bytes()
+        except (StoreFailure, OSError):
+            free = -1
+        return Health(
+            "historian",
+            self._now_us(),
+            {
+                "points_per_s": round((counters.points - points) / span, 1),
+                "messages_per_s": round((counters.messages - messages) / span, 1),
+                "points": counters.points,
+                "messages": counters.messages,
+                "lag_messages": sum(reader.pending for reader in self.readers),
+                "buffer_fill": round(self.pipeline.fill_ratio, 4),
+                "is_held": self.pipeline.is_held,
+                "hold_reason": facts.hold_reason,
+                "commits": facts.commits,
+                "commit_ms": round(facts.last_ms, 1),
+                "commit_points": facts.last_points,
+                "newest_commit_us": facts.newest_commit_us,
+                "dropped_qos0": counters.dropped_best_effort,
+                "deadband_skipped": counters.deadband_skipped,
+                "refused": dict(counters.refused),
+                "recovered": sum(t.recovered for t in self._tallies.values()),
+                "refetched": sum(t.refetched for t in self._tallies.values()),
+                "missing": sum(t.missing for t in self._tallies.values()),
+                "questions_refused": self.answers.refused,
+                "store_bytes": self._statistics.get("total_bytes", 0),
+                "bytes_per_point": round(self._statistics.get("bytes_per_point", 0.0), 3),
+                "disk_free_bytes": free,
+                "rss_bytes": self._process.memory_info().rss,
+                "data_time_us": {str(source): at for source, at in self.pipeline.data_times().items()},
+                "trouble": self.connection_trouble,
+                "complaints": self.pipeline.complaints()[:20],
+                "config_version": self.pipeline.plant.version if self.pipeline.plant else 0,
+            },
+        )
+
+    def _ready(self) -> None:
+        if self._ready_file is not None:
+            self._ready_file.write_text(str(os.getpid()))
+
+
+async def _bucket_value(connection: Connection, bucket: str, key: str) -> bytes:
+    """Return the newest value of a key; empty when there is none."""
+    header, payload = await connection.request(f"$JS.API.DIRECT.GET.KV_{bucket}.$KV.{bucket}.{key}", b"")
+    return payload if header_value(header, "Nats-Sequence") is not None else b""

@@ -1,0 +1,131 @@
+"""Newest values and marks of states, kept once a minute: a start reads them and what arrived since, not all history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from yuheng.engines.points import PointBlock, TextPoint
+from yuheng.engines.states.intervals import Change
+from yuheng.historian.pipeline import Pipeline
+from yuheng.historian.store import Store
+
+ROWS_A_BLOCK = 200_000
+
+
+@dataclass(slots=True)
+class Picture:
+    """What is kept."""
+
+    watermark_s: int = 0  # everything that arrived before is in it
+    latest: pa.Table | None = None
+    marks: dict[str, list[int]] = field(default_factory=dict)
+    changes: dict[int, list[Change]] = field(default_factory=dict)
+    owed_hours: list[int] = field(default_factory=list)
+
+
+def take(pipeline: Pipeline, watermark_s: int) -> Picture:
+    """Copy the present. On the loop, between commits; includes points that are not stored yet, which is harmless."""
+    latest, tags = pipeline.latest, pipeline.tags
+    slots = np.flatnonzero(latest.time_us > 0)
+    table = pa.table(
+        {
+            "tag": tags.tag_ids[slots],
+            "time": pa.array(latest.time_us[slots].view("datetime64[us]"), pa.timestamp("us", "UTC")),
+            "seq": latest.seq[slots],
+            "value": latest.value[slots],
+            "text": pa.array([latest.texts.get(slot) for slot in slots.tolist()], pa.string()),
+            "quality": latest.quality[slots],
+            "arrived": pa.array(latest.arrived_us[slots].view("datetime64[us]"), pa.timestamp("us", "UTC")),
+        }
+    )
+    return Picture(watermark_s, table, pipeline.units.marks(), {}, pipeline.dirty.hours.tolist())
+
+
+def save(store: Store, picture: Picture, version: int) -> None:
+    """Write the values first, then the marks that say they are there. In a thread."""
+    assert picture.latest is not None
+    size = picture.latest.num_rows
+    store.insert("latest", picture.latest.append_column("version", pa.array(np.full(size, version, np.uint64))))
+    detail = json.dumps({"marks": picture.marks, "hours": picture.owed_hours})
+    row = {
+        "name": pa.array(["snapshot"], pa.string()),
+        "at": pa.array(np.array([picture.watermark_s * 1_000_000], "datetime64[us]"), pa.timestamp("us", "UTC")),
+        "detail": pa.array([detail], pa.string()),
+        "version": np.array([version], np.uint64),
+    }
+    store.insert("progress", pa.table(row))
+
+
+def load(store: Store) -> Picture:
+    """Read the newest picture and the newest changes of each unit; an empty one when there is none. In a thread."""
+    rows = store.rows("SELECT toUnixTimestamp(at), detail FROM progress FINAL WHERE name = 'snapshot'")
+    changes: dict[int, list[Change]] = {}
+    for unit, start_us, state, cause in store.rows(
+        "SELECT unit, toUnixTimestamp64Micro(start), state, cause FROM state_changes FINAL "
+        "ORDER BY unit, start DESC LIMIT 50 BY unit"
+    ):
+        changes.setdefault(unit, []).insert(0, Change(start_us, state, cause))
+    if not rows:
+        return Picture(changes=changes)
+    detail = json.loads(rows[0][1])
+    latest = store.arrow("SELECT tag, time, seq, value, text, quality, arrived FROM latest FINAL")
+    return Picture(int(rows[0][0]), latest, detail["marks"], changes, detail["hours"])
+
+
+def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
+    """Put the picture into an empty pipeline that has its configuration."""
+    table = picture.latest
+    if table is not None and table.num_rows:
+        slots = pipeline.tags.slots(np.asarray(table["tag"], np.uint32))
+        known = slots >= 0
+        slots = slots[known]
+        latest = pipeline.latest
+        latest.time_us[slots] = _micros(table["time"])[known]
+        latest.seq[slots] = np.asarray(table["seq"], np.uint64)[known]
+        latest.value[slots] = np.asarray(table["value"], np.float64)[known]
+        latest.quality[slots] = np.asarray(table["quality"], np.uint8)[known]
+        latest.arrived_us[slots] = _micros(table["arrived"])[known]
+        for slot, text in zip(slots.tolist(), table["text"].filter(pa.array(known)).to_pylist(), strict=True):
+            if text is not None:
+                latest.texts[slot] = text
+    pipeline.units.restore(picture.marks, picture.changes, now_us)
+    pipeline.dirty.hours = np.array(picture.owed_hours, np.int64)
+
+
+def _micros(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.asarray(column.cast(pa.int64()), np.int64)
+
+
+def since(store: Store, watermark_s: int) -> Iterator[tuple[PointBlock, list[TextPoint]]]:
+    """Yield what arrived since, in order of time. In a thread."""
+    rows = store.arrow(
+        "SELECT tag, toUnixTimestamp64Micro(time) AS t, value, quality, seq, arrived FROM samples FINAL "
+        "WHERE arrived >= toDateTime({since:Int64}, 'UTC') ORDER BY time",
+        {"since": watermark_s},
+    )
+    texts = store.rows(
+        "SELECT tag, toUnixTimestamp64Micro(time) AS t, text, quality, seq, toUnixTimestamp(arrived) "
+        "FROM text_samples FINAL WHERE arrived >= toDateTime({since:Int64}, 'UTC') ORDER BY time",
+        {"since": watermark_s},
+    )
+    text_points = [
+        TextPoint(tag, t, text, quality, seq, arrived * 1_000_000) for tag, t, text, quality, seq, arrived in texts
+    ]
+    blocks = []
+    for start in range(0, max(rows.num_rows, 1), ROWS_A_BLOCK):
+        part = rows.slice(start, ROWS_A_BLOCK)
+        block = PointBlock(
+            np.asarray(part["tag"], np.uint32),
+            np.asarray(part["t"], np.int64),
+            np.asarray(part["value"], np.float64),
+            np.asarray(part["quality"], np.uint8),
+            np.asarray(part["seq"], np.uint64),
+            np.asarray(part["arrived"], np.int64) * 1_000_000,
+        )
+        blocks.append((block, text_points if start == 0 else []))
+    return iter(blocks)
