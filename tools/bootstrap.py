@@ -186,7 +186,7 @@ def candidates(links: list[tuple[str, str, bool]]) -> list[tuple[tuple[int, ...]
     """Return (version, link) of the final wheels that suit this Python and name their hash."""
     found = []
     for link, needs, is_yanked in links:
-        named = re.search(r"/?pip-(\d+(?:\.\d+)*)-py3-none-any\.whl#sha256=[0-9a-f]{64}", link)
+        named = re.search(r"(?:^|/)pip-(\d+(?:\.\d+)*)-py3-none-any\.whl#sha256=[0-9a-f]{64}", link)
         minimum = re.search(r">=\s*3\.(\d+)", needs)
         if named and not is_yanked and (minimum is None or int(minimum[1]) <= sys.version_info[1]):
             found.append((tuple(int(part) for part in named[1].split(".")), link))
