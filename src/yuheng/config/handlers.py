@@ -9,6 +9,7 @@ from yuheng.kernel.outbox import Handler
 
 CHANGES_OF_CONFIGURATION = (
     "equipment.EquipmentChanged",
+    "equipment.PlantImported",
     "telemetry.DeviceChanged",
     "telemetry.SourceChanged",
     "telemetry.StateRulesChanged",

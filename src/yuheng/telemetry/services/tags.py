@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -105,6 +105,7 @@ def write_tags(
             created.append(_new_row(site_id, spec, classes, made_by_itself=made_by_itself))
         elif _apply(row, spec, classes):
             changed.append(row)
+    _check_symbols(tags, existing)
     _save(created, changed)
     if created or changed:
         publish(TagsChanged(site_id=site_id, count=len(created) + len(changed)), at=at)
@@ -145,11 +146,8 @@ def define_tag_class(
 ) -> TagClass:
     """Create a tag class or change how long its tags are kept (days; 0 for ever)."""
     actor.require(EDIT, site_id=site_id)
-    if not is_symbol(code.replace("-", "_")):
-        raise InvalidInput(
-            _("The tag class cannot be accepted as it is."),
-            {"code": _("Use letters, digits, dashes and underscores, beginning with a letter.")},
-        )
+    if wrong := what_is_wrong_with_class_code(code):
+        raise InvalidInput(_("The tag class cannot be accepted as it is."), {"code": wrong})
     row, _made = TagClass.objects.update_or_create(
         site_id=site_id,
         code=code,
@@ -174,6 +172,13 @@ def define_tag_class(
         hour_days=hour_days,
     )
     return row
+
+
+def what_is_wrong_with_class_code(code: str) -> str:
+    """Return why a tag class may not be called so, or an empty text."""
+    if is_symbol(code.replace("-", "_")) and len(code) <= 40:
+        return ""
+    return _("Use letters, digits, dashes and underscores, beginning with a letter.")
 
 
 def check_tag(spec: TagSpec) -> str | None:
@@ -216,6 +221,25 @@ def _check_tags(site_id: int, tags: Sequence[TagSpec]) -> None:
         seen.add((spec.source_id, spec.address))
     if wrong:
         raise InvalidInput(_("%(count)s tags cannot be accepted as they are.") % {"count": len(wrong)}, wrong)
+
+
+def _check_symbols(tags: Sequence[TagSpec], written: Collection[tuple[int, str]]) -> None:
+    """Raise `Conflict` naming the symbol that two tags of one work unit would have."""
+    owners: dict[tuple[int, str], tuple[int, str]] = {}
+    units = {tag.work_unit_id for tag in tags if tag.symbol}
+    mine = set(written)
+    others = Tag.objects.filter(work_unit_id__in=units).exclude(symbol="")
+    for unit_id, symbol, source_id, address in others.values_list("work_unit_id", "symbol", "source_id", "address"):
+        if (source_id, address) not in mine:
+            owners[unit_id, symbol] = (source_id, address)
+    for tag in tags:
+        if tag.symbol and tag.work_unit_id is not None:
+            owner = owners.setdefault((tag.work_unit_id, tag.symbol), (tag.source_id, tag.address))
+            if owner != (tag.source_id, tag.address):
+                raise Conflict(
+                    _("The symbol %(symbol)s stands for %(one)s and for %(other)s in one work unit.")
+                    % {"symbol": tag.symbol, "one": owner[1], "other": tag.address}
+                )
 
 
 def _lock_sources(site_id: int, source_ids: set[int]) -> None:

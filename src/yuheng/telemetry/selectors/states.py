@@ -1,0 +1,55 @@
+"""The states of work units over time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from yuheng.kernel.actor import Actor
+from yuheng.telemetry.models import WorkUnitState
+from yuheng.telemetry.selectors.visible import VIEW, of_visible_sites
+
+MAX_INTERVALS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """A work unit was in a state from ``started_at`` to ``ended_at`` (None: still is)."""
+
+    work_unit_id: int
+    state: int
+    cause: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+def states_between(
+    *, actor: Actor, start: datetime, end: datetime, work_unit_ids: Collection[int], limit: int = MAX_INTERVALS
+) -> list[StateRow]:
+    """Intervals that touch [start, end), by work unit and start; not cut at its ends. One query.
+
+    Work units of sites the actor does not see have none.
+    """
+    rows = of_visible_sites(WorkUnitState.objects.filter(work_unit_id__in=work_unit_ids), actor)
+    return _rows(rows.filter(_touches(start, end))[:limit])
+
+
+def states_of_site(
+    *, actor: Actor, site_id: int, start: datetime, end: datetime, limit: int = MAX_INTERVALS
+) -> list[StateRow]:
+    """Intervals of every work unit of a site that touch [start, end), by work unit and start. One query."""
+    actor.require(VIEW, site_id=site_id)
+    return _rows(WorkUnitState.objects.filter(_touches(start, end), site_id=site_id)[:limit])
+
+
+def _touches(start: datetime, end: datetime) -> Q:
+    return Q(started_at__lt=end) & (Q(ended_at__isnull=True) | Q(ended_at__gt=start))
+
+
+def _rows(rows: object) -> list[StateRow]:
+    assert hasattr(rows, "values_list")
+    columns = rows.values_list("work_unit_id", "state", "cause", "started_at", "ended_at")
+    return [StateRow(*row) for row in columns]
