@@ -12,7 +12,7 @@ from yuheng.equipment.importing.files import (
     write_csv,
     write_plant_file,
 )
-from yuheng.equipment.importing.plan import Plan, apply_plan, export_document, make_plan
+from yuheng.equipment.importing.plan import Plan, apply_plan, csv_files, export_document, make_plan
 from yuheng.equipment.importing.section import Action, Misplaced, PlannedRow, RawRow, Section, Values, items
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Unreadable",
     "Values",
     "apply_plan",
+    "csv_files",
     "export_document",
     "is_csv",
     "items",

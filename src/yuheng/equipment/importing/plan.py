@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from yuheng.equipment.events import EquipmentChanged
 from yuheng.equipment.importing import fields as read
 from yuheng.equipment.importing.fields import REQUIRED, Field, Unreadable
-from yuheng.equipment.importing.files import ParsedFile, unknown_name
+from yuheng.equipment.importing.files import ParsedFile, unknown_name, write_csv
 from yuheng.equipment.importing.section import Action, PlannedRow, RawRow, Section, Values
 from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
@@ -343,6 +343,19 @@ def export_document(*, actor: Actor, sections: Sequence[Section], site_id: int) 
         if actor.may(_view_of(section), site_id=site_id):
             section.put_into(document, list(section.existing(site_id).values()))
     return document
+
+
+def csv_files(document: Mapping[str, Any], sections: Sequence[Section]) -> Iterator[tuple[str, bytes]]:
+    """Yield ``(name, content)`` of one CSV file for each section that the exported plant file has rows of."""
+    for section in sections:
+        rows = [_whole(section, row) for row in section.rows_of(document)]
+        if rows:
+            yield f"{section.name}.csv", write_csv(section, rows)
+
+
+def _whole(section: Section, row: RawRow) -> Values:
+    values, _problems = _clean(section, row)
+    return _with_defaults(section, values)[0]
 
 
 def _view_of(section: Section) -> str:
