@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +21,8 @@ from yuheng.historian.live import Live
 from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.rederive import preview_states
 from yuheng.historian.store import Store, StoreFailure
+
+log = logging.getLogger(__name__)
 
 MAX_TAGS = 20_000
 ERROR_HEADER = encode_header({"Yh-Error": "1"})
@@ -158,6 +161,10 @@ class Answers:
             self.answered += 1
         except (StoreFailure, Refused) as error:
             _fail(connection, reply, str(error))
+        except Exception:
+            # One bad question must not leave its asker waiting, nor hide the defect.
+            log.exception("A question could not be answered.")
+            _fail(connection, reply, "The history could not answer because of an internal error; see its log.")
         finally:
             self._waiting -= 1
 

@@ -135,14 +135,14 @@ def aggregate(
     hours_end = min(hours_until_us, end_us) // HOUR_US * HOUR_US if bucket_us % HOUR_US == 0 else hours_from
     minutes_from = -(-start_us // MINUTE_US) * MINUTE_US
     minutes_end = min(minutes_until_us, end_us) // MINUTE_US * MINUTE_US if bucket_us % MINUTE_US == 0 else minutes_from
-    parts = []
+    parts: list[str] = []
     spans: dict[str, int] = {}
 
     def add(sql: str, low: int, high: int) -> None:
         if high > low:
             name = f"p{len(parts)}"
             spans.update({f"{name}_low": low, f"{name}_high": high})
-            parts.append(sql.format(low=f"{{{name}_low:Int64}}", high=f"{{{name}_high:Int64}}"))
+            parts.append(sql.replace("{low}", f"{{{name}_low:Int64}}").replace("{high}", f"{{{name}_high:Int64}}"))
 
     if hours_end > hours_from:
         add(_rolled("hours", 3600), hours_from, hours_end)
@@ -165,18 +165,19 @@ def aggregate(
 def _rolled(table: str, seconds: int) -> str:
     """Rows of a roll-up table, each with the end of its own bucket."""
     return f"""
-        SELECT tag, toUnixTimestamp(bucket) * 1000000 AS row_start, row_start + {seconds}000000 AS row_end,
+        SELECT tag, toInt64(toUnixTimestamp(bucket)) * 1000000 AS row_start, row_start + {seconds}000000 AS row_end,
             min, max, sum, count, good_count, first, last, toUnixTimestamp64Micro(first_time) AS first_us,
             carry, integral, covered
         FROM {table} FINAL WHERE {_TAGS}
-            AND bucket >= toDateTime(intDiv({{low}}, 1000000), 'UTC') AND bucket < toDateTime(intDiv({{high}}, 1000000), 'UTC')
+            AND bucket >= toDateTime(intDiv({{low}}, 1000000), 'UTC')
+            AND bucket < toDateTime(intDiv({{high}}, 1000000), 'UTC')
     """
 
 
 # Each raw sample is a row of its own that ends where it begins: the gap after it carries its value.
 _RAW = f"""
     SELECT tag, {_US} AS row_start, row_start AS row_end, value AS min, value AS max, if(quality < 128, value, 0) AS sum,
-        1 AS count, toUInt32(quality < 128) AS good_count, value AS first, value AS last, row_start AS first_us,
+        toUInt32(1) AS count, toUInt32(quality < 128) AS good_count, value AS first, value AS last, row_start AS first_us,
         if(quality < 128, value, nan) AS carry, 0. AS integral, 0. AS covered
     FROM samples FINAL WHERE {_TAGS}
         AND time >= fromUnixTimestamp64Micro({{low}}, 'UTC') AND time < fromUnixTimestamp64Micro({{high}}, 'UTC')
@@ -192,25 +193,27 @@ _AGGREGATE = """
         if(sum(r.good_count) = 0, nan, minIf(r.min, r.good_count > 0)) AS min,
         if(sum(r.good_count) = 0, nan, maxIf(r.max, r.good_count > 0)) AS max,
         if(sum(r.good_count) = 0, nan, sum(r.sum) / sum(r.good_count)) AS avg, sum(r.count) AS count,
-        argMinIf(r.first, r.row_start, r.good_count > 0) AS first, argMaxIf(r.last, r.row_start, r.good_count > 0) AS last,
+        argMinIf(r.first, r.row_start, r.good_count > 0) AS first,
+        argMaxIf(r.last, r.row_start, r.good_count > 0) AS last,
         if(covered_s > 0, (sum(r.integral) + sum(if(isNaN(r.carry), 0, r.carry * gap))
             + sum(if(isNaN(carried), 0, carried * head))) / covered_s, nan) AS time_weighted_avg,
         sum(r.good_count) AS good_count,
         sum(r.covered) + sum(if(isNaN(r.carry), 0, gap)) + sum(if(isNaN(carried), 0, head)) AS covered_s
     FROM (
-        SELECT *, intDiv(row_start, {{bucket:Int64}}) AS slot,
+        SELECT *, if(row_start < {{start:Int64}}, toInt64(-1), intDiv(row_start, {{bucket:Int64}})) AS slot,
             least((slot + 1) * {{bucket:Int64}}, {{end:Int64}}) AS slot_end,
             greatest(slot * {{bucket:Int64}}, {{start:Int64}}) AS slot_start,
             leadInFrame(first_us, 1, {{end:Int64}}) OVER w AS next_us,
             lagInFrame(carry, 1, nan) OVER w AS before,
-            lagInFrame(slot, 1, -1) OVER w AS slot_before,
+            lagInFrame(slot, 1, toInt64(-2)) OVER w AS slot_before,
             greatest(0, least(next_us, slot_end) - row_end) / 1e6 AS gap,
             if(slot_before != slot, before, nan) AS carried,
             if(slot_before != slot, greatest(0, first_us - slot_start), 0) / 1e6 AS head
         FROM (
             {parts}
         )
-        WINDOW w AS (PARTITION BY tag ORDER BY row_start, row_end ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+        WINDOW w AS (PARTITION BY tag ORDER BY row_start, row_end
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     ) AS r WHERE r.row_start >= {{start:Int64}} GROUP BY tag, slot ORDER BY tag, slot
 """
 
