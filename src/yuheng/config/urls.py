@@ -7,4 +7,5 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("yuheng.web.urls")),
     path("", include("yuheng.people.urls")),
+    path("", include("yuheng.equipment.urls")),
 ]
