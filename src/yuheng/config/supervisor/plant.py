@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,14 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One of our own processes: ``python`` with these arguments."""
+    """One of our own processes: ``python`` with these arguments.
+
+    One that needs no database starts while the database is still being migrated.
+    """
 
     name: str
     arguments: tuple[str, ...]
+    needs_database: bool = False
     only_in_demo: bool = False
     start_timeout_s: float = 60.0
 
@@ -53,7 +57,7 @@ class Table:
     Attributes
     ----------
     processes
-        Started together once database and streams are ready; those of the demo after the others.
+        Started together once streams (and, where needed, the database) are ready; those of the demo after the others.
     has_database_step, has_streams_step
         Migrations, first administrator and demo content; streams, buckets and consumers.
     """
@@ -67,8 +71,8 @@ TABLE = Table(
     processes=(
         Process("historian", ("-m", "yuheng.historian")),
         Process("gateway", ("-m", "yuheng.gateway")),
-        Process("web", ("-m", "yuheng.config.web_server")),
-        Process("worker", ("-m", "yuheng.config.worker")),
+        Process("web", ("-m", "yuheng.config.web_server"), needs_database=True),
+        Process("worker", ("-m", "yuheng.config.worker"), needs_database=True),
         Process("simulation", ("-m", "yuheng.simulation"), only_in_demo=True),
     )
 )
@@ -176,13 +180,9 @@ def install(choices: Choices) -> Installation:
     )
 
 
-def own_services(installation: Installation, table: Table) -> list[Service]:
-    """Return our own processes, in the order they start."""
-    return [
-        _own_service(installation, process)
-        for process in table.processes
-        if installation.choices.is_demo or not process.only_in_demo
-    ]
+def own_services(installation: Installation, processes: Iterable[Process]) -> list[Service]:
+    """Return our own processes as services, in the order they start."""
+    return [_own_service(installation, process) for process in processes]
 
 
 def postgres_service(installation: Installation, postgres: Postgres) -> Service:

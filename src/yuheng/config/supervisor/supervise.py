@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,7 @@ from yuheng.config.supervisor.plant import (
     TABLE,
     Choices,
     Installation,
+    Process,
     Table,
     broker_service,
     install,
@@ -112,12 +113,13 @@ class Supervisor:
         await self._bring_up(self._engines())
         if self.table.has_streams_step:
             await self._prepare_streams()
-        if self.table.has_database_step:
-            await self._prepare_database()
-        services = own_services(self.installation, self.table)
-        demo_only = {process.name for process in self.table.processes if process.only_in_demo}
-        await self._bring_up([service for service in services if service.name not in demo_only])
-        await self._bring_up([service for service in services if service.name in demo_only])
+        usual = [process for process in self.table.processes if not process.only_in_demo]
+        await _all_of(
+            self._bring_up_processes([process for process in usual if not process.needs_database]),
+            self._bring_up_on_database([process for process in usual if process.needs_database]),
+        )
+        if self.installation.choices.is_demo:
+            await self._bring_up_processes([process for process in self.table.processes if process.only_in_demo])
         self._is_started = True
         self._changed.set()
         for line in announcement.lines(self.snapshot(), self.administrator, seconds=time.monotonic() - began):
@@ -135,15 +137,20 @@ class Supervisor:
             )
         return engines
 
+    async def _bring_up_processes(self, processes: Sequence[Process]) -> None:
+        await self._bring_up(own_services(self.installation, processes))
+
+    async def _bring_up_on_database(self, processes: Sequence[Process]) -> None:
+        if self.table.has_database_step:
+            await self._prepare_database()
+        await self._bring_up_processes(processes)
+
     async def _bring_up(self, services: Sequence[Service]) -> None:
         """Start services together and wait until each serves."""
         keepers = [self._add(service) for service in services]
         for keeper in keepers:
             keeper.start()
-        async with asyncio.TaskGroup() as group:
-            waits = [group.create_task(_outcome(keeper)) for keeper in keepers]
-        if failed := [outcome for wait in waits if (outcome := wait.result())]:
-            raise StartFailed("\n".join(failed))
+        await _all_of(*(keeper.first_ready() for keeper in keepers))
 
     def _add(self, service: Service) -> Keeper:
         keeper = Keeper(service, logs=self.installation.places.logs, say=self._say, changed=self._changed.set)
@@ -291,13 +298,15 @@ class Supervisor:
             self._say(f"stopped in {time.monotonic() - began:.1f} s")
 
 
-async def _outcome(keeper: Keeper) -> str:
-    """Return why a service did not start, or an empty text."""
+async def _all_of(*parts: Coroutine[Any, Any, None]) -> None:
+    """Do all at once; the first failure ends the others and is raised as it is, not wrapped in a group."""
+    tasks = [asyncio.create_task(part) for part in parts]
     try:
-        await keeper.first_ready()
-    except StartFailed as error:
-        return str(error)
-    return ""
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _stop_together(keepers: Sequence[Keeper], *, patience_s: float) -> None:
