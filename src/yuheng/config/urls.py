@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from yuheng.config.api import api
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("yuheng.web.urls")),
     path("", include("yuheng.people.urls")),
+    path("", include("yuheng.telemetry.urls")),
+    path("api/v1/", api.urls),
     path("", include("yuheng.equipment.urls")),
 ]

@@ -1,0 +1,6 @@
+"""Addresses of the telemetry context."""
+
+from __future__ import annotations
+
+app_name = "telemetry"
+urlpatterns: list[object] = []
