@@ -1,4 +1,4 @@
-"""Browser stories: a real web process' application in a thread, a real database, a fake broker that tests can command."""
+"""Browser stories: the web process' application in a thread, a real database, a fake broker that tests can command."""
 
 from __future__ import annotations
 
@@ -44,15 +44,11 @@ class RunningWeb:
         hub = Hub(self.feed)
         application = make_application(hub, hub.run, get_asgi_application())
         config = uvicorn.Config(application, port=0, log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
-        self.server = WebServer(config, hub, "")
+        self.server = WebServer(config, hub, when_ready=self._announce)
         config.load()
-        waiting = asyncio.create_task(self._announce())
         await self.server.serve()
-        waiting.cancel()
 
-    async def _announce(self) -> None:
-        while not self.server.started:
-            await asyncio.sleep(0.01)
+    def _announce(self) -> None:
         port = self.server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self._started.set()
@@ -90,7 +86,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def feed(transactional_db: None) -> Feed:
+def feed(django_db_serialized_rollback: None, transactional_db: None) -> Feed:
     return Feed(a_plant())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -11,11 +12,12 @@ from typing import Any
 import msgspec
 
 from yuheng.bus.documents import Plant, Source, Tag, WorkUnit
-from yuheng.bus.messages import LiveSnapshot, LiveStates, LiveValues, UnitLive, ValueLive
+from yuheng.bus.messages import Interval, LiveSnapshot, LiveStates, LiveValues, UnitLive, ValueLive
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment.models import CauseName, MapPlacement, Shift, ShiftCalendar, SiteTarget
 from yuheng.equipment.models import WorkUnit as WorkUnitRow
 from yuheng.testing import builders
+from yuheng.web.indicators import SourceNow
 
 AREAS = (  # code, Chinese, English, first letter, units, x, y, columns: the plant of the design's picture
     ("laser", "激光下料", "Laser cutting", "L", 12, 8, 8, 6),
@@ -29,7 +31,12 @@ AREAS = (  # code, Chinese, English, first letter, units, x, y, columns: the pla
     ("packing", "打包发运", "Packing", "K", 10, 748, 404, 5),
 )
 CAUSES = {"12": ("送丝故障", "Wire feed fault"), "7": ("缺料", "No material"), "21": ("炉温高", "Oven too hot")}
-TAGS = (("run", "bool", "1", "运行", "Running"), ("power", "float", "kW", "功率", "Power"), ("temp", "float", "Cel", "温度", "Temperature"), ("program", "text", "1", "程序", "Program"))
+TAGS = (
+    ("run", "bool", "1", "运行", "Running"),
+    ("power", "float", "kW", "功率", "Power"),
+    ("temp", "float", "Cel", "温度", "Temperature"),
+    ("program", "text", "1", "程序", "Program"),
+)
 
 
 def now_us() -> int:
@@ -52,12 +59,26 @@ def a_plant() -> list[WorkUnitRow]:
         center = builders.a_work_center(code, site=site, area=area)
         for i in range(count):
             unit = builders.a_work_unit(f"{letter}{i + 1:02d}", site=site, work_center=center, equipment_class=kind)
-            MapPlacement.objects.create(work_unit=unit, x=x + 8 + i % columns * 61, y=y + 26 + i // columns * 40, w=58, h=36)
+            MapPlacement.objects.create(
+                work_unit=unit, x=x + 8 + i % columns * 61, y=y + 26 + i // columns * 40, w=58, h=36
+            )
             units.append(unit)
-    calendar = ShiftCalendar.objects.create(site=site, code="two", name_zh="两班", name_en="Two shifts", is_site_default=True)
-    for shift, zh, en, start, end in (("day", "白班", "Day shift", "08:00", "20:00"), ("night", "夜班", "Night shift", "20:00", "08:00")):
-        Shift.objects.create(calendar=calendar, code=shift, name_zh=zh, name_en=en, start=start, end=end, weekdays=[1, 2, 3, 4, 5, 6, 7])
-    for indicator, value in (("producing_ratio", 0.75), ("output_per_shift", 46), ("reject_ratio", 0.02), ("power_kw", 1900)):
+    calendar = ShiftCalendar.objects.create(
+        site=site, code="two", name_zh="两班", name_en="Two shifts", is_site_default=True
+    )
+    for shift, zh, en, start, end in (
+        ("day", "白班", "Day shift", "08:00", "20:00"),
+        ("night", "夜班", "Night shift", "20:00", "08:00"),
+    ):
+        Shift.objects.create(
+            calendar=calendar, code=shift, name_zh=zh, name_en=en, start=start, end=end, weekdays=[1, 2, 3, 4, 5, 6, 7]
+        )
+    for indicator, value in (
+        ("producing_ratio", 0.75),
+        ("output_per_shift", 46),
+        ("reject_ratio", 0.02),
+        ("power_kw", 1900),
+    ):
         SiteTarget.objects.create(site=site, indicator=indicator, value=value)
     return units
 
@@ -101,7 +122,10 @@ class Feed:
         for unit in units:
             for k, (symbol, kind, ucum, zh, en) in enumerate(TAGS):
                 tags.append(Tag(unit.pk * 10 + k, 1, f"{unit.code}/{symbol}", kind, unit.pk, symbol, "", zh, en, ucum))
-        works = tuple(WorkUnit(u.pk, u.site_id, u.code, "station", {s[0]: u.pk * 10 + k for k, s in enumerate(TAGS)}) for u in units)
+        works = tuple(
+            WorkUnit(u.pk, u.site_id, u.code, "station", {s[0]: u.pk * 10 + k for k, s in enumerate(TAGS)})
+            for u in units
+        )
         return Plant(1, (Source(1, self.site_id, "edge", "mqtt_json"),), tuple(tags), work_units=works)
 
     # ---- commands of a test ------------------------------------------------------------------------------------
@@ -149,7 +173,46 @@ class Feed:
         self._losses.append(handler)
 
     def snapshot(self) -> LiveSnapshot:
-        return LiveSnapshot(self.epoch, self.seq, now_us(), list(self.units.values()), list(self.values.values()), self.data_time_us)
+        return LiveSnapshot(
+            self.epoch, self.seq, now_us(), list(self.units.values()), list(self.values.values()), self.data_time_us
+        )
+
+    def past(self, work_unit_id: int, start: datetime, end: datetime) -> list[Interval]:
+        """Make up the states of the range: the same for the same unit and minute."""
+        at, stop = int(start.timestamp()), int(end.timestamp())
+        found = []
+        step = work_unit_id
+        while at < stop:
+            step = (step * 1103515245 + 12345) % 2**31
+            state, cause = (
+                (UnitState.PRODUCING, ""),
+                (UnitState.IDLE, ""),
+                (UnitState.SETUP, ""),
+                (UnitState.PRODUCING, ""),
+                (UnitState.DOWN, "12"),
+            )[step % 5]
+            until = at + 600 + step % 5400
+            found.append(Interval(state, cause, at * 1_000_000, min(until, stop) * 1_000_000 if until < stop else None))
+            at = until
+        return found
+
+    def curve(self, tag_id: int, start_us: int, end_us: int, width: int) -> dict[str, Any]:
+        """A slow wave with one peak of a single sample in the middle, a hole, and a span of bad quality."""
+        step = max(1, (end_us - start_us) // width)
+        columns: dict[str, list[Any]] = {name: [] for name in ("time_us", "min", "max", "first", "last", "count")}
+        for i in range(width):
+            at = start_us + i * step
+            if 0.70 < i / width < 0.78:
+                continue
+            y = 40 + 10 * math.sin(i / width * 20 + tag_id)
+            columns["time_us"].append(at)
+            columns["min"].append(y - 0.5)
+            columns["max"].append(95.0 if i == width // 2 else y + 0.5)
+            columns["first"].append(y)
+            columns["last"].append(y + 0.2)
+            columns["count"].append(60)
+        bad = [[start_us + int(0.2 * width) * step, start_us + int(0.22 * width) * step]]
+        return {"tag": tag_id, **columns, "bad": bad}
 
     # ---- plant_data --------------------------------------------------------------------------------------------
 
@@ -161,13 +224,49 @@ class Feed:
             span = (end - start).total_seconds()
             return {key: {int(s): span * share for s, share in shares.items()} for key in self.units}
 
-        def growth(site_id: int, role: str, start: datetime, end: datetime, *, actor: Any) -> dict[int, float]:
+        def growth(*, actor: Any, site_id: int, role: str, start: datetime, end: datetime) -> dict[int, float]:
             per_unit = 4.1 if role == "good_count" else 0.05
             return dict.fromkeys(self.units, per_unit)
 
-        monkeypatch.setattr(plant_data, "live_units", lambda site_id: self.snapshot())
+        def signals_of(*, actor: Any, site_id: int, work_unit_id: int) -> list[Any]:
+            found = []
+            for tag in self.plant.tags:
+                if tag.work_unit_id == work_unit_id:
+                    value = self.values.get(tag.id, ValueLive(tag.id, 0, None, 0))
+                    found.append(
+                        plant_data.SignalNow(
+                            tag.id,
+                            tag.symbol,
+                            tag.address,
+                            tag.name_zh,
+                            tag.unit,
+                            tag.data_type,
+                            60.0,
+                            "edge",
+                            value.value,
+                            value.quality,
+                            value.time_us,
+                        )
+                    )
+            return found
+
+        def intervals(*, actor: Any, work_unit_id: int, start: datetime, end: datetime) -> list[Interval]:
+            return self.past(work_unit_id, start, end)
+
+        def trend(*, actor: Any, tag_ids: list[int], start_us: int, end_us: int, width: int) -> list[dict[str, Any]]:
+            return [self.curve(tag_id, start_us, end_us, width) for tag_id in tag_ids]
+
+        monkeypatch.setattr(plant_data, "trend", trend)
+        source = SourceNow(1, "edge", "", True, 0.4, 130)
+        monkeypatch.setattr(plant_data, "signals_of", signals_of)
+        monkeypatch.setattr(plant_data, "intervals", intervals)
+        monkeypatch.setattr(plant_data, "sources_of", lambda *, actor, site_id, work_unit_id: [source])
+        monkeypatch.setattr(plant_data, "dead_letters_of", lambda *, actor, source_ids, limit=10: [])
+        monkeypatch.setattr(plant_data, "live_units", lambda *, actor, site_id: self.snapshot())
         monkeypatch.setattr(plant_data, "sources", lambda *, actor, site_id: [])
         monkeypatch.setattr(plant_data, "open_dead_letters", lambda *, actor, site_id: 3)
         monkeypatch.setattr(plant_data, "state_seconds", state_seconds)
         monkeypatch.setattr(plant_data, "growth_by_unit", growth)
-        monkeypatch.setattr(plant_data, "latest_by_unit", lambda *, actor, site_id, role: dict.fromkeys(self.units, 14.3))
+        monkeypatch.setattr(
+            plant_data, "latest_by_unit", lambda *, actor, site_id, role: dict.fromkeys(self.units, 14.3)
+        )

@@ -69,19 +69,25 @@ def _stop_when_broken(task: asyncio.Task[None]) -> None:
         os._exit(1)
 
 
+def _say_ready() -> None:
+    """Tell the supervisor, when there is one."""
+    if ready_file := os.environ.get("YUHENG_READY_FILE", ""):
+        Path(ready_file).write_text(str(os.getpid()))
+
+
 class WebServer(uvicorn.Server):
     """Uvicorn that says when it is ready, and lets go of endless streams when it is asked to stop."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub, ready_file: str) -> None:
+    def __init__(self, config: uvicorn.Config, hub: Hub, when_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._hub = hub
-        self._ready_file = ready_file
+        self._when_ready = when_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the port, then say so."""
         await super().startup(sockets)
-        if self.started and self._ready_file:
-            await asyncio.to_thread(Path(self._ready_file).write_text, str(os.getpid()))
+        if self.started:
+            await asyncio.to_thread(self._when_ready)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the streams first: they would never end by themselves."""
@@ -114,7 +120,7 @@ def serve(environment: Environment) -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = WebServer(config, hub, os.environ.get("YUHENG_READY_FILE", ""))
+    server = WebServer(config, hub, _say_ready)
     server.run()
     return 0 if server.started else 1
 

@@ -20,13 +20,14 @@ from django.utils.translation import gettext as _
 from yuheng.bus.messages import UnitLive
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
+from yuheng.equipment.rules import Rect
 from yuheng.kernel import calendars
 from yuheng.kernel.actor import Actor
 from yuheng.web import plant_data
-from yuheng.web.indicators import AttentionRow, Bullet, Measures, UnitNow, attention, bullets
+from yuheng.web.indicators import AttentionRow, Bullet, Measures, SourceNow, UnitNow, attention, bullets
 from yuheng.web.map_drawing import AreaDrawing, Box
+from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
-from yuheng.web.templatetags.yuheng_web import local_name
 
 CACHE_S = 4
 """Figures and lists are made at most this often for a site and language, however many people look."""
@@ -91,10 +92,10 @@ class Figures:
 def plant_now(*, actor: Actor, site_id: int) -> PlantNow:
     """The plant as it is now. Equipment's queries, one question to the historian."""
     drawn = equipment.plant_map(actor=actor, site_id=site_id)
-    causes = _causes(actor, site_id)
+    causes = cause_texts(actor, site_id)
     failed, live, data_us = "", dict[int, UnitLive](), 0
     try:
-        snapshot = plant_data.live_units(site_id)
+        snapshot = plant_data.live_units(actor=actor, site_id=site_id)
         live = {unit.work_unit_id: unit for unit in snapshot.units}
         data_us = snapshot.data_time_us
     except Unavailable as error:
@@ -102,7 +103,8 @@ def plant_now(*, actor: Actor, site_id: int) -> PlantNow:
     names = {area.id: local_name(area) for area in drawn.areas}
     peers = Counter(unit.work_center_id for unit in drawn.units)
     units = tuple(
-        _unit_now(unit, names[unit.area_id], peers[unit.work_center_id], live.get(unit.id), causes) for unit in drawn.units
+        _unit_now(unit, names[unit.area_id], peers[unit.work_center_id], live.get(unit.id), causes)
+        for unit in drawn.units
     )
     areas = tuple(
         AreaDrawing(area.id, names[area.id], _box(area.rect), [unit for unit in units if unit.area_id == area.id])
@@ -143,11 +145,11 @@ def _unit_now(
     )
 
 
-def _box(rect: equipment.Rect) -> Box:
+def _box(rect: Rect) -> Box:
     return Box(rect.x, rect.y, rect.w, rect.h)
 
 
-def _causes(actor: Actor, site_id: int) -> dict[str, dict[str, str]]:
+def cause_texts(actor: Actor, site_id: int) -> dict[str, dict[str, str]]:
     """Return class code -> cause -> what it means, in the reader's language."""
     codes = {row.id: row.code for row in equipment.equipment_classes(actor=actor, site_id=site_id)}
     is_english = (get_language() or "").startswith("en")
@@ -186,11 +188,13 @@ def figures(*, actor: Actor, plant: PlantNow) -> Figures:
 def _figures(actor: Actor, plant: PlantNow) -> Figures:
     site_id = plant.site.id
     troubles: list[str] = [plant.failed] if plant.failed else []
-    sources = _or(troubles, lambda: plant_data.sources(actor=actor, site_id=site_id), [])
+    sources: list[SourceNow] = _or(
+        troubles, lambda: plant_data.sources(actor=actor, site_id=site_id), list[SourceNow]()
+    )
     dead = _or(troubles, lambda: plant_data.open_dead_letters(actor=actor, site_id=site_id), 0)
     # When no state can be had, 130 lines saying so would hide the one that matters: the sentence above them.
     units = () if plant.failed else plant.units
-    rows = attention(units, sources, dead, plant_data.DEAD_LETTERS_URL, plant.now_us)
+    rows = attention(units, sources, dead, plant_data.dead_letters_address(), plant.now_us)
     return Figures(bullets(measures(actor=actor, plant=plant)), rows, " ".join(dict.fromkeys(troubles)))
 
 
@@ -221,10 +225,13 @@ def measures(*, actor: Actor, plant: PlantNow) -> Measures:
         state_s = ask(
             "producing", lambda: plant_data.state_seconds(actor=actor, site_id=site_id, start=shift.start, end=now)
         )
-        good = ask("output", lambda: plant_data.growth_by_unit(site_id, "good_count", shift.start, now, actor=actor))
-        rejects = ask(
-            "rejects", lambda: plant_data.growth_by_unit(site_id, "reject_count", shift.start, now, actor=actor)
-        )
+
+        def growth(role: str) -> dict[int, float]:
+            start = shift.start
+            return plant_data.growth_by_unit(actor=actor, site_id=site_id, role=role, start=start, end=now)
+
+        good = ask("output", lambda: growth("good_count"))
+        rejects = ask("rejects", lambda: growth("reject_count"))
         last = {unit.id for unit in plant.areas[-1].units} if plant.areas else set()
         base = replace(
             base,

@@ -21,6 +21,8 @@ ATTENTION_AFTER_S: dict[UnitState, float] = {
     UnitState.IDLE: 1800.0,
 }
 """How long a unit may be in a state before somebody should look. Producing and planned stop need nobody."""
+WAITING = frozenset({UnitState.IDLE, UnitState.SETUP})
+"""States that turn yellow (priority 3) on the map when they last too long."""
 
 _WEIGHT: dict[UnitState, float] = {
     UnitState.DOWN: 6.0,
@@ -36,6 +38,7 @@ _PRIORITY: dict[UnitState, str] = {
     UnitState.SETUP: "3",
     UnitState.IDLE: "3",
 }
+_BAND = {"1": 0, "2": 1, "?": 2, "3": 3}
 _SOURCE_WEIGHT = 4.0
 _MIN_MINUTES = 1.0
 
@@ -61,6 +64,10 @@ class UnitNow:
     seen_us: int
     peers: int = 1
 
+    def waits(self, now_us: int) -> bool:
+        """Return whether it is able to work but has not for so long that somebody should look."""
+        return self.state in WAITING and self.lasting_s(now_us) >= ATTENTION_AFTER_S[UnitState(self.state)]
+
     def lasting_s(self, now_us: int) -> float:
         """Return how long the state has lasted, in seconds; 0 when nobody knows."""
         return max(0.0, (now_us - self.since_us) / 1e6) if self.since_us else 0.0
@@ -80,7 +87,7 @@ class SourceNow:
 
 @dataclass(frozen=True, slots=True)
 class AttentionRow:
-    """One line of "needs a person". ``score`` is minutes × weight × scarcity: the list's order, nothing else."""
+    """One line of "needs a person". Order: priority, then ``score`` = minutes × weight × scarcity."""
 
     priority: str
     title: str
@@ -100,7 +107,7 @@ def attention(
     if open_dead_letters:
         title = _("%(n)d kinds of messages could not be read") % {"n": open_dead_letters}
         rows.append(AttentionRow("3", title, (_("Dead letters"),), dead_letters_url, None, 0, 1.0))
-    return sorted(rows, key=lambda row: (-row.score, row.title))
+    return sorted(rows, key=lambda row: (_BAND[row.priority], -row.score, row.title))
 
 
 def _unit_row(unit: UnitNow, now_us: int) -> AttentionRow | None:
@@ -131,7 +138,9 @@ STATE_SENTENCES: dict[UnitState, Promise] = {
 
 
 def _source_row(source: SourceNow) -> AttentionRow:
-    silent = _("never heard") if source.silent_s is None else _("silent for %(time)s") % {"time": in_words(source.silent_s)}
+    silent = (
+        _("never heard") if source.silent_s is None else _("silent for %(time)s") % {"time": in_words(source.silent_s)}
+    )
     facts = (silent, _("%(n)d units depend on it") % {"n": source.unit_count})
     minutes = max(_MIN_MINUTES, (source.silent_s or 0.0) / 60)
     score = minutes * _SOURCE_WEIGHT * max(1, source.unit_count)
@@ -241,7 +250,9 @@ def _producing(m: Measures) -> Bullet:
         why = _("no data now") if "producing" in m.failed else _("no shift is running")
         return _unknown("producing", label, why)
     shares = {
-        unit: states.get(UnitState.PRODUCING, 0.0) / total for unit, states in m.state_s.items() if (total := sum(states.values()))
+        unit: states.get(UnitState.PRODUCING, 0.0) / total
+        for unit, states in m.state_s.items()
+        if (total := sum(states.values()))
     }
     note = _("target %(value)s %%") % {"value": _percent(target)} if target is not None else _("no target set")
     rows = _rows(m, shares, lambda share: f"{_percent(share)} %")
@@ -254,7 +265,9 @@ def _online(m: Measures) -> Bullet:
     note = _("all units have data") if not silent else _("%(n)d without data") % {"n": len(silent)}
     rows = _rows(m, silent, lambda _value: _("No data"))
     bar = online / count if count else 0.0
-    return Bullet("online", _("Units online"), f"{online} / {count}", "", note, bar, 1.0, rows, (_("Work unit"), _("State")))
+    return Bullet(
+        "online", _("Units online"), f"{online} / {count}", "", note, bar, 1.0, rows, (_("Work unit"), _("State"))
+    )
 
 
 def _down(m: Measures) -> Bullet:

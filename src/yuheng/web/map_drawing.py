@@ -58,7 +58,9 @@ def fit(text: str, em: float) -> str:
     return text
 
 
-def draw(areas: Sequence[AreaDrawing], places: Mapping[int, Box], *, width: float, height: float, now_us: int) -> SafeString:
+def draw(
+    areas: Sequence[AreaDrawing], places: Mapping[int, Box], *, width: float, height: float, now_us: int
+) -> SafeString:
     """Return the ``<svg>`` of a plant.
 
     Parameters
@@ -73,7 +75,9 @@ def draw(areas: Sequence[AreaDrawing], places: Mapping[int, Box], *, width: floa
     total = sum(len(area.units) for area in areas)
     label = escape(_("Plant map with %(n)d work units; the same as a table is on the page 'All units'.") % {"n": total})
     size = f"{width + MARGIN:.0f} {height + MARGIN:.0f}"
-    return mark_safe(f'<svg class="plant-map" viewBox="0 0 {size}" role="group" aria-label="{label}">{"".join(parts)}</svg>')
+    return mark_safe(
+        f'<svg class="plant-map" viewBox="0 0 {size}" role="group" aria-label="{label}">{"".join(parts)}</svg>'
+    )
 
 
 def counts_text(units: Sequence[UnitNow]) -> str:
@@ -97,15 +101,19 @@ def _area(area: AreaDrawing) -> str:
 
 def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
     shown = look(unit.state)
-    code = f"{unit.code} {shown.mark}" if shown.mark else unit.code
+    waits = unit.waits(now_us)
+    mark = "●3" if waits else shown.mark
+    code = f"{unit.code} {mark}" if mark else unit.code
     what = fit(unit.cause_text or str(shown.word), (b.w - 8) / FONT_EM)
     since = in_words(unit.lasting_s(now_us)) if unit.since_us else ""
     title = " · ".join(part for part in (f"{unit.code} {unit.name}", str(shown.word), unit.cause_text) if part)
     x = f"{b.x + 5:g}"
+    classes = f"tile is-{shown.name} is-waiting" if waits else f"tile is-{shown.name}"
+    name = escape(f"{unit.code} {unit.name}")
     return (
-        f'<a class="tile is-{shown.name}" href="/work-units/{unit.id}" data-unit="{unit.id}" data-area="{unit.area_id}"'
+        f'<a class="{classes}" href="/work-units/{unit.id}" data-unit="{unit.id}" data-area="{unit.area_id}"'
         f' data-class="{escape(unit.class_code)}" data-state="{unit.state}" data-cause="{escape(unit.cause)}"'
-        f' data-since="{unit.since_us}"><title data-name="{escape(unit.code)} {escape(unit.name)}">{escape(title)}</title>'
+        f' data-since="{unit.since_us}"><title data-name="{name}">{escape(title)}</title>'
         f'<rect x="{b.x:g}" y="{b.y:g}" width="{b.w:g}" height="{b.h:g}" rx="2"/>'
         f'<text class="tile-code" x="{x}" y="{b.y + 12:g}" data-code="{escape(unit.code)}">{escape(code)}</text>'
         f'<text class="tile-what" x="{x}" y="{b.y + 22.5:g}">{escape(what)}</text>'

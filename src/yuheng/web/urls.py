@@ -13,6 +13,9 @@ urlpatterns = [
     path("sites/<slug:code>/now", views.now, name="now"),
     path("sites/<slug:code>/units", views.units, name="units"),
     path("sites/<slug:code>/indicators/<slug:name>", views.indicator, name="indicator"),
+    path("work-units/<int:work_unit_id>", views.station, name="station"),
+    path("work-units/<int:work_unit_id>/states", views.station_states, name="station_states"),
+    path("work-units/<int:work_unit_id>/trend", views.station_trend, name="station_trend"),
     path("live/token", views.live_token, name="live_token"),
     path("preferences", views.preferences, name="preferences"),
 ]

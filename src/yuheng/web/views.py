@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -15,18 +16,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from yuheng.equipment import selectors as equipment
-from yuheng.kernel.errors import NotVisible
+from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.people.identity import actor_of
-from yuheng.web import centre
+from yuheng.web import centre, plant_data, stations
 from yuheng.web.durations import in_words
-from yuheng.web.indicators import Bullet, bullets
+from yuheng.web.indicators import ATTENTION_AFTER_S, WAITING, Bullet, bullets
 from yuheng.web.live_token import LIFETIME_S, make_token
 from yuheng.web.map_drawing import draw
+from yuheng.web.names import local_name
+from yuheng.web.plant_data import Unavailable
 from yuheng.web.shell import SITE_COOKIE, TEXT_COOKIE, TEXT_SIZES, THEME_COOKIE, THEMES
 from yuheng.web.states import LOOKS
-from yuheng.web.templatetags.yuheng_web import local_name
 
 YEAR_S = 365 * 86_400
+MAX_HOURS = 24 * 31
+MAX_TRENDS = 6
+MAX_WIDTH = 4000
+SPANS = ("10m", "1h", "8h", "24h", "7d", "30d")
 BULLET_NAMES = ("producing", "online", "down", "output", "rejects", "power")
 
 
@@ -83,13 +89,26 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
         **_plant_context(plant),
         **_figures_context(request, plant),
         "map": draw(plant.areas, plant.places, width=plant.width, height=plant.height, now_us=plant.now_us),
-        "looks": {int(s): {"name": v.name, "word": str(v.word), "mark": v.mark} for s, v in LOOKS.items()},
+        "looks": _looks(),
         "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
         "causes": plant.causes,
     }
     response = render(request, "web/command_centre.html", context)
     _remember(request, response, SITE_COOKIE, code)
     return response
+
+
+def _looks() -> dict[int, dict[str, Any]]:
+    """What the islands need to draw a state as the server does."""
+    return {
+        int(state): {
+            "name": look.name,
+            "word": str(look.word),
+            "mark": look.mark,
+            "waits_after_s": ATTENTION_AFTER_S[state] if state in WAITING else None,
+        }
+        for state, look in LOOKS.items()
+    }
 
 
 @require_GET
@@ -164,3 +183,72 @@ def _drawn(bullet: Bullet, code: str) -> dict[str, Any]:
         "bar_width": f"{100 * min(1.0, max(0.0, bullet.bar)):.1f}",
         "mark_x": None if bullet.mark is None else f"{99.1 * min(1.0, bullet.mark):.1f}",
     }
+
+
+# ---- station ------------------------------------------------------------------------------------------------------
+
+
+@require_GET
+def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
+    """One work unit: state and why, signals now, states and trends, where its data comes from."""
+    actor = actor_of(request)
+    unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
+    actor.require("telemetry.view", site_id=unit.site_id)
+    found = stations.station_now(actor=actor, unit=unit)
+    tags = {
+        signal.id: {
+            "label": signal.name or signal.address,
+            "unit": signal.unit,
+            "type": signal.data_type,
+            "stale_after_s": signal.stale_after_s,
+        }
+        for signal in found.signals
+    }
+    context = {
+        "station": found,
+        "looks": _looks(),
+        "causes": found.causes,
+        "tags": tags,
+        "states": [int(state) for state in LOOKS],
+        "plotted": ".".join(str(signal.id) for signal in found.plotted),
+        "spans": SPANS,
+    }
+    return render(request, "web/station.html", context)
+
+
+@require_GET
+def station_states(request: HttpRequest, work_unit_id: int) -> JsonResponse:
+    """States of a work unit over the last hours, for its timeline."""
+    actor = actor_of(request)
+    unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
+    actor.require("telemetry.view", site_id=unit.site_id)
+    try:
+        hours = min(MAX_HOURS, max(1, int(request.GET.get("hours", "24"))))
+    except ValueError:
+        raise InvalidInput(_("Give the number of hours as a whole number.")) from None
+    try:
+        body = stations.lanes(actor=actor, unit=unit, hours=hours)
+    except Unavailable as error:
+        return JsonResponse({"detail": str(error)}, status=503)
+    return JsonResponse(body)
+
+
+@require_GET
+def station_trend(request: HttpRequest, work_unit_id: int) -> HttpResponse:
+    """First, min, max and last of each pixel for some tags, as ``y-trend`` reads them."""
+    actor = actor_of(request)
+    equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
+    try:
+        tag_ids = [int(word) for word in request.GET.get("tags", "").split(".")]
+        start_us, end_us = int(request.GET["start_us"]), int(request.GET["end_us"])
+        width = int(request.GET.get("width", "800"))
+    except (KeyError, ValueError):
+        raise InvalidInput(_("Give tags, start, end and width as numbers.")) from None
+    if not 0 < len(tag_ids) <= MAX_TRENDS:
+        raise InvalidInput(_("Ask for one to six signals."))
+    width = max(10, min(MAX_WIDTH, width))
+    try:
+        series = plant_data.trend(actor=actor, tag_ids=tag_ids, start_us=start_us, end_us=end_us, width=width)
+    except Unavailable as error:
+        return JsonResponse({"detail": str(error)}, status=503)
+    return HttpResponse(orjson.dumps({"series": series}), content_type="application/json")

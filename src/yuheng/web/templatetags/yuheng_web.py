@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import template
 from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
+from yuheng.engines.points import MAX_EXACT_INTEGER, Quality
 from yuheng.web import durations
 from yuheng.web.island_strings import translated
+from yuheng.web.names import local_name
+from yuheng.web.plant_data import SignalNow
 from yuheng.web.states import look
 
 register = template.Library()
+
+GROUPED_FROM = 10_000
+"""Integers from here on are written with separators."""
 
 _SHAPES = {
     "p1": '<rect class="shape-p1" x="1" y="1" width="16" height="16"/>',
@@ -50,6 +54,32 @@ def priority_symbol(priority: str) -> SafeString:
 
 
 @register.simple_tag
+def signal_value(signal: SignalNow) -> str:
+    """Write a signal's latest value as the islands do: on and off for switches, digits by size, "–" without one."""
+    value = signal.value
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if signal.data_type == "bool":
+        return _("on") if value else _("off")
+    if value == int(value) and abs(value) < MAX_EXACT_INTEGER:
+        return f"{int(value):,}" if abs(value) >= GROUPED_FROM else str(int(value))
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
+    return f"{value:.{digits}f}"
+
+
+@register.simple_tag
+def quality_word(signal: SignalNow) -> str:
+    """Say how far a value can be trusted (OPC UA severity)."""
+    if not signal.time_us:
+        return _("never heard")
+    if signal.quality >= Quality.BAD:
+        return _("bad")
+    return _("uncertain") if signal.quality >= Quality.UNCERTAIN else _("good")
+
+
+@register.simple_tag
 def island_strings() -> SafeString:
     """Send the islands' sentences with the page."""
     return json_script(translated(), element_id="yh-strings")
@@ -73,10 +103,4 @@ def duration(seconds: float) -> str:
     return durations.in_words(seconds)
 
 
-@register.filter
-def local_name(thing: Any) -> str:
-    """Return the name of a thing that has ``name_zh`` and ``name_en``, in the reader's language; else its code."""
-    names = (
-        (thing.name_en, thing.name_zh) if (get_language() or "").startswith("en") else (thing.name_zh, thing.name_en)
-    )
-    return names[0] or names[1] or str(getattr(thing, "code", ""))
+register.filter("local_name", local_name)

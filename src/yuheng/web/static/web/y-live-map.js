@@ -41,7 +41,8 @@ class LiveMap extends HTMLElement {
     const [code, what, since] = node.querySelectorAll("text");
     const em = (node.querySelector("rect").width.baseVal.value - 8) / FONT_EM;
     const tile = { node, code, what, since, em, title: node.querySelector("title"), name: code.dataset.code, kind: node.dataset.class, area: node.dataset.area,
-      state: Number(node.dataset.state), cause: node.dataset.cause, sinceUs: Number(node.dataset.since), shown: since.textContent };
+      state: Number(node.dataset.state), cause: node.dataset.cause, sinceUs: Number(node.dataset.since), shown: since.textContent,
+      waits: node.classList.contains("is-waiting") };
     this.tiles.set(Number(node.dataset.unit), tile);
     this.areas.get(tile.area)?.tiles.push(tile);
   }
@@ -73,11 +74,18 @@ class LiveMap extends HTMLElement {
     const look = this.looks[state] ?? this.looks[1];
     const cause = this.causes[tile.kind]?.[tile.cause] ?? tile.cause;
     const words = this.isLost ? look.word : cause || look.word;
-    tile.node.setAttribute("class", `tile is-${look.name}`);
-    tile.code.textContent = look.mark ? `${tile.name} ${look.mark}` : tile.name;
+    tile.waits = !this.isLost && this.waits(tile, look);
+    const mark = tile.waits ? "●3" : look.mark;
+    tile.node.setAttribute("class", `tile is-${look.name}${tile.waits ? " is-waiting" : ""}`);
+    tile.code.textContent = mark ? `${tile.name} ${mark}` : tile.name;
     tile.what.textContent = fit(words, tile.em);
     tile.title.textContent = [tile.title.dataset.name, look.word, this.isLost ? "" : cause].filter(Boolean).join(" · ");
     this.drawSince(tile, serverNow() * 1000);
+  }
+
+  /** Idle or in set-up for so long that somebody should look. Twin of UnitNow.waits. */
+  waits(tile, look) {
+    return look.waits_after_s !== null && tile.sinceUs > 0 && (serverNow() * 1000 - tile.sinceUs) / 1e6 >= look.waits_after_s;
   }
 
   drawSince(tile, nowUs) {
@@ -110,6 +118,7 @@ class LiveMap extends HTMLElement {
     const all = this.beat % 10 === 0;
     for (const tile of this.tiles.values()) {
       if (all || nowUs - tile.sinceUs < 61e6) this.drawSince(tile, nowUs);
+      if (all && !this.isLost && this.waits(tile, this.looks[tile.state] ?? this.looks[1]) !== tile.waits) this.draw(tile);
     }
   }
 

@@ -1,0 +1,67 @@
+/** The station page: state in the head, values of its signals at up to 10 Hz, their age each second. */
+import { age, number, t } from "./format.js";
+import { listen, serverNow } from "./live.js";
+
+const root = document.querySelector("[data-station]");
+const unitId = Number(root.dataset.station);
+const json = (id) => JSON.parse(document.getElementById(id).textContent);
+const looks = json("yh-looks");
+const causes = json("yh-causes");
+const tags = json("yh-tags");
+const rows = new Map();
+for (const row of document.querySelectorAll("tr[data-tag]")) {
+  rows.set(Number(row.dataset.tag), { row, value: row.querySelector("[data-value]"), quality: row.querySelector("[data-quality]"), age: row.querySelector("[data-age]"), timeUs: Number(row.dataset.time) });
+}
+let dataUs = Number(root.dataset.dataUs);
+let shown = root.dataset.state + root.dataset.cause + root.dataset.began;
+
+function qualityWord(quality) {
+  return quality >= 0x80 ? t("bad") : quality >= 0x40 ? t("uncertain") : t("good");
+}
+
+function takeValues(message) {
+  for (const [tag, timeUs, value, quality] of message.values) {
+    const entry = rows.get(tag);
+    if (!entry) continue;
+    const isBool = tags[tag].type === "bool" && typeof value === "number";
+    const text = isBool ? (value ? t("on") : t("off")) : number(value);
+    if (entry.value.textContent !== text) entry.value.textContent = text;
+    const word = qualityWord(quality);
+    if (entry.quality.textContent !== word) entry.quality.textContent = word;
+    entry.row.classList.toggle("is-bad", quality >= 0x40);
+    entry.timeUs = timeUs;
+  }
+}
+
+function takeStates(message) {
+  dataUs = message.data_us;
+  for (const [id, state, cause, sinceUs] of message.units) {
+    if (id !== unitId || shown === state + cause + sinceUs) continue;
+    shown = state + cause + sinceUs;
+    const look = looks[state] ?? looks[1];
+    const head = document.querySelector("[data-state-head]");
+    head.querySelector("[data-state-word]").textContent = look.word;
+    head.querySelector("[data-state-cause]").textContent = causes[cause] ?? cause;
+    head.querySelector("[data-since]").dataset.since = String(sinceUs);
+    for (const symbol of head.querySelectorAll("[data-symbol]")) symbol.hidden = Number(symbol.dataset.symbol) !== state;
+    head.className = `state state-head is-${look.name}`;
+    dispatchEvent(new CustomEvent("yuheng:unit"));
+  }
+}
+
+function tick() {
+  const now = serverNow() * 1000;
+  for (const [tag, entry] of rows) {
+    const seconds = entry.timeUs ? (now - entry.timeUs) / 1e6 : null;
+    const text = seconds === null ? "–" : age(seconds);
+    if (entry.age.textContent !== text) entry.age.textContent = text;
+    entry.row.classList.toggle("is-old", seconds !== null && seconds > tags[tag].stale_after_s);
+  }
+  const siteAge = dataUs ? age((now - dataUs) / 1e6) : t("none");
+  for (const node of document.querySelectorAll("[data-live=age]")) node.textContent = siteAge;
+}
+
+listen([`unit:${unitId}`], takeValues);
+listen([`site:${root.dataset.site}`], takeStates);
+setInterval(tick, 1000);
+tick();

@@ -1,0 +1,163 @@
+"""The station page's questions put together. What cannot be had is named; the rest is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from yuheng.bus.messages import Interval, UnitLive
+from yuheng.engines.states.vocabulary import UnitState
+from yuheng.equipment import selectors as equipment
+from yuheng.kernel.actor import Actor
+from yuheng.web import plant_data
+from yuheng.web.centre import cause_texts, local_clock, shift_now
+from yuheng.web.indicators import SourceNow
+from yuheng.web.names import local_name
+from yuheng.web.plant_data import EPOCH, DeadLetterLine, SignalNow, Unavailable
+
+PLOTTED = 2
+"""Signals whose trend is shown before the reader chooses."""
+TABLE_INTERVALS = 200
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """One interval of the table under the timeline; ``end`` None while it lasts."""
+
+    state: int
+    cause: str
+    start: datetime
+    end: datetime | None
+    lasting_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StationNow:
+    """A work unit as its page shows it; ``troubles`` are sentences about what could not be had."""
+
+    unit: equipment.WorkUnitRow
+    name: str
+    site: equipment.SiteRow
+    site_name: str
+    area_name: str
+    center_name: str
+    class_name: str
+    live: UnitLive
+    cause_text: str
+    causes: dict[str, str]
+    data_us: int
+    data_age_s: float | None
+    signals: list[SignalNow]
+    plotted: list[SignalNow]
+    assets: list[equipment.AssetRow]
+    sources: list[SourceNow]
+    dead_letters: list[DeadLetterLine]
+    rows: list[StateRow]
+    shift: Any
+    clock: str
+    lasting_s: float
+    troubles: list[str]
+
+
+def station_now(*, actor: Actor, unit: equipment.WorkUnitRow) -> StationNow:
+    """Everything the page shows at first."""
+    troubles: list[str] = []
+
+    def ask(question: Callable[[], T], otherwise: T) -> T:
+        try:
+            return question()
+        except Unavailable as error:
+            if str(error) not in troubles:
+                troubles.append(str(error))
+            return otherwise
+
+    now = datetime.now(UTC)
+    snapshot = ask(lambda: plant_data.live_units(actor=actor, site_id=unit.site_id), None)
+    live = next((one for one in snapshot.units if one.work_unit_id == unit.id), None) if snapshot else None
+    live = live or UnitLive(unit.id, UnitState.NO_DATA, "", 0, 0)
+    site = equipment.site(actor=actor, site_id=unit.site_id)
+    causes = cause_texts(actor, unit.site_id).get(unit.class_code, {})
+    signals = ask(
+        lambda: plant_data.signals_of(actor=actor, site_id=unit.site_id, work_unit_id=unit.id), list[SignalNow]()
+    )
+    past = ask(lambda: _intervals(actor, unit.id, now - timedelta(hours=24), now), list[Interval]())
+    sources = ask(
+        lambda: plant_data.sources_of(actor=actor, site_id=unit.site_id, work_unit_id=unit.id), list[SourceNow]()
+    )
+    data_us = snapshot.data_time_us if snapshot else 0
+    return StationNow(
+        unit=unit,
+        name=local_name(unit),
+        site=site,
+        site_name=local_name(site),
+        area_name=_name(unit, "area"),
+        center_name=_name(unit, "work_center"),
+        class_name=_name(unit, "class"),
+        live=live,
+        cause_text=causes.get(live.cause, live.cause),
+        causes=causes,
+        data_us=data_us,
+        data_age_s=max(0.0, time.time() - data_us / 1e6) if data_us else None,
+        signals=signals,
+        plotted=[signal for signal in signals if signal.data_type in {"float", "int"}][:PLOTTED],
+        assets=equipment.assets_of(actor=actor, work_unit_id=unit.id),
+        sources=sources,
+        dead_letters=plant_data.dead_letters_of(actor=actor, source_ids=[source.id for source in sources]),
+        rows=[_row(interval, causes, now) for interval in reversed(past)][:TABLE_INTERVALS],
+        shift=shift_now(actor=actor, site_id=unit.site_id),
+        clock=local_clock(site.time_zone),
+        lasting_s=max(0.0, time.time() - live.since_us / 1e6) if live.since_us else 0.0,
+        troubles=troubles,
+    )
+
+
+def lanes(*, actor: Actor, unit: equipment.WorkUnitRow, hours: int) -> dict[str, Any]:
+    """The states of a unit over the last hours, as ``y-lanes`` reads them; causes are in the reader's language."""
+    now = datetime.now(UTC)
+    start = now - timedelta(hours=hours)
+    causes = cause_texts(actor, unit.site_id).get(unit.class_code, {})
+    found = _intervals(actor, unit.id, start, now)
+    return {
+        "zone": equipment.site(actor=actor, site_id=unit.site_id).time_zone,
+        "start_us": _us(start),
+        "end_us": _us(now),
+        "lanes": [
+            {
+                "name": unit.code,
+                "intervals": [[one.state, causes.get(one.cause, one.cause), one.start_us, one.end_us] for one in found],
+            }
+        ],
+    }
+
+
+def _intervals(actor: Actor, work_unit_id: int, start: datetime, end: datetime) -> list[Interval]:
+    return plant_data.intervals(actor=actor, work_unit_id=work_unit_id, start=start, end=end)
+
+
+def _row(interval: Interval, causes: dict[str, str], now: datetime) -> StateRow:
+    start = datetime.fromtimestamp(interval.start_us / 1e6, UTC)
+    end = datetime.fromtimestamp(interval.end_us / 1e6, UTC) if interval.end_us is not None else None
+    cause = causes.get(interval.cause, interval.cause)
+    return StateRow(interval.state, cause, start, end, ((end or now) - start).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    name_zh: str
+    name_en: str
+    code: str
+
+
+def _name(unit: equipment.WorkUnitRow, part: str) -> str:
+    """Return the name of the unit's area, work center or class in the reader's language."""
+    names = (getattr(unit, f"{part}_{field}") for field in ("name_zh", "name_en", "code"))
+    return local_name(_Named(*names))
+
+
+def _us(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
