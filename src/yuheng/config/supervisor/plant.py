@@ -298,6 +298,7 @@ def _environment(choices: Choices, ports: Ports, *, database_url: str, nats_url:
         "YUHENG_DEMO": "1" if choices.is_demo else "",
         "DJANGO_SETTINGS_MODULE": "yuheng.config.settings",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
     }
     modest = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
     return modest | dict(os.environ) | told

@@ -79,6 +79,7 @@ class Supervisor:
         self._say = say
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
+        self._asked_at: float | None = None
         self._is_started = False
         self._started_at = time.time()
 
@@ -280,9 +281,12 @@ class Supervisor:
                 loop.add_signal_handler(number, self._ask_to_stop)
 
     def _ask_to_stop(self) -> None:
-        if self._stop.is_set():  # the second Ctrl-C: at once
+        """Stop; a second Ctrl-C stops at once. Wrappers deliver one Ctrl-C twice, hence the second between them."""
+        now = time.monotonic()
+        if self._asked_at is not None and now - self._asked_at > 1.0:
             for keeper in self.keepers.values():
                 keeper.kill()
+        self._asked_at = self._asked_at or now
         self._stop.set()
 
     async def _stop_all(self) -> None:
