@@ -27,20 +27,20 @@ from yuheng.bench.storage import settled_statistics
 from yuheng.bench.waiting import wait_until
 from yuheng.bench.workload import HISTORY_MS, JsonWorkload, SingleWorkload, SparkplugWorkload, Workload
 from yuheng.bus import subjects
-from yuheng.bus.messages import AggregateQuestion
+from yuheng.bus.messages import PixelsQuestion
 
 SUMMARY = "points a second from MQTT publish to a committed, queryable row; the same for plain scripts"
 
-LEAD_MESSAGES = {"json": 4_000, "single": 60_000, "sparkplug": 4_000}
-"""How far the publisher may run ahead of the historian's commits, in messages: about a second's worth."""
+LEAD_MESSAGES = {"json": 10_000, "single": 100_000, "sparkplug": 10_000}
+"""How far the publisher may run ahead of the historian's commits, in messages: a second or two of them."""
 
 WINDOW_MESSAGES = {"json": 512, "single": 2_048, "sparkplug": 512}
 """How many messages may wait for PUBACK."""
 
 DRAIN_DEADLINE_S = 120.0
 PEERS = ("influx", "influx_fields", "pg_copy", "pg_copy_packed")
-ODD_BUCKET_US = 400 * 86_400_000_000 + 1
-"""One bucket over everything; not a whole minute, so it is counted from raw rows and not from roll-ups."""
+WIDTH_OF_ALL = 1
+"""One pixel over everything: counted from raw rows, without duplicates, not from roll-ups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,7 @@ class Lane:
         assert plant is not None
         ids = list(tag_ids(plant, source_code(kind)).values())
         end_us = int(time.time() * 1e6) + 86_400_000_000
-        question = AggregateQuestion(ids, self._start_ms * 1000, end_us, ODD_BUCKET_US)
-        table = self._stack.bus.table("aggregate", question)
+        table = self._stack.bus.table("pixels", PixelsQuestion(ids, self._start_ms * 1000, end_us, WIDTH_OF_ALL))
         return int(sum(table.column("count").to_pylist()))
 
     def _count_until(self, kind: str, expected: int) -> tuple[float, int]:

