@@ -5,6 +5,5 @@ from __future__ import annotations
 from yuheng.equipment.importing import Section
 from yuheng.equipment.importing.sections import SECTIONS as EQUIPMENT_SECTIONS
 from yuheng.telemetry.importing import SECTIONS as TELEMETRY_SECTIONS
-from yuheng.telemetry.importing import SECTIONS as TELEMETRY_SECTIONS
 
 SECTIONS: tuple[Section, ...] = (*EQUIPMENT_SECTIONS, *TELEMETRY_SECTIONS)
