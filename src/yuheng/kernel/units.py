@@ -84,6 +84,8 @@ _HINTS = {
     "VA": "V.A", "kVA": "kV.A", "var": "V.A{reactive}", "kvar": "kV.A{reactive}", "件": "{piece}", "秒": "s",
     "mmHg": "mm[Hg]", "l/min": "L/min", "": "1",
 }  # fmt: skip
+_USUAL = "kPa MPa Pa bar mbar kW W MW kV V mA A Hz kHz kg g mm cm m kN N J kJ L mL Cel K Ohm lx min h s ms mol By"
+_BY_LOWER_CASE = {usual.lower(): usual for usual in _USUAL.split()}
 _SHOWN = {
     "1": "", "Cel": "°C", "[degF]": "°F", "deg": "°", "Ohm": "Ω", "[psi]": "psi", "[ppm]": "ppm", "[in_i]": "in",
     "[ft_i]": "ft", "[pH]": "pH", "[HP]": "hp",
@@ -189,7 +191,7 @@ def _temperature(code: str) -> Unit:
 
 
 def _unknown(code: str) -> UnknownUnit:
-    hint = _HINTS.get(code)
+    hint = _HINTS.get(code) or _BY_LOWER_CASE.get(code.lower())
     if hint is None:
         near = get_close_matches(code, [*_METRIC, *_PLAIN, *_BASE, *_TEMPERATURES], n=1, cutoff=0.6)
         hint = near[0] if near else None
