@@ -229,7 +229,11 @@ async def _disk_full(stack: Stack, options: argparse.Namespace, reporter: Report
     finally:
         filler.unlink(missing_ok=True)
         reporter.step("there is room again")
-    return {"full_s": options.seconds, "held_messages": newest - committed, "historian_said": facts.get("holding", "")}
+    return {
+        "full_s": options.seconds,
+        "held_messages": newest - committed,
+        "historian_said": facts.get("hold_reason", ""),
+    }
 
 
 SCENARIOS: dict[str, Scenario] = {"kills": _kills, "outage": _outage, "disk-full": _disk_full}

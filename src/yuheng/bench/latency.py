@@ -13,6 +13,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from yuheng.bench.browser import WATCH, open_page
+from yuheng.bench.historian import tag_ids
 from yuheng.bench.plants import Credential, a_credential, a_plant, a_tag, a_unit_tree, throughput_plant
 from yuheng.bench.query import background, publish
 from yuheng.bench.report import Reporter
@@ -188,4 +189,17 @@ def _watch_tile(stack: Stack, visitor: Visitor, device: connected, options: argp
 
 
 def _watch_value(stack: Stack, visitor: Visitor, device: connected, options: argparse.Namespace) -> Times:
-    return Times()
+    plant = stack.bus.plant()
+    assert plant is not None
+    tag = tag_ids(plant, SOURCE)["U00/speed"]
+    selector = f'tr[data-tag="{tag}"] [data-value]'
+    device.say("U00", '"speed": 99')
+
+    def change(number: int) -> tuple[float, str]:
+        speed = 100 + number % 900  # three digits: whatever the page does to numbers, it leaves these alone
+        return device.say("U00", f'"speed": {speed}'), str(speed)
+
+    with open_page(visitor, f"/work-units/{_unit_id(stack, 'U00')}") as page:
+        page.wait_for_selector(selector, timeout=30_000)
+        page.wait_for_timeout(2_000)  # the page says which tags it watches once its stream is open
+        return _measure(page, selector, options.seconds, options.seed, change)

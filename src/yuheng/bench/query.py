@@ -6,7 +6,9 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from yuheng.bench.historian import log_position, tag_ids
 from yuheng.bench.plants import Credential, a_credential, source_code, throughput_plant
@@ -14,6 +16,7 @@ from yuheng.bench.publisher import Orders
 from yuheng.bench.publishing import publish_in_step, publishing
 from yuheng.bench.report import Reporter
 from yuheng.bench.stack import Stack, running_stack
+from yuheng.bench.visitor import Visitor
 from yuheng.bench.waiting import wait_until
 from yuheng.bench.workload import HistoryWorkload, WideWorkload, Workload
 from yuheng.bus import subjects
@@ -54,12 +57,15 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         reporter.step("filling 10,000 tags with a value each")
         publish(stack, credential, "wide", now_ms, options.seed, messages=100)
         questions = _bus_questions(stack, start_ms * 1000, now_ms * 1000)
-        questions |= _http_questions(stack, start_ms, now_ms)
+        visitor = Visitor(stack.url)
+        visitor.sign_in(*stack.administrator())
+        questions |= _http_questions(stack, visitor, start_ms * 1000, now_ms * 1000)
         reporter.step("waiting until the roll-ups are there")
         _wait_for_rollups(questions["bus_hourly_100_tags"])
         reporter.step(f"asking for {options.seconds:.0f} s while 5,000 values/s arrive")
         with background(stack, credential, now_ms, options, first=100):
             times = _ask_in_turn(questions, options.seconds)
+        visitor.close()
     medians = {name: statistics.median(values) * 1000 for name, values in times.items()}
     worst = {name: sorted(values)[int(len(values) * 0.95)] * 1000 for name, values in times.items()}
     rows = [[name, medians[name], worst[name], len(times[name])] for name in times]
@@ -135,8 +141,30 @@ def _bus_questions(stack: Stack, start_us: int, end_us: int) -> dict[str, Questi
     }
 
 
-def _http_questions(stack: Stack, start_ms: int, end_ms: int) -> dict[str, Question]:
-    return {}
+def _http_questions(stack: Stack, visitor: Visitor, start_us: int, end_us: int) -> dict[str, Question]:
+    """Return the same questions to the API, answered as Arrow like the bus does."""
+    plant = stack.bus.plant()
+    assert plant is not None
+    history = list(tag_ids(plant, source_code("history")).values())
+    wide = list(tag_ids(plant, source_code("wide")).values())
+    span = {"start": _iso(start_us), "end": _iso(end_us)}
+    trend = _address("pixels", tags=history[:1], width=WIDTH_PIXELS, **span)
+    latest = _address("latest", tags=wide)
+    hourly = _address("aggregate", tags=history, bucket="1h", **span)
+    return {
+        "http_trend_24h": lambda: visitor.get(trend),
+        "http_latest_10000_tags": lambda: visitor.get(latest),
+        "http_hourly_100_tags": lambda: visitor.get(hourly),
+    }
+
+
+def _address(operation: str, *, tags: list[int], **more: object) -> str:
+    query = {"tags": ",".join(map(str, tags)), **{name: str(value) for name, value in more.items()}, "format": "arrow"}
+    return f"/api/v1/history/{operation}?{urlencode(query, safe=',:')}"
+
+
+def _iso(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _wait_for_rollups(hourly: Question) -> None:

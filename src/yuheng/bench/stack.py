@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 
 from yuheng.bench.broker import stop
 from yuheng.bench.historian import Bus
@@ -97,8 +96,8 @@ class Stack:
         RuntimeError
             ``yuheng import`` refused it.
         """
-        path = self.data_dir / "bench-plant.yaml"
-        path.write_text(yaml.dump(plant, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False))
+        path = self.data_dir / "bench-plant.json"
+        path.write_text(json.dumps(plant, ensure_ascii=False), encoding="utf-8")
         done = run_command(["import", str(path), "--data-dir", str(self.data_dir)])
         path.unlink()  # it holds device passwords
         if done.returncode != 0:
