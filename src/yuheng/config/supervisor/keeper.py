@@ -17,6 +17,7 @@ from yuheng.config.supervisor.service import Service, ServiceState, ServiceStatu
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
 HEALTHY_AFTER_S = 60.0
+STILL_STARTING_EVERY_S = 15.0
 _POLL_S = 0.05
 
 
@@ -140,6 +141,7 @@ class Keeper:
     async def _become_ready(self, ending: asyncio.Task[int], started: float) -> str:
         """Poll until ready or ended; return a text when it had to be killed for being late."""
         pid = self.status.pid or 0
+        told = started
         while not ending.done():
             if await asyncio.to_thread(self.service.is_ready, pid):
                 again = "again " if self.status.restarts else ""
@@ -150,6 +152,9 @@ class Keeper:
             if time.monotonic() - started > self.service.start_timeout_s:
                 self.kill()
                 return f"killed: not ready after {self.service.start_timeout_s:.0f} s"
+            if time.monotonic() - told > STILL_STARTING_EVERY_S:
+                told = time.monotonic()
+                self._say(f"{self.service.name:<11} still starting after {told - started:.0f} s: {self._tail.last(1)}")
             await asyncio.wait({ending}, timeout=_POLL_S)
         return ""
 

@@ -47,7 +47,7 @@ class Process:
     arguments: tuple[str, ...]
     needs_database: bool = False
     only_in_demo: bool = False
-    start_timeout_s: float = 60.0
+    start_timeout_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,21 @@ class Postgres:
         lock.unlink(missing_ok=True)
 
 
+def check_external(url: str) -> None:
+    """Check that somebody else's server answers and lets us in.
+
+    Raises
+    ------
+    StartFailed
+        It does not; the sentence has the server's own words and no password.
+    """
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.Error as error:
+        words = " ".join(str(error).split())
+        raise StartFailed(f"The database named by DATABASE_URL does not let us in: {words}") from error
+
+
 def wait_until_ready(postgres: Postgres, *, is_alive: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait, without an event loop, until the server answers.
 

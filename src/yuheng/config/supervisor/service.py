@@ -43,7 +43,7 @@ class Service:
     prepare: Callable[[], None] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     on_line: Callable[[str], None] | None = None
-    start_timeout_s: float = 60.0
+    start_timeout_s: float = 300.0  # generous: recovery after a power cut takes as long as it takes
 
 
 @dataclass(slots=True)

@@ -32,6 +32,7 @@ from yuheng.config.supervisor.plant import (
     own_services,
     postgres_service,
 )
+from yuheng.config.supervisor.postgres import check_external
 from yuheng.config.supervisor.refusals import tell_refusals
 from yuheng.config.supervisor.service import Service, ServiceState, ServiceStatus
 from yuheng.config.supervisor.violations import Violations
@@ -167,13 +168,16 @@ class Supervisor:
         try:
             await ensure_streams(self.installation.nats_url, host, port, user, password, limits)
         except (OSError, TimeoutError, WireError) as error:
-            raise StartFailed(f"The durable log could not be prepared: {error}") from error
+            where = "" if self.installation.broker else " Check NATS_URL and --mqtt-port: that broker is yours."
+            raise StartFailed(f"The durable log could not be prepared: {error}.{where}") from error
         await self._reload_devices()
         self._say(f"{'streams':<11} ready in {time.monotonic() - began:.1f} s")
 
     async def _prepare_database(self) -> None:
         """Migrate, make the first administrator and the demo's content, in a child with Django."""
         began = time.monotonic()
+        if self.installation.postgres is None:
+            await asyncio.to_thread(check_external, self.installation.database_url)
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

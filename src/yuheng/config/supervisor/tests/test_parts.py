@@ -17,13 +17,14 @@ import pytest
 from yuheng.config.supervisor import broker as brokers
 from yuheng.config.supervisor.announcement import lines
 from yuheng.config.supervisor.broker import Broker
-from yuheng.config.supervisor.errors import CannotStart
+from yuheng.config.supervisor.errors import CannotStart, StartFailed
 from yuheng.config.supervisor.keeper import Keeper
 from yuheng.config.supervisor.logs import RotatedLog, Tail
 from yuheng.config.supervisor.orphans import remember, stop_orphans
 from yuheng.config.supervisor.places import Lock, Places, identity, passwords, same_process
 from yuheng.config.supervisor.plant import Choices, engine_environment, install
 from yuheng.config.supervisor.ports import FREE_RANGE, claim, free_port, is_free
+from yuheng.config.supervisor.postgres import check_external
 from yuheng.config.supervisor.privileges import child_setup
 from yuheng.config.supervisor.service import Service, ServiceState
 from yuheng.config.supervisor.violations import MAX_DISTINCT, Violations
@@ -272,6 +273,12 @@ def test_your_own_engines_are_used_and_not_started(places, monkeypatch):
     assert found.addresses()["mqtt"] == {"host": "broker.example", "port": 1883}
     assert found.environment["DATABASE_URL"] == "postgresql://u:p@db.example/d"
     assert "p@" not in json.dumps(found.addresses())
+
+
+def test_a_database_of_yours_that_does_not_answer_is_a_sentence_without_its_password():
+    with pytest.raises(StartFailed, match="DATABASE_URL does not let us in") as refused:
+        check_external(f"postgresql://u:hidden@127.0.0.1:{free_port()}/d")
+    assert "hidden" not in str(refused.value)
 
 
 def test_the_last_lines_name_the_addresses_the_people_and_the_password_once():
