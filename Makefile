@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv/bin
 # Others may be using the machine: `make test WORKERS=4`, or 0 for one process.
 WORKERS ?= 2
+# One of them: make bench BENCHES=ingest ARGS="--seconds 20 --json"
+BENCHES ?= ingest latency query chaos idle page storage
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo up test check bench lock messages clean
@@ -38,8 +40,8 @@ check: setup-dev
 	$(VENV)/lint-imports
 	$(VENV)/python tools/messages.py check
 
-bench: setup
-	@$(VENV)/yuheng bench $(or $(ARGS),all)
+bench: setup-dev
+	@set -e; for name in $(BENCHES); do $(VENV)/yuheng bench $$name $(ARGS); done
 
 lock: setup-dev
 	$(VENV)/uv pip compile pyproject.toml --extra build --upgrade --generate-hashes --universal --python-version 3.11 \

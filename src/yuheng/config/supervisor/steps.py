@@ -26,9 +26,9 @@ def main() -> int:
 
     password = ensure_first_administrator(at=datetime.now(UTC))
     if Environment.read().is_demo:
-        from yuheng.config import demo  # noqa: PLC0415 - models need django.setup()
+        from yuheng.config.demo import install  # noqa: PLC0415 - models need django.setup()
 
-        demo.install()
+        install()
     administrator = {"username": ADMINISTRATOR, "password": password} if password else None
     sys.stdout.write(json.dumps({"administrator": administrator}) + "\n")
     return 0
