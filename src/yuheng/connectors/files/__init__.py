@@ -49,6 +49,9 @@ class FileReplayConnector:
                     default="now",
                 ),
                 "speed": setting("number", "Speed", "速度", "Only for now: ×1 to ×1000.", minimum=1, maximum=1000),
+                "follow": setting(
+                    "boolean", "Wait for more files", "等待新文件", "Files appear by renaming.", default=False
+                ),
                 "loop": setting("boolean", "Begin again at the end", "循环", "Only for now.", default=False),
             },
             required=["path"],
