@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from pathlib import Path
 
 import uvloop
@@ -15,7 +14,12 @@ from yuheng.historian.service import Historian
 from yuheng.historian.store import Store, StoreFailure
 
 
-async def _main() -> None:
+def _store_url() -> str:
+    data_dir = Path(os.environ.get("YUHENG_DATA_DIR", "var")).absolute()
+    return os.environ.get("YUHENG_STORE_URL") or f"chdb://{data_dir / 'columns'}"
+
+
+async def _main(store_url: str) -> None:
     store_url = (
         os.environ.get("YUHENG_STORE_URL")
         or f"chdb://{Path(os.environ.get('YUHENG_DATA_DIR', 'var')).absolute() / 'columns'}"
@@ -37,7 +41,7 @@ def main() -> int:
     """Run until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        uvloop.run(_main())
+        uvloop.run(_main(_store_url()))
     except StoreFailure as error:
         logging.getLogger(__name__).error("The history cannot be opened: %s", error)
         return 1
@@ -45,4 +49,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    os._exit(status)  # threads of the engine may still calculate for a question nobody will read; do not wait for them

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -66,8 +67,8 @@ class Answers:
         connection.subscribe(subjects.WATCH, lambda items: self._watch(items))
 
     def close(self) -> None:
-        """Let running answers end; take no more."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        """Take no more questions; running ones are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     # ---- from memory, on the loop ---------------------------------------------------------------------------------
 
@@ -89,7 +90,7 @@ class Answers:
                 _fail(connection, item[1], f"The question cannot be read: {error}")
                 continue
             if question.at_us is not None:
-                self._start(connection, item[1], lambda q=question: self._latest_at(q))
+                self._start(connection, item[1], partial(self._latest_at, question))
             else:
                 _answer(connection, item[1], queries.ipc(self._newest(question.tags)))
 
@@ -98,7 +99,7 @@ class Answers:
         slots = np.array([table.slot(tag) for tag in tags], np.int64)
         slots = slots[slots >= 0]
         slots = slots[latest.time_us[slots] > 0]
-        columns = {
+        columns: dict[str, np.ndarray[tuple[int], np.dtype[Any]]] = {
             "tag": table.tag_ids[slots],
             "time_us": latest.time_us[slots],
             "value": latest.value[slots],
@@ -134,7 +135,7 @@ class Answers:
                 except msgspec.MsgspecError as error:
                     _fail(connection, item[1], f"The question cannot be read: {error}")
                     continue
-                self._start(connection, item[1], lambda q=question: work(q))
+                self._start(connection, item[1], partial(work, question))
 
         return take
 

@@ -39,6 +39,7 @@ class Limits:
     snapshot_points: int = 20_000_000
     rollup_s: float = 10.0
     rollup_grace_s: float = 3.0
+    retention_first_s: float = 300.0
     retention_s: float = 24 * 3600.0
     recompute_s: float = 0.5
 

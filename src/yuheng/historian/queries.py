@@ -6,6 +6,7 @@ Every method runs in a thread of its own client and may raise `StoreFailure`. Ti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -231,7 +232,7 @@ def ipc(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def latest_table(columns: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]], texts: list[str | None]) -> pa.Table:
+def latest_table(columns: dict[str, np.ndarray[tuple[int], np.dtype[Any]]], texts: list[str | None]) -> pa.Table:
     """Return newest values, kept in memory, in the shape of `latest_at`."""
     value = pa.array(columns["value"], from_pandas=True)
     return pa.table(

@@ -150,7 +150,8 @@ def rederive(
     """
     units = [unit for unit in plant.work_units if unit.id in late]
     tags = sorted({tag for unit in units for tag in unit.symbols.values()})
-    emission, found = Emission(), []
+    emission = Emission()
+    found: list[Rederived] = []
     if not tags:
         return emission, found
     start_us = min(since for since, _ in late.values())
@@ -158,7 +159,7 @@ def rederive(
     history = read_history(store, tags, start_us, end_us)
     said = read_changes(store, [unit.id for unit in units], start_us)
     for unit in units:
-        since_us, until_us = late[unit.id]
+        _, until_us = late[unit.id]
         rules, _ = compiled_rules(plant, unit)
         timeout_us = int(unit.no_data_after_s * 1e6)
         events = [e for e in unit_events(history, unit.symbols, rules, timeout_us) if e.time_us <= until_us]
@@ -166,7 +167,7 @@ def rederive(
         earlier = [change for change in told if change.start_us < start_us]
         derivation = Derivation(rules, timeout_us)
         derivation.advance(events)
-        fresh = [change for change in clipped(derivation.changes, start_us)]
+        fresh = clipped(derivation.changes, start_us)
         if earlier and fresh and fresh[0].start_us == start_us and fresh[0][1:] == earlier[-1][1:]:
             fresh = fresh[1:]
         changes = [*earlier, *fresh]
@@ -190,6 +191,6 @@ def read_changes(store: Store, unit_ids: Sequence[int], since_us: int) -> dict[i
         {"units": list(unit_ids), "since": since_us},
     )
     found: dict[int, list[Change]] = {}
-    for unit, start_us, state, cause in sorted(rows):
+    for unit, start_us, state, cause in sorted(tuple(row) for row in rows):
         found.setdefault(unit, []).append(Change(start_us, state, cause))
     return found

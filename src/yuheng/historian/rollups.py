@@ -1,6 +1,8 @@
-"""Minutes and hours: which buckets must be computed anew, and how. Recomputing is idempotent, so too often is harmless."""
+"""Minutes and hours: which buckets must be computed anew, and how. Too often is harmless: it is idempotent."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ from yuheng.historian.store import Store
 MINUTE_US = 60_000_000
 HOUR_US = 3_600_000_000
 CHUNK = 20_000
+POINTS_AT_ONCE = 2_000_000
 
 type_keys = npt.NDArray[np.int64]
 """Sorted unique ``bucket number * 2**32 + tag``: by time first, so that chunks are narrow in time."""
@@ -25,6 +28,7 @@ class DirtyMinutes:
     COMPACT_AT = 1_000_000
 
     def __init__(self) -> None:
+        self.marked_points = 0  # since the last `take`
         self._parts: list[type_keys] = []
         self._size = 0
         self._merged: type_keys = np.empty(0, np.int64)
@@ -35,6 +39,7 @@ class DirtyMinutes:
         """Note samples; cheap when neighbours share tag and minute."""
         if not len(tags):
             return
+        self.marked_points += len(tags)
         keys = (times_us // MINUTE_US << 32) | tags
         fresh = np.ones(len(keys), np.bool_)
         np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
@@ -75,8 +80,12 @@ class DirtyMinutes:
         ready, self.hours = self.hours[:cut], self.hours[cut:]
         return ready
 
+    def owe_hours(self, hours: type_keys) -> None:
+        """Computing hours failed: owe them again."""
+        self.hours = np.union1d(self.hours, hours)
+
     def oldest_owed_us(self, tags: npt.NDArray[np.uint32], start_us: int, end_us: int) -> tuple[int, int]:
-        """Return, for these tags within a span, the first (minute, hour) that roll-ups do not answer; else ``end_us``."""
+        """Return the first (minute, hour) of these tags in a span that roll-ups do not answer; else ``end_us``."""
         minute = end_us
         for keys in (self.minutes(), self.working):
             minute = min(minute, _first_owed(keys, tags, start_us, end_us, MINUTE_US))
@@ -116,12 +125,13 @@ FROM (
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) - toUnixTimestamp64Micro(time)) / 1e6 AS held
     FROM samples FINAL
     WHERE tag IN (SELECT tag FROM dirty WHERE job = {job:UInt64})
-        AND time >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
+        AND time >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')
+        AND time < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
         AND (tag, toStartOfMinute(time)) IN """
     + _LIST
     + """
 )
-GROUP BY tag, bucket
+GROUP BY tag, bucket SETTINGS max_threads = 1
 """
 )
 
@@ -136,9 +146,10 @@ SELECT tag, hour, if(sum(good_count) = 0, 0, minIf(min, good_count > 0)), maxIf(
     sum(integral) + sum(if(isNaN(carry), 0, carry * gap)), sum(covered) + sum(if(isNaN(carry), 0, gap)), now64(6)
 FROM (
     SELECT *, toStartOfHour(bucket) AS hour,
-        greatest(0, toUnixTimestamp64Micro(leadInFrame(first_time, 1, toDateTime64(toStartOfHour(bucket) + 3600, 6, 'UTC'))
-            OVER (PARTITION BY tag, toStartOfHour(bucket) ORDER BY bucket
-                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) / 1e6 - toUnixTimestamp(bucket + 60)) AS gap
+        toDateTime64(hour + 3600, 6, 'UTC') AS hour_end,
+        greatest(0, toUnixTimestamp64Micro(leadInFrame(first_time, 1, hour_end) OVER (
+            PARTITION BY tag, toStartOfHour(bucket) ORDER BY bucket
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) / 1e6 - toUnixTimestamp(bucket + 60)) AS gap
     FROM minutes FINAL
     WHERE tag IN (SELECT tag FROM dirty WHERE job = {job:UInt64})
         AND bucket >= toDateTime({start_s:Int64}, 'UTC') AND bucket < toDateTime({end_s:Int64}, 'UTC')
@@ -146,16 +157,40 @@ FROM (
     + _LIST
     + """
 )
-GROUP BY tag, hour
+GROUP BY tag, hour SETTINGS max_threads = 1
 """
 )
 
 
-def compute(store: Store, keys: type_keys, *, width_us: int, job: int) -> None:
-    """Compute buckets anew, in chunks. Runs in a thread; raises `StoreFailure`."""
+def chunk_of(pairs: int, points: int) -> int:
+    """Return how many buckets to compute at a time, so that about two million samples are in memory at once.
+
+    Examples
+    --------
+    >>> chunk_of(1000, 60_000), chunk_of(1000, 30_000_000), chunk_of(1, 0)
+    (20000, 66, 20000)
+    """
+    return max(1, min(CHUNK, POINTS_AT_ONCE * max(pairs, 1) // max(points, 1)))
+
+
+def compute(
+    store: Store,
+    keys: type_keys,
+    *,
+    width_us: int,
+    job: int,
+    chunk: int = CHUNK,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Compute buckets anew, in chunks; return False when told to stop before the end.
+
+    Runs in a thread; raises `StoreFailure`.
+    """
     sql = MINUTES_SQL if width_us == MINUTE_US else HOURS_SQL
-    for start in range(0, len(keys), CHUNK):
-        part = keys[start : start + CHUNK]
+    for start in range(0, len(keys), chunk):
+        if should_stop():
+            return False
+        part = keys[start : start + chunk]
         buckets = part >> 32
         store.insert(
             "dirty",
@@ -173,3 +208,4 @@ def compute(store: Store, keys: type_keys, *, width_us: int, job: int) -> None:
             store.command(sql, {"job": job, **span})
         finally:
             store.command("TRUNCATE TABLE dirty")
+    return True

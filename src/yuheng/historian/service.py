@@ -8,17 +8,18 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
-import numpy as np
 import psutil
 
 from yuheng.bus import documents, subjects
 from yuheng.bus.messages import Health
 from yuheng.bus.wire import Connection, LogReader, Tally, WireError, header_value, keep_connected, type_raw
-from yuheng.historian import rollups, snapshot
+from yuheng.historian import retention, rollups, snapshot
 from yuheng.historian.answers import Answers
 from yuheng.historian.committer import Committer, revisions
 from yuheng.historian.limits import DEFAULT_LIMITS, Limits
@@ -29,6 +30,8 @@ from yuheng.historian.routing import best_effort_subjects
 from yuheng.historian.store import Store, StoreFailure, state_change_columns
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 def clock_us() -> int:
@@ -74,12 +77,13 @@ class Historian:
         self._core_owner: dict[bytes, str] = {}
         self._rederived_at = 0.0
         self._snapshot_at = time.monotonic()
-        self._retention_at = time.monotonic()
+        self._retention_at = time.monotonic() + limits.retention_first_s
         self._rates = (time.monotonic(), 0, 0)
         self._job = 0
         self._statistics: dict[str, float] = {}
         self._is_caught_up = False
         self._process = psutil.Process()
+        self._background = ThreadPoolExecutor(1, "background")
 
     def stop(self) -> None:
         """Ask `run` to end: what is decoded is committed, the rest stays in the log."""
@@ -87,7 +91,7 @@ class Historian:
 
     async def run(self) -> None:
         """Run until `stop`."""
-        await asyncio.to_thread(self.store.migrate)
+        await self._in_background(self.store.migrate)
         tasks = [
             asyncio.create_task(keep_connected(self._nats_url, self._session, name="historian", on_lost=self._lost)),
             asyncio.create_task(self.committer.run()),
@@ -121,7 +125,9 @@ class Historian:
         self.answers.close()
         if self.connection is not None:
             self.connection.close()
-        await asyncio.to_thread(self.store.close)
+        # A long calculation may still run in the store; what must be durable is, so nobody waits for it.
+        self._background.shutdown(wait=False, cancel_futures=True)
+        await asyncio.wait([asyncio.get_running_loop().run_in_executor(None, self.store.close)], timeout=1.0)
 
     # ---- one session with the log -----------------------------------------------------------------------------------
 
@@ -224,9 +230,9 @@ class Historian:
 
     async def _catch_up(self) -> None:
         """Bring newest values, states and roll-up debts to where the store is."""
-        found = await asyncio.to_thread(snapshot.load, self.store)
+        found = await self._in_background(lambda: snapshot.load(self.store))
         snapshot.restore(self.pipeline, found, self._now_us())
-        for block, texts in await asyncio.to_thread(snapshot.since, self.store, found.watermark_s):
+        for block, texts in await self._in_background(lambda: snapshot.since(self.store, found.watermark_s)):
             points, slots = self.pipeline.ordered(block)
             self.pipeline.observe(points, slots, texts)
             await asyncio.sleep(0)
@@ -239,7 +245,7 @@ class Historian:
             if self.pipeline.units.late:
                 await self._rederive()
             picture = snapshot.take(self.pipeline, self._watermark_s())
-            await asyncio.to_thread(snapshot.save, self.store, picture, self._now_us())
+            await self._in_background(lambda: snapshot.save(self.store, picture, self._now_us()))
         self._snapshot_at = time.monotonic()
         self.committer.points_since_snapshot = 0
 
@@ -263,9 +269,11 @@ class Historian:
             return
         try:
             version = units.next_version(self._now_us())
-            emission, anew = await asyncio.to_thread(rederive, self.store, plant, late, version)
+            emission, anew = await self._in_background(lambda: rederive(self.store, plant, late, version))
             if emission.rows:
-                await asyncio.to_thread(self.store.insert, "state_changes", state_change_columns(emission.rows))
+                await self._in_background(
+                    lambda: self.store.insert("state_changes", state_change_columns(emission.rows))
+                )
             left = await self.committer.publish_all(revisions(emission))
             if left:
                 raise WireError("The message log does not take state changes.")
@@ -308,31 +316,53 @@ class Historian:
             due = time.monotonic() - self._snapshot_at >= self.limits.snapshot_s
             if due or self.committer.points_since_snapshot >= self.limits.snapshot_points:
                 await self._snapshot()
-            self._statistics = await asyncio.to_thread(self.store.statistics)
+            self._statistics = await self._in_background(self.store.statistics)
+            await self._forget()
         except StoreFailure as error:
             log.warning("Roll-ups and snapshots wait: %s", error)
 
     async def _roll_up(self) -> None:
         dirty = self.pipeline.dirty
         before_us = self._now_us() - int(self.limits.rollup_grace_s * 1e6)
-        async with self.committer.turn:
-            minutes = dirty.take(before_us)  # between commits: everything marked before is now in the store
+        async with self.committer.turn:  # no commit is under way
+            points, dirty.marked_points = dirty.marked_points, 0
+            minutes = dirty.take(before_us)
+            for block in self.pipeline.pending.blocks:
+                dirty.mark(block.tag, block.time_us)  # not in the store yet: still owed afterwards
         if len(minutes):
-            self._job += 1
-            try:
-                await asyncio.to_thread(rollups.compute, self.store, minutes, width_us=rollups.MINUTE_US, job=self._job)
-            except StoreFailure:
-                dirty.give_back()
-                raise
+            chunk = rollups.chunk_of(len(minutes), points)
+            if not await self._compute(minutes, rollups.MINUTE_US, chunk, dirty.give_back):
+                return
             dirty.done()
         hours = dirty.take_hours(before_us)
         if len(hours):
-            self._job += 1
-            try:
-                await asyncio.to_thread(rollups.compute, self.store, hours, width_us=rollups.HOUR_US, job=self._job)
-            except StoreFailure:
-                dirty.hours = np.union1d(dirty.hours, hours)
-                raise
+            await self._compute(hours, rollups.HOUR_US, rollups.CHUNK, lambda: dirty.owe_hours(hours))
+
+    async def _compute(self, keys: rollups.type_keys, width_us: int, chunk: int, give_back: Callable[[], None]) -> bool:
+        """Compute buckets in the maintenance thread; what fails or is cut short is owed again."""
+        self._job += 1
+        is_done = False
+        try:
+            is_done = await self._in_background(
+                lambda: rollups.compute(
+                    self.store, keys, width_us=width_us, job=self._job, chunk=chunk, should_stop=self._stop.is_set
+                )
+            )
+        finally:
+            if not is_done:
+                give_back()
+        return is_done
+
+    async def _in_background(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._background, work)
+
+    async def _forget(self) -> None:
+        """Apply the retention of tag classes, once a day and after a start."""
+        plant = self.pipeline.plant
+        if plant is None or time.monotonic() < self._retention_at:
+            return
+        await self._in_background(lambda: retention.forget(self.store, plant, self._now_us()))
+        self._retention_at = time.monotonic() + self.limits.retention_s
 
     async def _health(self) -> None:
         self._publish(subjects.live_health("historian"), msgspec.json.encode(self.health()))

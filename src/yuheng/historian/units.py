@@ -260,6 +260,7 @@ class Units:
             self.mark_late(self._list[int(index[at])].id, int(time_us[at]))
 
     def mark_late(self, unit_id: int, time_us: int) -> None:
+        """Owe a derivation of the unit from this time on."""
         self.late[unit_id] = min(time_us, self.late.get(unit_id, time_us))
 
     def _note_seen(

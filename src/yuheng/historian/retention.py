@@ -1,0 +1,64 @@
+"""Forgetting, by tag class, once a day: whole months at once where every class agrees, else row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from yuheng.bus.documents import Plant
+from yuheng.historian.routing import DAY_US
+from yuheng.historian.store import Store
+
+TABLES: Mapping[str, tuple[str, str]] = {
+    # table -> (column of time, field of the tag class)
+    "samples": ("time", "raw_days"),
+    "text_samples": ("time", "raw_days"),
+    "minutes": ("bucket", "minute_days"),
+    "hours": ("bucket", "hour_days"),
+}
+
+
+def forget(store: Store, plant: Plant, now_us: int) -> None:
+    """Delete what is older than its tag class keeps; 0 days keeps for ever. In a thread; may raise `StoreFailure`."""
+    for table, (column, field) in TABLES.items():
+        days = {c.code: int(getattr(c, field)) for c in plant.tag_classes}
+        _drop_whole_partitions(store, table, column, list(days.values()), now_us)
+        for code, keep_days in days.items():
+            tags = [tag.id for tag in plant.tags if tag.tag_class == code]
+            if keep_days > 0 and tags:
+                _delete_rows(store, table, column, tags, now_us - keep_days * DAY_US)
+
+
+def _drop_whole_partitions(store: Store, table: str, column: str, days: list[int], now_us: int) -> None:
+    """Drop partitions that are older than every class keeps: instant, and nothing is rewritten."""
+    if not days or 0 in days:
+        return
+    cutoff = now_us - max(days) * DAY_US
+    rows = store.rows(
+        f"SELECT DISTINCT partition FROM system.parts WHERE active AND table = '{table}' "
+        "AND database = currentDatabase()"
+    )
+    for (partition,) in rows:
+        if _end_us(partition) <= cutoff:
+            store.command(f"ALTER TABLE {table} DROP PARTITION {int(partition)}")
+
+
+def _end_us(partition: str) -> int:
+    """Return the end of a partition named ``YYYYMM`` or ``YYYY``.
+
+    Examples
+    --------
+    >>> _end_us("202612") == _end_us("2026")
+    True
+    """
+    year, month = int(partition[:4]), int(partition[4:] or 12)
+    following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    return int(following.timestamp()) * 1_000_000
+
+
+def _delete_rows(store: Store, table: str, column: str, tags: list[int], cutoff_us: int) -> None:
+    """Delete rows of some tags; asks first, because a deletion costs even when nothing is old."""
+    condition = f"tag IN {{tags:Array(UInt32)}} AND {column} < fromUnixTimestamp64Micro({{cutoff:Int64}}, 'UTC')"
+    parameters = {"tags": tags, "cutoff": cutoff_us}
+    if store.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
+        store.command(f"DELETE FROM {table} WHERE {condition}", parameters)
