@@ -17,7 +17,8 @@ from yuheng.client.transport import Transport
 type_moment: TypeAlias = str | datetime | pd.Timestamp
 type_tags: TypeAlias = int | str | Iterable[int | str] | pd.DataFrame
 
-PAGE_ROWS = 500_000
+PAGE_ROWS = 100_000
+"""Rows a request: an answer has to fit one message of the bus (16 MB), texts included."""
 PAGE_TAGS = 1_000
 TAGS_A_REQUEST = 500
 _BUCKET_UNITS = {"ms": "ms", "s": "s", "sec": "s", "m": "m", "min": "m", "h": "h", "hour": "h", "d": "d", "day": "d"}

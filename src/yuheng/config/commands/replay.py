@@ -6,18 +6,25 @@ import argparse
 import asyncio
 import hashlib
 import json
+import logging
+import os
 import secrets
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import nats
+from nats.aio.msg import Msg
+
+from yuheng.bus import documents, subjects
+from yuheng.bus.messages import Health
 from yuheng.config.running import NothingRuns, Running, find_running
 from yuheng.config.supervisor.places import write_private
 from yuheng.simulation.mqtt import Login, Message, Publisher
@@ -48,7 +55,7 @@ class Configured:
 
     site_id: int
     site_name: str
-    work_unit_ids: frozenset[int]
+    tag_ids: frozenset[int]
     password: str
 
 
@@ -115,6 +122,7 @@ def configure(running: Running, kinds: Collection[str], site_code: str = "") -> 
     from yuheng.equipment import selectors as equipment  # noqa: PLC0415 - models need django.setup()
     from yuheng.kernel.actor import system_actor  # noqa: PLC0415
     from yuheng.kernel.errors import DomainError  # noqa: PLC0415
+    from yuheng.telemetry.models import Tag  # noqa: PLC0415
 
     actor = system_actor("replay")
     at = datetime.now(UTC)
@@ -124,9 +132,8 @@ def configure(running: Running, kinds: Collection[str], site_code: str = "") -> 
         site = equipment.site(actor=actor, site_id=site_id)
     except DomainError as error:
         raise CannotPlay(str(error)) from error
-    units = equipment.work_unit_ids(site_id=site_id)
-    mine = frozenset(units[MACHINES[kind].work_unit] for kind in kinds)
-    return Configured(site_id, f"{site.name_zh} {site.name_en}", mine, password)
+    tag_ids = frozenset(Tag.objects.filter(source__code=SOURCE, source__site_id=site_id).values_list("pk", flat=True))
+    return Configured(site_id, f"{site.name_zh} {site.name_en}", tag_ids, password)
 
 
 def _import(actor: Any, plant: dict[str, Any], site_code: str, at: datetime) -> int:
@@ -202,6 +209,7 @@ def _kept_password(path: Path) -> str:
 async def _play(running: Running, configured: Configured, found: Found, args: argparse.Namespace) -> int:
     host, port = running.mqtt
     # A client identifier of its own: two replays at once must not throw each other out.
+    logging.getLogger("yuheng.simulation.mqtt").setLevel(logging.CRITICAL)  # the progress line says how it is connected
     login = Login(host, port, DEVICE, configured.password, client_id=f"{DEVICE}-{secrets.token_hex(4)}")
     publisher: Publisher[Message] = Publisher(login, window=200, capacity=400)
     progress = Progress()
@@ -234,7 +242,7 @@ async def _wait_then_play(
     args: argparse.Namespace,
 ) -> None:
     await _until(lambda: publisher.is_connected, CONNECTED_WITHIN_S, lambda: _no_connection(publisher))
-    await asyncio.to_thread(_wait_for_historian, configured)
+    await _wait_for_historian(os.environ["NATS_URL"], configured)
     sys.stderr.write(f"Playing at {configured.site_name}. Ctrl-C stops.\n")
     pace = Pace(args.speed, is_as_recorded=args.as_recorded)
     await play(found.recordings, publisher, pace, progress, loops=args.loop)
@@ -252,24 +260,32 @@ def _no_connection(publisher: Publisher[Message]) -> str:
     return f"No connection through MQTT within {CONNECTED_WITHIN_S:.0f} s: the broker {publisher.counts.last_error}."
 
 
-def _wait_for_historian(configured: Configured) -> None:
-    """Wait until the historian knows the work units; before that, their data would be dead letters."""
-    from yuheng.kernel.actor import system_actor  # noqa: PLC0415 - models need django.setup()
-    from yuheng.kernel.errors import DomainError  # noqa: PLC0415
-    from yuheng.telemetry.selectors import history  # noqa: PLC0415
+async def _wait_for_historian(nats_url: str, configured: Configured) -> None:
+    """Wait until the historian works with a configuration that has every tag; before, some would be dead letters."""
+    connection = await nats.connect(nats_url)
+    at_work = 0  # version of the configuration that the historian uses
 
-    actor = system_actor("replay")
-    deadline = time.monotonic() + KNOWN_WITHIN_S
-    while time.monotonic() < deadline:
-        with suppress(DomainError):
-            snapshot = history.live_snapshot(actor=actor, site_id=configured.site_id, tag_ids=[])
-            if configured.work_unit_ids <= {unit.work_unit_id for unit in snapshot.units}:
-                return
-        time.sleep(0.1)
-    raise CannotPlay(
-        f"The historian has not taken up the recorded machines within {KNOWN_WITHIN_S:.0f} s. "
-        "See whether worker and historian run: yuheng status"
-    )
+    async def hear(message: Msg) -> None:
+        nonlocal at_work
+        at_work = int(msgspec.json.decode(message.data, type=Health).facts.get("config_version", 0))
+
+    try:
+        await connection.subscribe(subjects.live_health("historian"), cb=hear)
+        bucket = await connection.jetstream().key_value(subjects.CONFIG_BUCKET)
+        wanted = 0
+        deadline = time.monotonic() + KNOWN_WITHIN_S
+        while not wanted or at_work < wanted:
+            if time.monotonic() > deadline:
+                raise CannotPlay(
+                    f"The historian has not taken up the recorded machines within {KNOWN_WITHIN_S:.0f} s. "
+                    "See whether worker and historian run: yuheng status"
+                )
+            if not wanted:
+                plant = documents.decode((await bucket.get(subjects.CONFIG_KEY)).value or b"{}")
+                wanted = plant.version if configured.tag_ids <= {tag.id for tag in plant.tags} else 0
+            await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
 
 
 async def _show(progress: Progress, publisher: Publisher[Message]) -> None:

@@ -59,7 +59,7 @@ _CURVE_SIGNALS = (
     Signal("step", "步骤", "Step", data_type="text"),
     Signal("cycle", "循环号", "Cycle number", data_type="int"),
     Signal("result_ok", "结果合格", "Result OK", data_type="bool"),
-    Signal("final_torque_nm", "最终扭矩", "Final torque", "N.m"),
+    Signal("peak_torque_nm", "峰值扭矩", "Peak torque", "N.m"),
     Signal("final_angle_deg", "最终角度", "Final angle", "deg"),
 )
 _CURVE_STATES = (("producing", "is_running"), ("idle", "not is_running"))

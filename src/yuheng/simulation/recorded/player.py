@@ -83,7 +83,7 @@ async def _play_kind(
         else:
             batches = _paced(recordings, pace.speed or MACHINES[kind].speed, progress)
         async for batch in batches:
-            body = [{"ts": round(record.at * 1e6), "values": record.values} for record in batch]
+            body = [{"ts": round(record.at * 1e6), "seq": record.seq, "values": record.values} for record in batch]
             await publisher.publish(Message(topic, orjson.dumps(body)))
             progress.records += len(batch)
         if not loops:
@@ -126,7 +126,7 @@ async def _paced(recordings: list[Recording], speed: float, progress: Progress) 
                 await _wait_until(batch[-1].at)
                 yield batch
                 batch = []
-            batch.append(Record(at, record.values))
+            batch.append(Record(at, record.values, record.seq))
         if batch:
             await _wait_until(batch[-1].at)
             yield batch

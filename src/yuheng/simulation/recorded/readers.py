@@ -38,6 +38,8 @@ SKAB_LABELS = {"anomaly": "anomaly_label", "changepoint": "changepoint_label"}
 
 CURVE_KEY = "tightening steps"
 HEAD_CHARACTERS = 4096
+POINTS_A_CURVE = 1_000_000
+"""Sequence numbers reserved for each curve; its points are counted within."""
 END_AFTER_S = 0.05
 """A result is said this long after the last point of its curve."""
 PLAYED_NAMES = (".csv", ".json", ".jsonl", ".jsonl.gz")
@@ -53,10 +55,13 @@ class Record:
         Recorded time, seconds since 1970; a recording without a time zone is read as UTC.
     values
         Symbol -> value (float, bool, int or text).
+    seq
+        Tells apart points that share a time: the clocks of screwdrivers are coarse, and two curves may overlap.
     """
 
     at: float
     values: dict[str, Any]
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +234,20 @@ def _curve_records(text: str) -> Iterator[Record]:
     curve = json.loads(text)
     started_at = _seconds(curve["date"])
     run: dict[str, Any] = {"run_id": str(curve["id code"]), "cycle": int(curve["cycle"]), "is_running": True}
-    torque = angle = last_s = 0.0
+    seq = int(curve["cycle"]) * POINTS_A_CURVE
+    peak_torque = angle = last_s = 0.0
     for step in curve[CURVE_KEY]:
         run["step"] = str(step["name"])
         for last_s, angle, torque in zip(*_axes(step), strict=True):
-            yield Record(started_at + last_s, {"torque_nm": float(torque), "angle_deg": float(angle), **run})
+            yield Record(started_at + last_s, {"torque_nm": float(torque), "angle_deg": float(angle), **run}, seq)
+            seq += 1
             run = {}  # said once; what did not change need not be repeated 2,000 times
+            peak_torque = max(peak_torque, float(torque), key=abs)  # negative when unfastening
     is_ok = curve["result"] == "OK"
     yield Record(
         started_at + last_s + END_AFTER_S,
-        {"is_running": False, "result_ok": is_ok, "final_torque_nm": float(torque), "final_angle_deg": float(angle)},
+        {"is_running": False, "result_ok": is_ok, "peak_torque_nm": peak_torque, "final_angle_deg": float(angle)},
+        seq,
     )
 
 
