@@ -41,7 +41,7 @@ class Visitor:
             self._open("/sign-in", urllib.parse.urlencode(fields).encode())
         except urllib.error.HTTPError as error:
             raise PermissionError(f"Signing in as {username} was refused ({error.code}).") from error
-        if not any(cookie.name == "sessionid" for cookie in self._jar):
+        if self.json("/api/v1/whoami").get("name", username) == "anonymous":
             raise PermissionError(f"Signing in as {username} gave no session.")
 
     def _open(self, path: str, body: bytes | None = None) -> bytes:
@@ -69,6 +69,15 @@ class Visitor:
         return self._ask("POST", path, json.dumps(body).encode())
 
     def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
+        try:
+            status, data = self._exchange(method, path, body)
+        except (ConnectionError, http.client.RemoteDisconnected):
+            status, data = self._exchange(method, path, body)  # the server had closed an idle connection
+        if status != 200:
+            raise RuntimeError(f"{path[:200]} answered {status}: {data[:300].decode(errors='replace')}")
+        return data
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc, timeout=TIMEOUT_S)
         values = {cookie.name: cookie.value or "" for cookie in self._jar}
@@ -79,14 +88,10 @@ class Visitor:
         try:
             self._connection.request(method, path, body, headers)
             answer = self._connection.getresponse()
-            data = answer.read()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()
-            self._connection = None
+            self.close()
             raise
-        if answer.status != 200:
-            raise RuntimeError(f"{path} answered {answer.status}: {data[:300].decode(errors='replace')}")
-        return data
 
     def json(self, path: str) -> Any:
         """Return a JSON answer."""
@@ -96,3 +101,4 @@ class Visitor:
         """Close the kept connection."""
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
