@@ -69,11 +69,10 @@ def an_area(code: str = "laser", *, site: Site | None = None) -> Area:
 def a_work_center(code: str = "laser", *, site: Site | None = None, area: Area | None = None) -> WorkCenter:
     """Return a work center; its area is made when none is given."""
     site = site or (area.site if area else a_site())
-    return WorkCenter.objects.get_or_create(
-        site=site,
-        code=code,
-        defaults={"area": area or an_area(site=site), "name_zh": f"{code} 中心", "name_en": f"{code} center"},
-    )[0]
+    found = WorkCenter.objects.filter(site=site, code=code).first()
+    return found or WorkCenter.objects.create(
+        site=site, code=code, area=area or an_area(site=site), name_zh=f"{code} 中心", name_en=f"{code} center"
+    )
 
 
 def an_equipment_class(code: str = "laser-cutter", *, site: Site | None = None) -> EquipmentClass:
@@ -93,14 +92,11 @@ def a_work_unit(
 ) -> WorkUnit:
     """Return a work unit; what it stands in is made when not given."""
     site = site or (work_center.site if work_center else a_site())
-    defaults = {
-        "work_center": work_center or a_work_center(site=site),
-        "equipment_class": equipment_class,
-        "name_zh": f"{code} 号机",
-        "name_en": f"Machine {code}",
-        **fields,
-    }
-    return WorkUnit.objects.get_or_create(site=site, code=code, defaults=defaults)[0]
+    found = WorkUnit.objects.filter(site=site, code=code).first()
+    own = {"equipment_class": equipment_class, "name_zh": f"{code} 号机", "name_en": f"Machine {code}", **fields}
+    return found or WorkUnit.objects.create(
+        site=site, code=code, work_center=work_center or a_work_center(site=site), **own
+    )
 
 
 def a_person(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
+from django.utils import translation
 
 from yuheng.config.running import NothingRuns, find_running
 
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
         connect(args.data_dir)
     except NothingRuns as error:
         return _say(str(error), NOT_RUNNING)
-    return _import(args, content)
+    with translation.override("en"):  # as everything that the command says
+        return _import(args, content)
 
 
 def connect(data_dir: Path | None) -> None:
