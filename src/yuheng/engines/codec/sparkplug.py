@@ -350,8 +350,8 @@ class SparkplugDecoder:
         times = [metric.timestamp for metric in chosen]
         first = times[0]
         is_own = times.count(first) != len(times)
-        if max(times) * 1000 >= MAX_TIME_US:
-            return False
+        if max(times) * 1000 >= MAX_TIME_US or (0 in times and any(metric.HasField("timestamp") for metric in chosen)):
+            return False  # beyond the calendar, or really from 1970
         time_us = base_us
         if first and not is_own:
             time_us = first * 1000
@@ -425,12 +425,7 @@ class SparkplugDecoder:
         if metric.is_null:
             columns.add_value(index, address, None, time_us, seq, Quality.BAD, arrived_us)
         elif which == "template_value":
-            if depth < _MAX_NESTING and not metric.template_value.is_definition:
-                for member in metric.template_value.metrics:
-                    inner = f"{name}/{member.name}"
-                    self._take_metric(
-                        columns, index, node, device, inner, member.datatype, member, time_us, seq, depth + 1
-                    )
+            self._take_members(columns, index, node, device, name, metric.template_value, time_us, seq, depth)
         elif which in ("bytes_value", "dataset_value", "extension_value"):
             value = getattr(metric, which)[:256].hex()
             detail = f"A {_type_name(datatype)} cannot become the value of a tag."
@@ -441,6 +436,30 @@ class SparkplugDecoder:
         else:
             value = _value(metric, which, datatype)
             columns.add_value(index, address, value, time_us, seq, quality, arrived_us)
+
+    def _take_members(
+        self,
+        columns: Columns,
+        index: int,
+        node: _Node,
+        device: str,
+        name: str,
+        template: Any,
+        base_us: int,
+        seq: int,
+        depth: int,
+    ) -> None:
+        """Append the members of a template instance below its name; a definition has no values."""
+        if template.is_definition:
+            return
+        if depth >= _MAX_NESTING:
+            detail = f"Templates are nested more than {_MAX_NESTING} deep."
+            address = self._address(node, device, name)
+            columns.refuse(index, address, base_us, None, 0, seq, Refusal.WRONG_SHAPE, detail)
+            return
+        for member in template.metrics:
+            inner = f"{name}/{member.name}"
+            self._take_metric(columns, index, node, device, inner, member.datatype, member, base_us, seq, depth + 1)
 
     # ---- session -------------------------------------------------------------------------------------------
 
