@@ -121,12 +121,18 @@ def faults(locale: str) -> Iterator[str]:
             yield f"{locale}: fuzzy: {message.id!r}"
         elif not _strings(known) or not all(_strings(known)):
             yield f"{locale}: not translated: {message.id!r}"
-        elif any(_placeholders(text) != _placeholders(_longest(known)) for text in _strings(known)):
+        elif not _same_placeholders(known):
             yield f"{locale}: other placeholders than the original: {message.id!r}"
     spoken = {(message.id if isinstance(message.id, str) else message.id[0], message.context) for message in wanted}
     for message in kept:
         if message.id and (message.id if isinstance(message.id, str) else message.id[0], message.context) not in spoken:
             yield f"{locale}: nobody says this any more: {message.id!r}; run tools/messages.py."
+
+
+def _same_placeholders(message: Message) -> bool:
+    """The last form has all placeholders of the plural; a singular may say "one row" without a number."""
+    wanted, strings = _placeholders(_longest(message)), _strings(message)
+    return _placeholders(strings[-1]) == wanted and all(_placeholders(text) <= wanted for text in strings)
 
 
 def _strings(message: Message) -> list[str]:
@@ -147,8 +153,8 @@ def write(translations: dict[str, str]) -> None:
         catalogue = updated(locale)
         if locale == "zh_Hans":
             for message in catalogue:
-                chinese = translations.get(message.id if isinstance(message.id, str) else message.id[0])
-                if message.id and chinese and not any(_strings(message)):
+                chinese = translations.get(_longest(message)) if message.id else None
+                if chinese and not any(_strings(message)):
                     message.string = chinese if isinstance(message.id, str) else (chinese,)
         path = _path(locale)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,8 +177,7 @@ def main() -> int:
         print("\n".join(found) or "Both catalogues are complete.")
         return 1 if found else 0
     if options.missing:
-        empty = [message.id for message in updated("zh_Hans") if message.id and not any(_strings(message))]
-        ids = [msgid if isinstance(msgid, str) else msgid[0] for msgid in empty]
+        ids = [_longest(message) for message in updated("zh_Hans") if message.id and not any(_strings(message))]
         print(json.dumps(dict.fromkeys(sorted(ids), ""), ensure_ascii=False, indent=0))
         return 0
     write(json.loads(options.fill.read_text(encoding="utf-8")) if options.fill else {})

@@ -48,7 +48,7 @@ def fit(text: str, em: float) -> str:
     Examples
     --------
     >>> fit("送丝故障", 5), fit("送丝故障送丝故障", 5), fit("Wire feed fault", 5)
-    ('送丝故障', '送丝故障…', 'Wire fee…')
+    ('送丝故障', '送丝故障…', 'Wire fe…')
     """
     width = 0.0
     for i, char in enumerate(text):

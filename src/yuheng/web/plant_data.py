@@ -22,6 +22,7 @@ from yuheng.kernel.actor import Actor
 from yuheng.telemetry.selectors import dead_letters, history, signals, states
 from yuheng.web.indicators import SourceNow
 from yuheng.web.names import local_name
+from yuheng.web.unit_symbols import symbol_of
 
 CATALOGUE_S = 60
 """How long the list of a site's tags is kept; a new tag is counted at most so much later."""
@@ -43,7 +44,10 @@ class Unavailable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class SignalNow:
-    """A tag of a work unit with its latest value; ``time_us`` 0: never heard. The name is in the reader's language."""
+    """A tag of a work unit with its latest value; ``time_us`` 0: never heard.
+
+    The name is in the reader's language, the unit as people write it.
+    """
 
     id: int
     symbol: str
@@ -245,7 +249,7 @@ def _signal(tag: signals.TagRow, value: ValueLive | None) -> SignalNow:
         symbol=tag.symbol,
         address=tag.address,
         name=name,
-        unit=tag.unit,
+        unit=symbol_of(tag.unit),
         data_type=tag.data_type,
         stale_after_s=tag.stale_after_s,
         source_code=tag.source,

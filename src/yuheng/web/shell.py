@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from yuheng.equipment.selectors import SiteRow, visible_sites
 from yuheng.kernel.actor import ANONYMOUS, Actor
+from yuheng.web.names import local_name
 
 THEME_COOKIE = "yh_theme"
 TEXT_COOKIE = "yh_text"
 SITE_COOKIE = "yh_site"
 THEMES = ("light", "dark")
+SITES_S = 15
 TEXT_SIZES = ("normal", "large")
 
 
@@ -52,11 +56,6 @@ ACCOUNT: tuple[tuple[Promise, str, bool], ...] = (
 )
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    """Return who acts, as the people context's middleware found out."""
-    return getattr(request, "actor", ANONYMOUS)
-
-
 def _url(name: str) -> str:
     """Return the address of a named page, or nothing when this installation does not have it."""
     try:
@@ -74,6 +73,20 @@ def _pages(actor: Actor, path: str) -> Iterator[Link]:
         yield Link(str(page.label), url, is_current=is_plant or (url != "/" and path.startswith(url)))
 
 
+def _sites(actor: Actor, request: HttpRequest) -> list[Link]:
+    """Return the sites to choose from; read at most every `SITES_S` seconds, because every page shows them."""
+    if actor.kind != "person":
+        return []
+    reach = actor.site_ids()
+    key = f"web.sites.{'all' if reach is None else '.'.join(map(str, sorted(reach)))}"
+    rows: list[SiteRow] | None = cache.get(key)
+    if rows is None:
+        rows = visible_sites(actor=actor)
+        cache.set(key, rows, SITES_S)
+    current = request.COOKIES.get(SITE_COOKIE, "")
+    return [Link(local_name(row), reverse("web:site", args=[row.code]), is_current=row.code == current) for row in rows]
+
+
 def _choice(request: HttpRequest, cookie: str, allowed: tuple[str, ...]) -> str:
     value = request.COOKIES.get(cookie, "")
     return value if value in allowed else allowed[0]
@@ -81,7 +94,7 @@ def _choice(request: HttpRequest, cookie: str, allowed: tuple[str, ...]) -> str:
 
 def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
     """Context processor: everything `base.html` needs, under the one name ``shell``."""
-    actor = actor_of(request)
+    actor: Actor = getattr(request, "actor", ANONYMOUS)
     account = [Link(str(label), url, is_post=is_post) for label, name, is_post in ACCOUNT if (url := _url(name))]
     return {
         "shell": {
@@ -91,6 +104,7 @@ def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
             "actor_name": actor.name,
             "impersonator": actor.impersonator,
             "pages": list(_pages(actor, request.path)),
+            "sites": _sites(actor, request),
             "account": account,
         }
     }

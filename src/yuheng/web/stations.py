@@ -63,6 +63,11 @@ class StationNow:
     lasting_s: float
     troubles: list[str]
 
+    @property
+    def title(self) -> str:
+        """Code and name; the code once, when the name begins with it."""
+        return self.name if self.name.startswith(self.unit.code) else f"{self.unit.code} {self.name}"
+
 
 def station_now(*, actor: Actor, unit: equipment.WorkUnitRow) -> StationNow:
     """Everything the page shows at first."""

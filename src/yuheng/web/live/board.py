@@ -41,17 +41,17 @@ class Board:
 
     def apply_snapshot(self, snapshot: LiveSnapshot) -> None:
         """Start anew from the historian's answer, then add the changes that came while it was on its way."""
-        is_same_run = snapshot.epoch == self.epoch
-        if is_same_run and snapshot.seq < self.seq:
+        if snapshot.epoch == self.epoch and snapshot.seq < self.seq:
             return  # asked before, answered after newer changes: what we have is newer
-        newer = self.values if is_same_run else {}
-        self.values = {value.tag_id: value for value in snapshot.values}
-        self._take_newer(newer.values())
+        before, self.values = self.values, {value.tag_id: value for value in snapshot.values}
+        for tag_id, value in before.items():  # came while the answer was on its way
+            if tag_id not in self.values or value.time_us > self.values[tag_id].time_us:
+                self.values[tag_id] = value
         self.units = {
             unit.work_unit_id: _later_seen(unit, self.units.get(unit.work_unit_id)) for unit in snapshot.units
         }
         self.epoch, self.seq = snapshot.epoch, snapshot.seq
-        self.data_time_us = max(snapshot.data_time_us, self.data_time_us if is_same_run else 0)
+        self.data_time_us = max(snapshot.data_time_us, self.data_time_us)
         self._catch_up()
 
     def apply_states(self, message: LiveStates) -> list[UnitLive]:

@@ -173,7 +173,7 @@ class Trend extends HTMLElement {
   options(ids) {
     const css = getComputedStyle(this);
     const color = (name) => css.getPropertyValue(name).trim();
-    const units = [...new Set(ids.map((id) => this.tags[id].unit))];
+    const units = [...new Set(ids.map((id) => this.tags[id].unit || "1"))];
     const zone = this.dataset.zone;
     const [min, max] = this.range();
     const moment = clockFormat(zone, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -190,7 +190,7 @@ class Trend extends HTMLElement {
       ],
       series: [
         { label: t("Time"), value: (_, s) => (s === null ? "–" : moment.format(s * 1000)) },
-        ...ids.map((id, i) => ({ label: `${this.tags[id].label}${this.tags[id].unit === "1" ? "" : " " + this.tags[id].unit}`, scale: this.tags[id].unit, stroke: color(`--series-${i + 1}`), width: 1.4, dash: [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 6]][i], points: { show: false }, value: (_, v) => number(v) })),
+        ...ids.map((id, i) => ({ label: `${this.tags[id].label}${this.tags[id].unit ? " " + this.tags[id].unit : ""}`, scale: this.tags[id].unit || "1", stroke: color(`--series-${i + 1}`), width: 1.4, dash: [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 6]][i], points: { show: false }, value: (_, v) => number(v) })),
       ],
       cursor: { drag: { x: true, y: false, setScale: false } },
       hooks: {
