@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from yuheng.bus.messages import Failure
-from yuheng.bus.wire import Connection, WireError, connect, encode_header, header_value
+from yuheng.bus.wire import Connection, WireError, connect, encode_header, header_value, type_raw
 
 ERROR_HEADER = "Yh-Error"
 CONNECT_WITHIN_S = 2.0
@@ -56,7 +56,9 @@ class Reply:
 class BusClient:
     """Thread-safe; connects when it is first used. ``close`` ends the thread."""
 
-    def __init__(self, url: str | Callable[[], str], *, name: str = "yuheng-web") -> None:
+    def __init__(self, url: str | Callable[[], str], *, name: str = "yuheng-web", listen: Sequence[str] = ()) -> None:
+        """Listen to the subjects from the first use on; only the newest message of each is kept."""
+        self._listen = tuple(listen)
         self._url = url
         self._name = name
         self._lock = threading.Lock()
@@ -66,6 +68,7 @@ class BusClient:
         self._connected: asyncio.Event | None = None
         self._waiting = 0
         self._reason = "not connected yet"
+        self._newest: dict[str, bytes] = {}
 
     def request(
         self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, timeout_s: float = 5.0
@@ -105,6 +108,11 @@ class BusClient:
     def publish(self, subject: str, payload: bytes) -> None:
         """Publish without waiting for anybody to take it. Raises `BusAway` when the broker is away."""
         self._run(self._say(subject, payload), CONNECT_WITHIN_S)
+
+    def newest(self) -> dict[str, bytes]:
+        """Return the newest message of each subject heard so far, of those this client listens to."""
+        self._running_loop()
+        return dict(self._newest)
 
     def close(self) -> None:
         """Leave the broker and end the thread."""
@@ -160,6 +168,8 @@ class BusClient:
             try:
                 url = self._url if isinstance(self._url, str) else self._url()
                 self._connection = await connect(url, name=self._name)
+                for subject in self._listen:
+                    self._connection.subscribe(subject, self._hear)
                 self._connected.set()
                 delay = BACK_OFF_S[0]
                 await self._connection.closed.wait()
@@ -173,6 +183,10 @@ class BusClient:
                     self._connection = None
             await asyncio.sleep(delay)
             delay = min(delay * 2, BACK_OFF_S[1])
+
+    def _hear(self, items: list[type_raw]) -> None:
+        for subject, _reply, _header, payload in items:
+            self._newest[subject.decode(errors="replace")] = payload
 
     async def _there(self) -> Connection:
         """Return the connection; waits for it a moment, because a restarted broker is back soon."""

@@ -82,7 +82,7 @@ def list_sources(request: HttpRequest, site_id: int | None = None) -> list[signa
 
 
 @router.post("/sources", response={201: SourceOut})
-def create_source(request: HttpRequest, body: SourceIn) -> Status:
+def create_source(request: HttpRequest, body: SourceIn) -> Status[Any]:
     """Create a data source. Its settings are checked against the connector's JSON Schema."""
     actor = actor_of(request)
     made = sources.create_source(actor=actor, at=_now(), **body.model_dump())
@@ -161,7 +161,7 @@ def list_devices(
 
 
 @router.post("/devices", response={201: IssuedOut})
-def issue_device(request: HttpRequest, body: DeviceIn) -> Status:
+def issue_device(request: HttpRequest, body: DeviceIn) -> Status[Any]:
     """Create a device's credential for MQTT and HTTP. The password is in the answer, once."""
     return Status(201, _issued(request, devices.issue_device(actor=actor_of(request), at=_now(), **body.model_dump())))
 

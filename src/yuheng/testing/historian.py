@@ -22,7 +22,7 @@ Answer = Callable[[bytes], bytes]
 class FakeHistorian:
     """Answers while the ``with`` block lasts; finds the broker again when it was restarted.
 
-    ``answers`` maps an operation (or a whole subject, when it has a dot) to its answer; ``asked`` keeps the questions.
+    ``answers`` maps an operation (or a whole subject, when it has a dot; ``*`` stands for any word) to its answer; ``asked`` keeps the questions.
     """
 
     def __init__(self, url: str, answers: Mapping[str, Answer]) -> None:
@@ -56,7 +56,7 @@ class FakeHistorian:
             try:
                 connection = await connect(self._url, name="fake historian")
                 for subject in self._answers:
-                    connection.subscribe(subject, self._answerer(connection))
+                    connection.subscribe(subject, self._answerer(connection, self._answers[subject]))
                 await connection.flush()
                 self._listens.set()
                 await connection.closed.wait()
@@ -66,12 +66,12 @@ class FakeHistorian:
                 if connection is not None:
                     connection.close()
 
-    def _answerer(self, connection: Connection) -> Callable[[list[type_raw]], None]:
+    def _answerer(self, connection: Connection, respond: Answer) -> Callable[[list[type_raw]], None]:
         def answer(items: list[type_raw]) -> None:
             for subject, reply, _header, payload in items:
                 self.asked.append((subject.decode(), payload))
                 try:
-                    connection.publish(reply.decode(), self._answers[subject.decode()](payload))
+                    connection.publish(reply.decode(), respond(payload))
                 except ValueError as refusal:
                     body = msgspec.json.encode(Failure(str(refusal)))
                     connection.publish(reply.decode(), body, header=encode_header({ERROR_HEADER: "refused"}))

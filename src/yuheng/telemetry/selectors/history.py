@@ -33,7 +33,18 @@ class HistorianAway(DomainError):
 @cache
 def bus() -> BusClient:
     """Return this process's connection to the broker, made when it is first used."""
-    return BusClient(lambda: settings.ENVIRONMENT.nats_url, name="yuheng-web")
+    return BusClient(lambda: settings.ENVIRONMENT.nats_url, name="yuheng-web", listen=["yh.live.health.*"])
+
+
+def health_of(process: str) -> dict[str, Any]:
+    """Return the facts of a process's newest health line; empty when none was heard yet."""
+    line = bus().newest().get(subjects.live_health(process))
+    if line is None:
+        return {}
+    try:
+        return msgspec.json.decode(line, type=messages.Health).facts
+    except msgspec.DecodeError:
+        return {}
 
 
 def live_snapshot(*, actor: Actor, site_id: int, tag_ids: Sequence[int] | None = None) -> messages.LiveSnapshot:

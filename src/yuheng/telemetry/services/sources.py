@@ -154,7 +154,7 @@ def _settings_errors(schema: dict[str, Any], settings: dict[str, Any]) -> dict[s
 
 def _check_free(*, site_id: int, topics: Sequence[str], own_id: int | None) -> None:
     wanted = set(topics)
-    others = DataSource.objects.exclude(pk=own_id).filter(is_enabled=True).values_list("site_id", "code", "topics")
+    others = DataSource.objects.exclude(pk=own_id or 0).filter(is_enabled=True).values_list("site_id", "code", "topics")
     for other_site, code, claimed in others:
         for topic in sorted(wanted.intersection(claimed)):
             if other_site != site_id:

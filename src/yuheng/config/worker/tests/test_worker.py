@@ -136,11 +136,11 @@ async def test_state_revisions_become_intervals_even_when_the_worker_is_killed_i
 
     async with a_worker(broker, tmp_path):
         await say((start, [Interval(2, "", start, None)]), (start + 10, [Interval(5, "12", start + 10, None)]))
-        await until_true((lambda: WorkUnitState.objects.count() == 2))
+        await until_true(lambda: WorkUnitState.objects.count() == 2)
     await say((start + 20, [Interval(2, "", start + 20, None)]))
     async with a_worker(broker, tmp_path):
         rows = await until_true(
-            (lambda: (found := list(WorkUnitState.objects.order_by("started_at"))) and len(found) == 3 and found)
+            lambda: (found := list(WorkUnitState.objects.order_by("started_at"))) and len(found) == 3 and found
         )
     assert [(row.state, row.cause, row.ended_at is None) for row in rows] == [
         (2, "", False),
@@ -162,7 +162,7 @@ async def test_a_message_that_is_no_revision_does_not_hold_up_those_behind_it(br
     await jetstream.publish(connection, subjects.state_event(unit.pk), msgspec.json.encode(good))
 
     async with a_worker(broker, tmp_path) as worker:
-        await until_true((lambda: WorkUnitState.objects.filter(work_unit=unit).exists()))
+        await until_true(lambda: WorkUnitState.objects.filter(work_unit=unit).exists())
         assert worker.facts()["events_unusable"] == 3
     connection.close()
 
@@ -199,13 +199,13 @@ async def test_unknown_addresses_are_counted_once_made_into_tags_and_replayed(br
         await put_dead_points(connection, source.pk, ["L01/temp", "L01/other"])
 
     async with a_worker(broker, tmp_path):
-        group = await until_true((lambda: DeadLetterGroup.objects.filter(what="L01/temp", count=3).first()))
+        group = await until_true(lambda: DeadLetterGroup.objects.filter(what="L01/temp", count=3).first())
     async with a_worker(broker, tmp_path):  # once more: nothing is counted twice
         written = await orm(make_tags_from_dead_letters, actor=SYSTEM, group_ids=[group.pk], at=SHIFT_START)
         assert written.created == 1
         await orm(replay_dead_letters, actor=SYSTEM, group_ids=[group.pk], at=SHIFT_START)
-        await until_true((lambda: DeadLetterGroup.objects.filter(pk=group.pk, state="replayed").exists()))
-        await until_true((lambda: not OutboxEvent.objects.filter(delivered_at__isnull=True).exists()))
+        await until_true(lambda: DeadLetterGroup.objects.filter(pk=group.pk, state="replayed").exists())
+        await until_true(lambda: not OutboxEvent.objects.filter(delivered_at__isnull=True).exists())
 
     sent = [msgspec.msgpack.decode(m.payload, type=SampleBatch) for m in await ingested(connection, "yh.in.>")]
     assert [batch.addresses for batch in sent] == [["L01/temp"]] * 3
@@ -227,7 +227,7 @@ async def test_a_source_that_makes_its_own_tags_does_so_and_the_points_go_throug
     await put_dead_points(connection, source.pk, ["L01/a", "L01/b"], value=True)
 
     async with a_worker(broker, tmp_path):
-        await until_true((lambda: DeadLetterGroup.objects.filter(what="L01/a", state="replayed").exists()))
+        await until_true(lambda: DeadLetterGroup.objects.filter(what="L01/a", state="replayed").exists())
 
     tags = await orm(lambda: list(Tag.objects.values_list("address", "data_type", "is_made_by_itself")))
     assert tags == [("L01/a", "bool", True)]  # the limit is one
@@ -241,10 +241,10 @@ async def test_a_message_of_no_source_is_replayed_to_the_source_that_claims_its_
     await jetstream.publish(connection, subjects.dead(0, Refusal.UNKNOWN_TOPIC), b"\x00\xffraw", headers=headers)
 
     async with a_worker(broker, tmp_path):
-        group = await until_true((lambda: DeadLetterGroup.objects.filter(what="plant/x").first()))
+        group = await until_true(lambda: DeadLetterGroup.objects.filter(what="plant/x").first())
         source = await orm(a_source)
         await orm(replay_dead_letters, actor=SYSTEM, group_ids=[group.pk], at=SHIFT_START)
-        await until_true((lambda: DeadLetterGroup.objects.filter(pk=group.pk, state="replayed").exists()))
+        await until_true(lambda: DeadLetterGroup.objects.filter(pk=group.pk, state="replayed").exists())
 
     [message] = await ingested(connection, f"yh.in.{source.pk}.raw")
     assert message.payload == b"\x00\xffraw"
@@ -263,7 +263,7 @@ async def test_the_worker_goes_on_when_nats_server_was_killed_and_restarted(brok
         connection = await connect(broker.url)
         revision = StateRevision(unit.pk, start, [Interval(3, "", start, None)])
         await jetstream.publish(connection, subjects.state_event(unit.pk), msgspec.json.encode(revision))
-        await until_true((lambda: WorkUnitState.objects.count() == 1))
+        await until_true(lambda: WorkUnitState.objects.count() == 1)
         connection.close()
 
 
