@@ -27,6 +27,8 @@ class Board:
         Newest source time received, microseconds UTC; 0 when nothing was heard yet.
     needs_snapshot
         A change was lost, or none was ever had: ask ``yh.q.live`` and `apply_snapshot`.
+    losses
+        How often `distrust` was called.
     """
 
     def __init__(self) -> None:
@@ -36,11 +38,15 @@ class Board:
         self.units: dict[int, UnitLive] = {}
         self.values: dict[int, ValueLive] = {}
         self.needs_snapshot = True
+        self.losses = 0
         self._ahead: dict[int, LiveStates] = {}
         self._heard: tuple[str, int] = ("", 0)
 
-    def apply_snapshot(self, snapshot: LiveSnapshot) -> None:
-        """Start anew from the historian's answer, then add the changes that came while it was on its way."""
+    def apply_snapshot(self, snapshot: LiveSnapshot, *, asked_at_loss: int) -> None:
+        """Start anew from the historian's answer, then add the changes that came while it was on its way.
+
+        ``asked_at_loss`` is `losses` when the question was asked: an answer cannot make good what was lost after it.
+        """
         if snapshot.epoch == self.epoch and snapshot.seq < self.seq:
             return  # asked before, answered after newer changes: what we have is newer
         before, self.values = self.values, {value.tag_id: value for value in snapshot.values}
@@ -53,6 +59,7 @@ class Board:
         self.epoch, self.seq = snapshot.epoch, snapshot.seq
         self.data_time_us = max(snapshot.data_time_us, self.data_time_us)
         self._catch_up()
+        self.needs_snapshot |= self.losses > asked_at_loss
 
     def apply_states(self, message: LiveStates) -> list[UnitLive]:
         """Apply state changes; return the units that changed. Sets `needs_snapshot` when a message is missing."""
@@ -82,6 +89,7 @@ class Board:
 
     def distrust(self) -> None:
         """Something may have been lost without a trace (slow consumer, broken connection)."""
+        self.losses += 1
         self.needs_snapshot = True
 
     def _take_states(self, message: LiveStates) -> list[UnitLive]:

@@ -326,13 +326,14 @@ class Hub:
 
     async def _fetch_snapshot(self, site: SiteTopic) -> None:
         question = msgspec.json.encode(LiveQuestion(site.site_id))
+        losses = site.board.losses
         try:
             answer = await self._bus.ask(subjects.question("live"), question, SNAPSHOT_TIMEOUT_S)
             snapshot = msgspec.json.decode(answer, type=LiveSnapshot)
         except (TimeoutError, ConnectionError, msgspec.MsgspecError):
             return
         before = dict(site.board.values)
-        site.board.apply_snapshot(snapshot)
+        site.board.apply_snapshot(snapshot, asked_at_loss=losses)
         for tag, topics in self._by_tag.items():
             value = site.board.values.get(tag)
             if value is not None and before.get(tag) != value:

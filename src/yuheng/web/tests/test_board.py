@@ -61,7 +61,7 @@ steps = st.lists(
 @given(steps)
 def test_after_any_losses_and_delays_the_board_equals_a_fresh_snapshot(script):
     plant, board = Plant(), Board()
-    under_way: list[LiveSnapshot] = []
+    under_way: list[tuple[LiveSnapshot, int]] = []
     for step in script:
         match step:
             case ("change", unit, state, fate):
@@ -75,17 +75,18 @@ def test_after_any_losses_and_delays_the_board_equals_a_fresh_snapshot(script):
                 if fate == "lost":
                     board.distrust()  # values carry no sequence: the broker's client says when it dropped some
             case ("ask",):
-                under_way.append(plant.snapshot())
+                under_way.append((plant.snapshot(), board.losses))
             case ("answer",) if under_way:
-                board.apply_snapshot(under_way.pop(0))
+                snapshot, losses = under_way.pop(0)
+                board.apply_snapshot(snapshot, asked_at_loss=losses)
             case ("restart",):
                 plant.restart()
     board.apply_states(plant.change(0, 2))  # the next change tells of everything lost before it
     while board.needs_snapshot:
-        board.apply_snapshot(plant.snapshot())
+        board.apply_snapshot(plant.snapshot(), asked_at_loss=board.losses)
 
     fresh = Board()
-    fresh.apply_snapshot(plant.snapshot())
+    fresh.apply_snapshot(plant.snapshot(), asked_at_loss=0)
     assert (board.epoch, board.seq) == (fresh.epoch, fresh.seq)
     assert {key: (u.state, u.cause, u.since_us) for key, u in board.units.items()} == {
         key: (u.state, u.cause, u.since_us) for key, u in fresh.units.items()
@@ -96,7 +97,7 @@ def test_after_any_losses_and_delays_the_board_equals_a_fresh_snapshot(script):
 
 def a_board(plant: Plant) -> Board:
     board = Board()
-    board.apply_snapshot(plant.snapshot())
+    board.apply_snapshot(plant.snapshot(), asked_at_loss=board.losses)
     return board
 
 
@@ -122,7 +123,7 @@ def test_changes_that_came_while_a_snapshot_was_under_way_are_added_to_it():
     board.apply_states(plant.change(1, 5))
     late = plant.snapshot()
     board.apply_states(plant.change(2, 4))
-    board.apply_snapshot(late)
+    board.apply_snapshot(late, asked_at_loss=0)
     assert not board.needs_snapshot
     assert board.units[2].state == 4
 
@@ -132,7 +133,7 @@ def test_a_snapshot_older_than_the_board_changes_nothing():
     board = a_board(plant)
     old = plant.snapshot()
     board.apply_states(plant.change(1, 5))
-    board.apply_snapshot(old)
+    board.apply_snapshot(old, asked_at_loss=0)
     assert board.units[1].state == 5
 
 
@@ -143,7 +144,7 @@ def test_a_restarted_historian_begins_a_new_board():
     plant.restart()
     board.apply_states(plant.change(1, 2))
     assert board.needs_snapshot
-    board.apply_snapshot(plant.snapshot())
+    board.apply_snapshot(plant.snapshot(), asked_at_loss=board.losses)
     assert (board.epoch, board.seq, board.units[1].state) == ("a'", 1, 2)
 
 
@@ -154,7 +155,7 @@ def test_what_is_kept_for_a_snapshot_is_bounded():
     for i in range(MAX_AHEAD + 50):
         board.apply_states(plant.change(1, i % 7))
     assert len(board._ahead) == MAX_AHEAD
-    board.apply_snapshot(plant.snapshot())
+    board.apply_snapshot(plant.snapshot(), asked_at_loss=board.losses)
     assert not board.needs_snapshot
 
 
