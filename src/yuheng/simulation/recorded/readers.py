@@ -143,7 +143,7 @@ def read_recordings(path: Path) -> list[Recording]:
             return [_nab(path)]
         if f'"{CURVE_KEY}"' in head:
             return _curves(path)
-    except (OSError, EOFError, UnicodeDecodeError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, NotARecording):
             raise
         raise NotARecording(f"It cannot be read as a recording: {error}") from error
@@ -180,7 +180,7 @@ def _skab(path: Path, header: str) -> Recording:
                 values |= {symbol: float(row[name]) > 0 for name, symbol in SKAB_LABELS.items() if row.get(name)}
                 yield Record(_seconds(row["datetime"]), values)
 
-    return Recording(WATER_RIG, f"{path.parent.name}/{path.name}", _first(records).at, records)
+    return Recording(WATER_RIG, f"{path.parent.name}/{path.name}", _checked(records).at, records)
 
 
 def _nab(path: Path) -> Recording:
@@ -193,11 +193,18 @@ def _nab(path: Path) -> Recording:
                 if row["value"]:
                     yield Record(_seconds(row["timestamp"]), {symbol: float(row["value"])})
 
-    return Recording(kind, path.stem, _first(records).at, records)
+    return Recording(kind, path.stem, _checked(records).at, records)
 
 
-def _first(records: Callable[[], Iterator[Record]]) -> Record:
-    first = next(records(), None)
+def _checked(records: Callable[[], Iterator[Record]]) -> Record:
+    """Read all rows once, so that a bad one is named now and not in the middle of playing; return the first."""
+    first: Record | None = None
+    number = 0
+    try:
+        for number, record in enumerate(records(), start=1):
+            first = first or record
+    except (ValueError, TypeError, csv.Error) as error:
+        raise NotARecording(f"The row after record {number} cannot be read: {error}.") from error
     if first is None:
         raise NotARecording("It has a header and no rows.")
     return first
@@ -220,7 +227,7 @@ def _curves(path: Path) -> list[Recording]:
                     Recording(
                         NUT_RUNNER if is_lines else SCREW_STATION,
                         f"{path.name}:{number}" if is_lines else path.name,
-                        _seconds(curve["date"]),
+                        _seconds(str(curve["date"])),
                         partial(_curve_records, text),
                     )
                 )
@@ -232,7 +239,7 @@ def _curves(path: Path) -> list[Recording]:
 def _curve_records(text: str) -> Iterator[Record]:
     """Yield the points of one curve: ``is_running`` from its first to its last, the result with the last."""
     curve = json.loads(text)
-    started_at = _seconds(curve["date"])
+    started_at = _seconds(str(curve["date"]))
     run: dict[str, Any] = {"run_id": str(curve["id code"]), "cycle": int(curve["cycle"]), "is_running": True}
     seq = int(curve["cycle"]) * POINTS_A_CURVE
     peak_torque = angle = last_s = 0.0
