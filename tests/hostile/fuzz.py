@@ -10,7 +10,8 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from tests.hostile.corpus import ARRIVED_US, BIRTH, TAGS, corpus
 from yuheng.engines.codec import SAMPLES, Batch, Message, decoder_for
@@ -140,13 +141,21 @@ def _messages(connector: str, rng: random.Random, seeds: list[Message]) -> list[
     return out
 
 
-def _fuzzer(connector: str) -> Callable[..., int]:
+_PATHS = (
+    {"time_path": "ts", "values_path": "values", "seq_path": "values.seq", "quality_path": "quality"},
+    {"list_path": "values", "name_path": "name", "value_path": "value", "time_path": "ts"},
+    {"value_path": "values.0", "topic_pattern": "p/{name}", "time_format": "ns"},
+    {"time_path": "values.ts", "topic_pattern": "p/{unit}/#", "quality_codes": "opc_da", "encoding": "gb18030"},
+)
+
+
+def _fuzzer(connector: str, settings: Mapping[str, str] = MappingProxyType({})) -> Callable[..., int]:
     def run(*, seconds: float, seed: int) -> int:
         """Fuzz for so long; return how many messages went through. Raises `AssertionError` with what broke it."""
         rng = random.Random(seed)
         seeds = [hostile.message for hostile in corpus() if hostile.connector == connector]
         seeds += [BIRTH] if connector == "sparkplug_b" else []
-        decoder = decoder_for(connector, {}, _TOPICS.get(connector, []), TAGS)
+        decoder = decoder_for(connector, settings, _TOPICS.get(connector, []), TAGS)
         deadline = time.monotonic() + seconds
         count = 0
         while time.monotonic() < deadline:
@@ -163,6 +172,7 @@ def _fuzzer(connector: str) -> Callable[..., int]:
 
 
 FUZZERS = {name: _fuzzer(name) for name in ("mqtt_json", "sparkplug_b", "http", SAMPLES)}
+FUZZERS |= {f"mqtt_json by paths {i}": _fuzzer("mqtt_json", paths) for i, paths in enumerate(_PATHS)}
 
 
 def main() -> None:

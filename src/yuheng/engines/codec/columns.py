@@ -85,8 +85,9 @@ class TagTable:
         if self._is_all_float:
             return None
         kinds = self._kind[rows]
-        wrong: npt.NDArray[np.bool_] = (kinds == INT) & (np.trunc(values) != values)
-        wrong |= (kinds == BOOL) & (values != 0) & (values != 1)
+        with np.errstate(invalid="ignore"):  # a signalling NaN complains about being looked at
+            wrong: npt.NDArray[np.bool_] = (kinds == INT) & (np.trunc(values) != values)
+            wrong |= (kinds == BOOL) & (values != 0) & (values != 1)
         return wrong & ~np.isnan(values)
 
 
