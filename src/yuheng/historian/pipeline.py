@@ -8,6 +8,7 @@ readers are paused: the log holds.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -467,6 +468,12 @@ class Pipeline:
         if now_us - self._rebirth_at.get(node, 0) < self.limits.rebirth_s * 1e6:
             return
         self._rebirth_at[node] = now_us
+        known = self._sources.get(source_id)
+        if known is not None and "broker" in known.source.settings:  # somebody else's broker: the gateway is there
+            command = {"kind": "rebirth", "group": action.group, "edge_node": action.edge_node}
+            self._publish(subjects.command(source_id), json.dumps(command).encode())
+            self.counters.rebirths += 1
+            return
         topic, payload = rebirth_command(action.group, action.edge_node, now_us)
         if " " not in topic:
             self._publish(subjects.subject_of_topic(topic), payload)
