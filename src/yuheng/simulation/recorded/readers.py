@@ -201,8 +201,9 @@ def _checked(records: Callable[[], Iterator[Record]]) -> Record:
     first: Record | None = None
     number = 0
     try:
-        for number, record in enumerate(records(), start=1):
+        for record in records():
             first = first or record
+            number += 1
     except (ValueError, TypeError, csv.Error) as error:
         raise NotARecording(f"The row after record {number} cannot be read: {error}.") from error
     if first is None:
