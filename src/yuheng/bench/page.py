@@ -178,7 +178,7 @@ class Crowd(threading.Thread):
         self._count = count
         self._open = 0
         self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
+        self._ended = asyncio.Event()
         self.heard_bytes = 0
         self.refusals: list[str] = []
 
@@ -201,12 +201,12 @@ class Crowd(threading.Thread):
 
     def stop(self) -> None:
         """Close all streams."""
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._loop.call_soon_threadsafe(self._ended.set)
         self.join()
 
     async def _crowd(self) -> None:
         tasks = [asyncio.create_task(self._one()) for _ in range(self._count)]
-        await self._stop.wait()
+        await self._ended.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
