@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv/bin
 # Others may be using the machine: `make test WORKERS=4`, or 0 for one process.
 WORKERS ?= 2
-# One of them: make bench BENCHES=ingest ARGS="--seconds 20 --json"
-BENCHES ?= ingest latency query chaos idle page storage
+# One of them: make bench BENCH=ingest ARGS="--seconds 20 --json"
+BENCH ?= all
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo up test check bench lock messages clean
@@ -41,7 +41,7 @@ check: setup-dev
 	$(VENV)/python tools/messages.py check
 
 bench: setup-dev
-	@set -e; for name in $(BENCHES); do $(VENV)/yuheng bench $$name $(ARGS); done
+	@$(VENV)/yuheng bench $(BENCH) $(ARGS)
 
 lock: setup-dev
 	$(VENV)/uv pip compile pyproject.toml --extra build --upgrade --generate-hashes --universal --python-version 3.11 \

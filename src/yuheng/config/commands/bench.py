@@ -13,6 +13,8 @@ from yuheng.bench.report import Reporter
 
 HELP = "Measure ingest, latency, queries, and that nothing is lost; in a temporary directory, on free ports."
 ALL = "all"
+FAILURES = ("lost", "duplicated", "misplaced", "strange", "silent_devices", "missing", "error")
+"""Fields that must be zero, or absent."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
     for name, (_, full_s) in BENCHES.items():
         bench = load(name)
-        sub = names.add_parser(name, help=bench.SUMMARY, description=bench.SUMMARY)
+        summary = bench.SUMMARY.replace("%", "%%")  # argparse formats its texts
+        sub = names.add_parser(name, help=summary, description=summary)
         _add_common(sub, f"how long to measure (a full run: {full_s:.0f} s)")
         bench.add_arguments(sub)
     every = names.add_parser(ALL, help="all of them, one after another", description="All benches, one after another.")
@@ -58,7 +61,7 @@ def _measure_of_all(name: str, args: argparse.Namespace, reporter: Reporter) -> 
     add_arguments(parser)
     try:
         return measure(name, parser.parse_args([name, *words]), reporter)
-    except (RuntimeError, OSError, LookupError) as error:  # the others can still be measured; this one is not "passed"
+    except Exception as error:  # the others can still be measured; this one is not "passed"
         sys.stderr.write(f"{name} could not be measured: {error}\n")
         return {"bench": name, "error": str(error)}
 
@@ -83,4 +86,4 @@ def is_passed(result: dict[str, Any]) -> bool:
     """Return whether nothing was lost, duplicated or impossible to measure; speed is for the reader to judge."""
     if "results" in result:
         return all(is_passed(one) for one in result["results"].values())
-    return not (result.get("lost") or result.get("duplicated") or result.get("missing") or result.get("error"))
+    return not any(result.get(name) for name in FAILURES)
