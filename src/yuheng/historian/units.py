@@ -181,6 +181,7 @@ class Units:
         is_late = time_us < newest
         if is_late.any():
             self._note_late(slot[is_late], time_us[is_late], changed[is_late], index[is_late])
+        seen = self._seen_before(time_us, index, ~is_bad)
         interesting = changed & self._is_ruled[slot]
         interesting |= self._around_gaps(time_us, index, is_bad, is_late)
         for at in np.flatnonzero(interesting).tolist():
@@ -190,8 +191,23 @@ class Units:
             if is_late[at] and int(time_us[at]) < int(self._latest.time_us[slot[at]]):
                 continue  # late even for its own tag: it says nothing about now
             symbol = unit.symbol_of.get(int(self._tags.tag_ids[slot[at]]), "")
-            self._add(events, unit, Event(when, symbol, None if is_bad[at] else float(value[at])))
+            self._add(events, unit, Event(when, symbol, None if is_bad[at] else float(value[at]), int(seen[at])))
         self._note_seen(time_us, index, is_bad, now_us)
+
+    def _seen_before(
+        self, time_us: npt.NDArray[np.int64], index: npt.NDArray[np.int32], is_good: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """Return, for rows by (unit, time), the newest good sample of the unit before each, in or before the batch."""
+        starts = np.ones(len(index), np.bool_)
+        starts[1:] = index[1:] != index[:-1]
+        # one rising line for all units: each unit's times are lifted above those of the units before it
+        span = int(time_us.max()) - int(time_us.min()) + 1
+        lift = np.cumsum(starts) * span - int(time_us.min())
+        lifted = np.maximum.accumulate(np.where(is_good, time_us + lift, 0))
+        before = np.empty_like(lifted)
+        before[0], before[1:] = 0, lifted[:-1]
+        known = self._seen_us[index]
+        return np.where(before - lift >= int(time_us.min()), np.maximum(before - lift, known), known)
 
     def _changed(
         self,

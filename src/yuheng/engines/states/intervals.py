@@ -5,8 +5,9 @@ Definition
 Let the *samples* of a work unit be those of all its symbols, in the order of source time.
 
 1. A sample is *good* when its quality is not BAD. ``seen(t)`` is the newest good sample at or before ``t``.
-2. At ``t`` the unit has NO_DATA when there is no ``seen(t)``, when ``t >= seen(t) + timeout``, or when every
-   symbol that the rules name and that was heard is BAD. Otherwise the rules name the state from the newest value of each symbol at or before ``t``.
+2. At ``t`` the unit has NO_DATA when there is no ``seen(t)``, when ``t >= seen(t) + timeout``, or when every symbol
+   that the rules name and that was heard is BAD. Otherwise the rules name the state from the newest value of each
+   symbol at or before ``t``.
 3. Neighbouring equal states with equal causes are one interval. All samples of one moment count together.
 
 So NO_DATA begins exactly ``timeout`` after the last good sample, and ends with the next one.
@@ -33,11 +34,15 @@ class Change(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One sample as the derivation sees it. ``symbol`` empty: only a sign of life. ``value`` None: quality is BAD."""
+    """One sample as the derivation sees it. ``symbol`` empty: only a sign of life. ``value`` None: quality is BAD.
+
+    ``seen_us``, when given, is the newest good sample before this one: the uninteresting ones between are left out.
+    """
 
     time_us: int
     symbol: str
     value: float | str | None
+    seen_us: int = 0
 
 
 class Derivation:
@@ -72,6 +77,7 @@ class Derivation:
         """Take events in time order, none before `newest_us`."""
         for index, event in enumerate(events):
             time_us = event.time_us
+            self.seen_us = max(self.seen_us, event.seen_us)
             self._before(time_us)
             if event.symbol:
                 self.values[event.symbol] = event.value
@@ -158,16 +164,18 @@ def events_of(
         keep[good[long + 1]] = True
         keep[good[-1]] = True
     found = np.flatnonzero(keep)
+    columns = (times_us, symbols, values, is_bad, seen_before(times_us, ~is_bad))
     return [
-        Event(time_us, names[symbol], None if bad else value)
-        for time_us, symbol, value, bad in zip(
-            times_us[found].tolist(),
-            symbols[found].tolist(),
-            values[found].tolist(),
-            is_bad[found].tolist(),
-            strict=True,
-        )
+        Event(time_us, names[symbol], None if bad else value, seen_us)
+        for time_us, symbol, value, bad, seen_us in zip(*(column[found].tolist() for column in columns), strict=True)
     ]
+
+
+def seen_before(times_us: npt.NDArray[np.int64], is_good: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return, for each of sorted samples, the time of the newest good one before it; 0 when there is none."""
+    seen = np.zeros(len(times_us), np.int64)
+    np.maximum.accumulate(np.where(is_good, times_us, 0)[:-1], out=seen[1:])
+    return seen
 
 
 def changed_within(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from yuheng.bus import subjects
 from yuheng.bus.setup import ensure_streams
 from yuheng.bus.wire import Connection, connect
+from yuheng.engines.points import Refusal
 from yuheng.historian.tests.processes import (
     HistorianProcess,
     a_plant,
@@ -38,14 +38,12 @@ def historian(fresh_nats: RunningBroker, tmp_path: Path) -> Iterator[HistorianPr
 
 
 class NumberedPublisher:
-    """Sends count = 1, 2, 3, ... over QoS 1 for a tag, and knows which were acknowledged."""
+    """Sends count = 1, 2, 3, ... over QoS 1 for a tag, and knows how many were acknowledged."""
 
     def __init__(self, broker: RunningBroker, unit: str, start_ms: int) -> None:
-        self.sent: dict[int, int] = {}
-        self.acknowledged: set[int] = set()
+        self.acknowledged: set[int] = set()  # message ids; fewer than 65,536, so none comes twice
         self._unit = unit
         self._start_ms = start_ms
-        self._lock = threading.Lock()
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=f"pub-{unit}", clean_session=False)
         self._client.username_pw_set(*credentials(broker))
         self._client.max_inflight_messages_set(200)
@@ -55,14 +53,11 @@ class NumberedPublisher:
         self._client.loop_start()
 
     def _published(self, client, userdata, mid, reason, properties) -> None:
-        with self._lock:
-            self.acknowledged.add(self.sent[mid])
+        self.acknowledged.add(mid)
 
     def send(self, number: int) -> None:
-        with self._lock:
-            values = {"count": number, "run": number // 50 % 2 == 0, "fault": 0}
-            body = json.dumps({"ts": self._start_ms + number, "values": values})
-            self.sent[self._client.publish(f"p/{self._unit}", body, qos=1).mid] = number
+        values = {"count": number, "run": number // 50 % 2 == 0, "fault": 0}
+        self._client.publish(f"p/{self._unit}", json.dumps({"ts": self._start_ms + number, "values": values}), qos=1)
 
     def wait_acknowledged(self, count: int) -> None:
         wait_until(lambda: len(self.acknowledged) >= count, f"{count} acknowledgements", 60)
@@ -138,7 +133,7 @@ async def test_a_restarted_historian_knows_newest_values_and_states(
     after = await ask(connection, "live", site_id=1)
     assert after["epoch"] != before["epoch"]
     assert (after["units"], after["values"]) == (before["units"], before["values"])
-    state = [unit for unit in after["units"] if unit[0] == 2][0]
+    state = next(unit for unit in after["units"] if unit[0] == 2)
     assert state[1:4] == [2, "", (start_ms + 200) * 1000]  # numbers 200.. run again
     publisher.close()
     connection.close()
@@ -161,7 +156,7 @@ async def test_it_stops_within_five_seconds_and_waits_for_its_configuration(
     assert await asyncio.to_thread(historian.stop) < 5
 
 
-async def test_what_cannot_be_used_is_a_dead_letter_and_can_be_sent_again(
+async def test_what_cannot_be_used_is_a_dead_letter_with_its_reason(
     fresh_nats: RunningBroker, historian: HistorianProcess
 ):
     await prepare(fresh_nats, a_plant())
@@ -184,7 +179,7 @@ async def test_what_cannot_be_used_is_a_dead_letter_and_can_be_sent_again(
     client.publish("nobody/claims/this", b"1", qos=1).wait_for_publish(5)
     client.disconnect()
     client.loop_stop()
-    wanted = {subjects.dead(1, reason) for reason in bad.values()} | {"yh.dead.0.unknown_topic"}
+    wanted = {subjects.dead(1, Refusal(reason)) for reason in bad.values()} | {"yh.dead.0.unknown_topic"}
     assert await until_dead(connection, wanted) == dict.fromkeys(wanted, 1)
     connection.close()
 
