@@ -38,7 +38,7 @@ check: setup-dev
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
-	$(VENV)/python tools/messages.py check
+	$(VENV)/python tools/messages.py --check
 
 bench: setup-dev
 	@$(VENV)/yuheng bench $(BENCH) $(ARGS)
@@ -50,7 +50,7 @@ lock: setup-dev
 	  --python-version 3.11 --no-emit-index-url --no-header --quiet -o requirements-dev.lock
 
 messages: setup-dev
-	$(VENV)/python tools/messages.py extract
+	$(VENV)/python tools/messages.py
 	$(VENV)/python tools/compile_messages.py
 
 clean:
