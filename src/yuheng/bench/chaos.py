@@ -78,6 +78,7 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         "misplaced": total.misplaced,
         "strange": total.strange,
         "sent": total.sent,
+        "silent_devices": sum(outcome["told"]["silent_devices"] for outcome in outcomes.values()),
         "scenarios": {name: {**asdict(outcome["verdict"]), **outcome["told"]} for name, outcome in outcomes.items()},
     }
 
@@ -99,6 +100,7 @@ def _run_scenario(name: str, options: argparse.Namespace, reporter: Reporter) ->
         for device in devices:
             if isinstance(device, HttpDevice):
                 refusals.update(device.refusals)
+        told["silent_devices"] = sum(not device.ledger.acked for device in devices)
         told["http_refusals"] = {str(status): count for status, count in refusals.items()}
     return {"verdict": verdict, "told": told}
 

@@ -38,7 +38,7 @@ def test_a_full_run_is_not_called_short(capsys, fake_bench):
     assert run(capsys, "ingest", "--json")[1]["short"] is False
 
 
-@pytest.mark.parametrize("failure", [{"lost": 1}, {"duplicated": 2}, {"missing": 3}])
+@pytest.mark.parametrize("failure", [{"lost": 1}, {"duplicated": 2}, {"missing": 3}, {"silent_devices": 1}])
 def test_loss_is_an_exit_code(capsys, fake_bench, failure):
     fake_bench(failure)
     assert run(capsys, "ingest", "--seconds", "1", "--json")[0] == 1
