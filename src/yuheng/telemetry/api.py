@@ -564,7 +564,7 @@ class PixelsQuery(SpanQuery):
 
 
 @router.get("/history/latest")
-def latest(request: HttpRequest, tags: str, at: AwareDatetime | None = None, format: str = "") -> HttpResponse:  # noqa: A002
+def latest(request: HttpRequest, tags: str, at: AwareDatetime | None = None, format: str = "") -> HttpResponse:
     """Newest value of each tag: tag, time, value, quality, arrived, text; with ``at``, as it was known then."""
     at_us = None if at is None else microseconds(at)
     return _shaped(request, history.latest(actor=actor_of(request), tag_ids=_ids(tags), at_us=at_us), "latest")

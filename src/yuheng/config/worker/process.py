@@ -22,7 +22,7 @@ from django.db import connection as django_connection
 
 from yuheng.bus.messages import Health
 from yuheng.bus.subjects import DEAD_STREAM, EVENTS_STREAM, live_health
-from yuheng.bus.wire import Connection, LogMessage, WireError, connect
+from yuheng.bus.wire import Connection, LogMessage, WireError, connect, type_raw
 from yuheng.config.environment import Environment
 from yuheng.config.handlers import handlers_of_worker
 from yuheng.config.worker.database import Database, DatabaseAway
@@ -32,7 +32,7 @@ from yuheng.config.worker.replaying import replay_what_waits
 from yuheng.engines.points import Refusal
 from yuheng.kernel.actor import system_actor
 from yuheng.kernel.outbox import deliver_pending
-from yuheng.telemetry.services.dead_letters import make_tags_by_themselves
+from yuheng.telemetry.services.dead_letters import is_replay_waiting, make_tags_by_themselves
 from yuheng.telemetry.services.retention import forget_old
 
 LOGGER = logging.getLogger(__name__)
@@ -44,6 +44,8 @@ DEBOUNCE_S = 0.15
 BACK_OFF_S = (0.05, 2.0)
 OWN_TAGS_EVERY_S = 1.0
 RETENTION_EVERY_S = 3600.0
+HISTORIAN_KNOWS_WITHIN_S = 3.0
+"""It says which version it uses once a second."""
 STOP_WITHIN_S = 1.5
 
 
@@ -64,6 +66,8 @@ class Worker:
         self._configuration_changed = asyncio.Event()
         self._replay_requested = asyncio.Event()
         self._unknown_tags = asyncio.Event()
+        self._publishing = asyncio.Lock()
+        self._historian_version = 0
         self._loop = asyncio.get_running_loop()
         self._handlers = handlers_of_worker(
             configuration_changed=lambda: self._wake(self._configuration_changed),
@@ -159,6 +163,7 @@ class Worker:
         """Do everything that needs the broker until the connection is lost; the first failure ends all of it."""
         events = Intake(connection, EVENTS_STREAM, take_in_events, self.database, self.events)
         dead = Intake(connection, DEAD_STREAM, take_in_dead, self.database, self.dead, self._dead_taken)
+        connection.subscribe(live_health("historian"), self._hear_historian)
         async with asyncio.TaskGroup() as group:
             group.create_task(_until_lost(connection))
             group.create_task(self._publish_changes(connection))
@@ -176,13 +181,32 @@ class Worker:
                 await asyncio.sleep(DEBOUNCE_S)
             self._configuration_changed.clear()
             try:
-                published = await publish_configuration(connection, self.database, self._environment.data_dir)
+                await self._publish(connection)
             except DatabaseAway:
                 self._configuration_changed.set()
                 await asyncio.sleep(0.5)
                 continue
-            self.version = published.version
             self._say_ready()
+
+    async def _publish(self, connection: Connection) -> None:
+        async with self._publishing:
+            published = await publish_configuration(connection, self.database, self._environment.data_dir)
+            self.version = published.version
+
+    async def _until_historian_knows(self, connection: Connection) -> None:
+        """Wait until the historian reads with today's configuration: else it would refuse what is replayed again.
+
+        One that is away does not hold us up: it reads the configuration before it reads the log.
+        """
+        await self._publish(connection)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HISTORIAN_KNOWS_WITHIN_S):
+                while self._historian_version < self.version:
+                    await asyncio.sleep(0.1)
+
+    def _hear_historian(self, items: list[type_raw]) -> None:
+        with suppress(msgspec.DecodeError, KeyError, TypeError, ValueError):
+            self._historian_version = int(msgspec.json.decode(items[-1][3], type=Health).facts["config_version"])
 
     async def _replay(self, connection: Connection) -> None:
         self._replay_requested.set()  # a replay may have been under way when we were killed
@@ -190,7 +214,9 @@ class Worker:
             await self._replay_requested.wait()
             self._replay_requested.clear()
             try:
-                self.replayed += await replay_what_waits(connection, self.database)
+                if await self.database.run(is_replay_waiting):
+                    await self._until_historian_knows(connection)
+                    self.replayed += await replay_what_waits(connection, self.database)
             except DatabaseAway:
                 self._replay_requested.set()
                 await asyncio.sleep(0.5)

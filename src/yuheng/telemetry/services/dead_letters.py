@@ -128,21 +128,24 @@ def make_tags_from_dead_letters(
 
 @transaction.atomic
 def make_tags_by_themselves(*, actor: Actor, at: datetime) -> int:
-    """Make tags for the sources that may make their own, up to each source's limit; return how many were made."""
+    """Make tags for the sources that may make their own, up to each source's limit; return how many were made.
+
+    What waits at addresses that have a tag by now is sent through the path again.
+    """
     made = 0
     sources = DataSource.objects.filter(makes_tags_by_itself=True).order_by("pk")
     waiting = DeadLetterGroup.objects.filter(reason=Refusal.UNKNOWN_TAG, state=DeadLetterState.OPEN)
     for source in sources.filter(pk__in=waiting.values("source_id")):
         room = source.own_tags_limit - Tag.objects.filter(source_id=source.pk, is_made_by_itself=True).count()
-        if room <= 0:
-            continue
-        written = make_tags_from_dead_letters(
-            actor=actor, at=at, source_id=source.pk, is_automatic=True, limit=min(room, 1000)
-        )
-        made += written.created
-        if written.created:
-            known = Tag.objects.filter(source_id=source.pk).values("address")
-            groups = waiting.filter(source_id=source.pk, what__in=known).values_list("pk", flat=True)
+        if room > 0:
+            written = make_tags_from_dead_letters(
+                actor=actor, at=at, source_id=source.pk, is_automatic=True, limit=min(room, 1000)
+            )
+            made += written.created
+        # Also those that came between the tag and the historian's hearing of it.
+        known = Tag.objects.filter(source_id=source.pk).values("address")
+        groups = waiting.filter(source_id=source.pk, what__in=known).values_list("pk", flat=True)
+        if groups:
             replay_dead_letters(actor=actor, group_ids=list(groups), at=at)
     return made
 
@@ -206,6 +209,11 @@ class ReplayPlan:
     def target(self, topic: str) -> int | None:
         """Return the source that takes a message with this topic; None when none does."""
         return self.source_id or claiming(self.claims, topic)
+
+
+def is_replay_waiting() -> bool:
+    """Return whether a replay was asked for and not carried out yet. One query."""
+    return DeadLetterGroup.objects.filter(state=DeadLetterState.REPLAYING).exists()
 
 
 def replay_plans() -> list[ReplayPlan]:

@@ -40,7 +40,9 @@ PLANT = """
 format: yuheng/plant-1
 site: {code: elevator1, name_zh: 厂, name_en: Plant}
 classes:
-  - {code: laser-cutter, no_data_after_s: 30, states: [{state: down, when: "fault_code != 0", cause: fault_code}, {state: producing, when: run}]}
+  - code: laser-cutter
+    no_data_after_s: 30
+    states: [{state: down, when: "fault_code != 0", cause: fault_code}, {state: producing, when: run}]
 tag_classes: [{code: energy, raw_days: 30, is_time_weighted: true}]
 sources: [{code: laser-json, connector: mqtt_json, topics: ["elevator1/laser/#"]}]
 tags:
