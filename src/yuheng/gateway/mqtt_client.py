@@ -95,7 +95,9 @@ class MqttClient:
                 return client
         except TimeoutError as error:
             raise MqttError(f"The broker {address.host}:{address.port} does not answer.") from error
-        except (OSError, asyncio.IncompleteReadError) as error:
+        except asyncio.IncompleteReadError as error:
+            raise MqttError(f"{address.host}:{address.port} does not answer as an MQTT broker.") from error
+        except OSError as error:
             raise MqttError(f"The broker {address.host}:{address.port} cannot be reached: {error}") from error
 
     async def _greet(self, address: BrokerAddress) -> None:

@@ -22,7 +22,8 @@ from yuheng.engines.codec.batch import (
 from yuheng.engines.codec.http_body import HttpDecoder
 from yuheng.engines.codec.json_payload import JsonDecoder
 from yuheng.engines.codec.samples import SampleDecoder
-from yuheng.engines.codec.sparkplug import SparkplugDecoder, birth_key, rebirth_command
+from yuheng.engines.codec.sparkplug import SparkplugDecoder
+from yuheng.engines.codec.sparkplug_session import birth_key, rebirth_command
 
 __all__ = [
     "MAX_PAYLOAD_BYTES",

@@ -7,37 +7,43 @@ in the sequence costs nothing but the lost message.
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from yuheng.engines.codec.batch import MAX_PAYLOAD_BYTES, Batch, KeepBirth, Message, RequestRebirth, TagSpec
 from yuheng.engines.codec.columns import BOOL, NAN, TEXT, Columns, TagTable
 from yuheng.engines.codec.moments import MAX_TIME_US
-from yuheng.engines.codec.sparkplug_schema import DataType, Payload
+from yuheng.engines.codec.sparkplug_schema import DataType
+from yuheng.engines.codec.sparkplug_session import (
+    DataPlan,
+    Known,
+    Node,
+    Refused,
+    Topic,
+    birth_key,
+    parsed,
+    read_topic,
+    unquoted,
+)
 from yuheng.engines.points import Quality, Refusal
 
-NAMESPACE = "spBv1.0"
-REBIRTH_METRIC = "Node Control/Rebirth"
 REBIRTH_PAUSE_US = 10_000_000
 """At most one request for a rebirth per edge node in this time: a flood of data must not become a flood of commands."""
 
-_MAX_INFLATED = 16 * 1024 * 1024
 _MAX_NESTING = 8
 _MAX_PLANS = 4096  # of one edge node
 _MAX_NODES = 10_000
-_MESSAGE_TYPES = frozenset(("NBIRTH", "NDEATH", "DBIRTH", "DDEATH", "NDATA", "DDATA"))
-_COMMANDS = frozenset(("NCMD", "DCMD"))
 _NOT_VALUES = ("bdSeq", "Node Control/", "Device Control/")
 _IS_NULL = b"\x38\x01"  # field 7 = true; false alarms only cost the careful path
 _QUALITY = b"uality"
 _QUALITY_CODES = {0: Quality.BAD, 192: Quality.GOOD, 500: Quality.UNCERTAIN}  # section 6.4.12; 500 is STALE
 
 _SIGNED_BITS = {DataType.INT8: 8, DataType.INT16: 16, DataType.INT32: 32, DataType.INT64: 64}
+_NAMELESS = (Refusal.WRONG_SHAPE, "A metric of a birth certificate has no name.")
 _FIELD_OF = {
     DataType.INT8: "int_value",
     DataType.INT16: "int_value",
@@ -59,67 +65,6 @@ _TEXTS = frozenset((DataType.STRING, DataType.TEXT, DataType.UUID))
 _INTEGERS = frozenset(("int_value", "long_value"))
 
 
-class _Topic(NamedTuple):
-    group: str
-    type: str
-    edge: str
-    device: str
-
-
-class _Known(NamedTuple):
-    """A metric that a birth certificate has announced."""
-
-    name: str
-    device: str
-    datatype: int
-
-
-class _DataPlan(NamedTuple):
-    """What to do with a data message that has exactly these metrics."""
-
-    start: int
-    places: tuple[int, ...] | None  # numeric ones; None: all
-    getters: tuple[tuple[str, attrgetter[Any], int], ...]  # field, its reader, bits when signed else 0
-    field: str  # the one field that all of them use; "" when they differ
-    others: tuple[int, ...]  # to be looked at one by one
-
-
-class _Node:
-    """One edge node's session."""
-
-    def __init__(self, group: str, edge: str) -> None:
-        self.group = group
-        self.edge = edge
-        self.is_born = False
-        self.bd_seq: int | None = None
-        self.next_seq: int | None = None
-        self.born_us = 0
-        self.asked_us: int | None = None
-        self.devices: set[str] = set()
-        self.aliases: dict[int, _Known] = {}
-        self.names: dict[tuple[str, str], _Known] = {}
-        self.plans: dict[tuple[Any, ...], _DataPlan] = {}
-
-    def forget(self, device: str | None) -> None:
-        """Forget the metrics of a device; None: of the node and all its devices."""
-        if device is None:
-            self.aliases.clear()
-            self.names.clear()
-            self.devices.clear()
-        else:
-            self.aliases = {alias: known for alias, known in self.aliases.items() if known.device != device}
-            self.names = {key: known for key, known in self.names.items() if key[0] != device}
-            self.devices.discard(device)
-        self.plans.clear()
-
-    def learn(self, metric: Any, device: str) -> None:
-        """Remember a metric of a birth certificate."""
-        known = _Known(metric.name, device, metric.datatype)
-        self.names[device, metric.name] = known
-        if metric.HasField("alias"):
-            self.aliases[metric.alias] = known
-
-
 class SparkplugDecoder:
     """Decodes the Sparkplug B messages of one source.
 
@@ -138,18 +83,18 @@ class SparkplugDecoder:
         self._table = TagTable(tags)
         self._has_group = bool(settings.get("has_group_in_address", False))
         self._max_bytes = int(settings.get("max_payload_bytes", MAX_PAYLOAD_BYTES))
-        self._nodes: dict[tuple[str, str], _Node] = {}
-        self._topics: dict[str, _Topic | str] = {}
+        self._nodes: dict[tuple[str, str], Node] = {}
+        self._topics: dict[str, Topic | str] = {}
         self.gaps = 0
 
     def restore(self, births: Mapping[str, bytes]) -> None:
         """Take up the sessions of an earlier life: aliases and types; the sequence starts anywhere."""
         for key in sorted(births, key=lambda key: key.count(".")):  # nodes before their devices
-            parts = [_unquoted(part) for part in key.split(".")]
+            parts = [unquoted(part) for part in key.split(".")]
             if len(parts) not in (2, 3) or not births[key]:
                 continue
             try:
-                payload = _parsed(births[key])
+                payload = parsed(births[key])
             except (DecodeError, ValueError, zlib.error):
                 continue  # an unreadable memory is no memory: the node will be asked for a rebirth
             node = self._node(parts[0], parts[1])
@@ -169,7 +114,7 @@ class SparkplugDecoder:
         for index, message in enumerate(messages):
             try:
                 self._take(columns, index, message)
-            except _Refused as refused:
+            except Refused as refused:
                 columns.refuse_message(index, refused.reason, refused.detail)
             except (DecodeError, UnicodeDecodeError, zlib.error, RecursionError) as error:
                 columns.refuse_message(index, Refusal.UNDECODABLE, f"Not a Sparkplug B payload: {error}")
@@ -180,18 +125,18 @@ class SparkplugDecoder:
     def _take(self, columns: Columns, index: int, message: Message) -> None:
         topic = self._topics.get(message.topic)
         if topic is None:
-            topic = self._topics[message.topic] = _read_topic(message.topic)
+            topic = self._topics[message.topic] = read_topic(message.topic)
         if isinstance(topic, str):
             if topic:
-                raise _Refused(Refusal.WRONG_SHAPE, topic)
+                raise Refused(Refusal.WRONG_SHAPE, topic)
             return  # STATE and commands: spoken by hosts, not by machines
         if len(message.payload) > self._max_bytes:
             detail = f"{len(message.payload)} bytes are more than the limit of {self._max_bytes}."
-            raise _Refused(Refusal.TOO_LARGE, detail)
+            raise Refused(Refusal.TOO_LARGE, detail)
         raw = bytes(message.payload)
         if not raw:
-            raise _Refused(Refusal.UNDECODABLE, "The message is empty.")
-        payload = _parsed(raw)
+            raise Refused(Refusal.UNDECODABLE, "The message is empty.")
+        payload = parsed(raw)
         node = self._node(topic.group, topic.edge)
         if topic.type in ("NDATA", "DDATA"):
             self._take_data(columns, index, node, topic.device, payload, raw, message.arrived_us)
@@ -200,18 +145,18 @@ class SparkplugDecoder:
         else:
             self._take_death(columns, index, node, topic, payload, message.arrived_us)
 
-    def _node(self, group: str, edge: str) -> _Node:
+    def _node(self, group: str, edge: str) -> Node:
         node = self._nodes.get((group, edge))
         if node is None:
             if len(self._nodes) >= _MAX_NODES:
-                raise _Refused(Refusal.NOT_BORN, f"More than {_MAX_NODES} edge nodes in one source.")
-            node = self._nodes[group, edge] = _Node(group, edge)
+                raise Refused(Refusal.NOT_BORN, f"More than {_MAX_NODES} edge nodes in one source.")
+            node = self._nodes[group, edge] = Node(group, edge)
         return node
 
     # ---- births and deaths ---------------------------------------------------------------------------------
 
     def _take_birth(
-        self, columns: Columns, index: int, node: _Node, device: str, payload: Any, raw: bytes, arrived_us: int
+        self, columns: Columns, index: int, node: Node, device: str, payload: Any, raw: bytes, arrived_us: int
     ) -> None:
         actions = columns.batch.actions
         if not device:
@@ -231,7 +176,7 @@ class SparkplugDecoder:
                 continue
             self._take_metric(columns, index, node, device, metric.name, metric.datatype, metric, base_us, seq)
 
-    def _learn(self, node: _Node, device: str, payload: Any) -> None:
+    def _learn(self, node: Node, device: str, payload: Any) -> None:
         node.forget(device if device else None)
         if device:
             node.devices.add(device)
@@ -242,7 +187,7 @@ class SparkplugDecoder:
             node.learn(metric, device)
 
     def _take_death(
-        self, columns: Columns, index: int, node: _Node, topic: _Topic, payload: Any, arrived_us: int
+        self, columns: Columns, index: int, node: Node, topic: Topic, payload: Any, arrived_us: int
     ) -> None:
         if topic.type == "DDEATH":
             self._count(columns, node, payload, arrived_us)
@@ -253,7 +198,7 @@ class SparkplugDecoder:
         bd_seq = _bd_seq(payload)
         if node.is_born and bd_seq is not None and node.bd_seq is not None and bd_seq != node.bd_seq:
             detail = f"The death belongs to session {bd_seq}; the node lives in session {node.bd_seq}."
-            raise _Refused(Refusal.STALE_DEATH, detail)
+            raise Refused(Refusal.STALE_DEATH, detail)
         for device in ("", *sorted(node.devices)):
             columns.batch.actions.append(KeepBirth(birth_key(node.group, node.edge, device), b""))
         node.forget(None)
@@ -261,7 +206,7 @@ class SparkplugDecoder:
         # The broker sends the death with the time at which the node *connected*: the arrival is the truth.
         self._mark_bad(columns, index, node, "", arrived_us, arrived_us)
 
-    def _mark_bad(self, columns: Columns, index: int, node: _Node, device: str, time_us: int, arrived_us: int) -> None:
+    def _mark_bad(self, columns: Columns, index: int, node: Node, device: str, time_us: int, arrived_us: int) -> None:
         """Give every tag of the node or device a point without value, of BAD quality."""
         prefix = self._address(node, device, "")
         for address, row in self._table.row_of.items():
@@ -275,12 +220,12 @@ class SparkplugDecoder:
     # ---- data ----------------------------------------------------------------------------------------------
 
     def _take_data(
-        self, columns: Columns, index: int, node: _Node, device: str, payload: Any, raw: bytes, arrived_us: int
+        self, columns: Columns, index: int, node: Node, device: str, payload: Any, raw: bytes, arrived_us: int
     ) -> None:
         if not node.is_born or (device and device not in node.devices):
             self._ask_rebirth(columns, node, arrived_us)
             who = device or node.edge
-            raise _Refused(Refusal.NOT_BORN, f"'{who}' sent data without a birth certificate; a rebirth was requested.")
+            raise Refused(Refusal.NOT_BORN, f"'{who}' sent data without a birth certificate; a rebirth was requested.")
         self._count(columns, node, payload, arrived_us)
         metrics = payload.metrics
         if not metrics:
@@ -293,7 +238,7 @@ class SparkplugDecoder:
         elif plan.others:
             self._take_one_by_one(columns, index, node, device, metrics, plan.others, base_us, seq, arrived_us)
 
-    def _plan(self, node: _Node, device: str, metrics: Any) -> _DataPlan | None:
+    def _plan(self, node: Node, device: str, metrics: Any) -> DataPlan | None:
         """Find the plan of these metrics by their aliases, or names; None when they need a closer look."""
         is_named = bool(metrics[0].name)
         keys = [metric.name for metric in metrics] if is_named else [metric.alias for metric in metrics]
@@ -313,7 +258,7 @@ class SparkplugDecoder:
         node.plans[cache_key] = plan
         return plan
 
-    def _new_plan(self, node: _Node, known: Sequence[_Known]) -> _DataPlan:
+    def _new_plan(self, node: Node, known: Sequence[Known]) -> DataPlan:
         rows: list[int] = []
         places: list[int] = []
         others: list[int] = []
@@ -329,7 +274,7 @@ class SparkplugDecoder:
             for type_ in (DataType(known[place].datatype) for place in places)
         )
         fields = {field for field, _, _ in getters}
-        return _DataPlan(
+        return DataPlan(
             start=self._table.add_plan(rows),
             places=None if not others else tuple(places),
             getters=getters,
@@ -338,7 +283,7 @@ class SparkplugDecoder:
         )
 
     def _take_by_plan(
-        self, columns: Columns, index: int, plan: _DataPlan, metrics: Any, base_us: int, seq: int, arrived_us: int
+        self, columns: Columns, index: int, plan: DataPlan, metrics: Any, base_us: int, seq: int, arrived_us: int
     ) -> bool:
         """Append all plain numbers at once; False, with nothing appended, when one of them has no value."""
         chosen = list(metrics) if plan.places is None else [metrics[place] for place in plan.places]
@@ -364,7 +309,7 @@ class SparkplugDecoder:
         self,
         columns: Columns,
         index: int,
-        node: _Node,
+        node: Node,
         device: str,
         metrics: Any,
         places: Sequence[int],
@@ -388,20 +333,20 @@ class SparkplugDecoder:
                 columns.refuse(index, address, base_us, None, 0, seq, Refusal.UNKNOWN_ALIAS, detail)
         if unknown:
             names = ", ".join(map(str, unknown[:10]))
-            raise _Refused(Refusal.UNKNOWN_ALIAS, f"No birth certificate has the aliases {names}; asked for a rebirth.")
+            raise Refused(Refusal.UNKNOWN_ALIAS, f"No birth certificate has the aliases {names}; asked for a rebirth.")
 
-    def _known(self, node: _Node, device: str, metric: Any) -> _Known | None:
+    def _known(self, node: Node, device: str, metric: Any) -> Known | None:
         if metric.HasField("alias") and metric.alias in node.aliases:
             return node.aliases[metric.alias]
         if metric.name:
-            return node.names.get((device, metric.name)) or _Known(metric.name, device, metric.datatype)
+            return node.names.get((device, metric.name)) or Known(metric.name, device, metric.datatype)
         return None
 
     def _take_metric(
         self,
         columns: Columns,
         index: int,
-        node: _Node,
+        node: Node,
         device: str,
         name: str,
         datatype: int,
@@ -441,7 +386,7 @@ class SparkplugDecoder:
         self,
         columns: Columns,
         index: int,
-        node: _Node,
+        node: Node,
         device: str,
         name: str,
         template: Any,
@@ -463,7 +408,7 @@ class SparkplugDecoder:
 
     # ---- session -------------------------------------------------------------------------------------------
 
-    def _count(self, columns: Columns, node: _Node, payload: Any, arrived_us: int) -> None:
+    def _count(self, columns: Columns, node: Node, payload: Any, arrived_us: int) -> None:
         """Follow the sequence 0..255; after a gap ask for a rebirth and go on from here."""
         if arrived_us < node.born_us:
             return  # replayed from the dead letters: it has had its place in the sequence
@@ -475,90 +420,15 @@ class SparkplugDecoder:
             self._ask_rebirth(columns, node, arrived_us)
         node.next_seq = (seq + 1) & 0xFF
 
-    def _ask_rebirth(self, columns: Columns, node: _Node, arrived_us: int) -> None:
+    def _ask_rebirth(self, columns: Columns, node: Node, arrived_us: int) -> None:
         if node.asked_us is not None and abs(arrived_us - node.asked_us) < REBIRTH_PAUSE_US:
             return
         node.asked_us = arrived_us
         columns.batch.actions.append(RequestRebirth(node.group, node.edge))
 
-    def _address(self, node: _Node, device: str, name: str) -> str:
+    def _address(self, node: Node, device: str, name: str) -> str:
         owner = f"{node.edge}/{device}" if device else node.edge
         return f"{node.group}/{owner}/{name}" if self._has_group else f"{owner}/{name}"
-
-
-class _Refused(Exception):
-    """The whole message is refused."""
-
-    def __init__(self, reason: Refusal, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
-_NAMELESS = (Refusal.WRONG_SHAPE, "A metric of a birth certificate has no name.")
-
-
-def birth_key(group: str, edge_node: str, device: str = "") -> str:
-    """Return the key under which a birth is kept: ``group.edge[.device]``, in characters that any bucket accepts.
-
-    Examples
-    --------
-    >>> birth_key("Plant 1", "edge", "L01")
-    'Plant=201.edge.L01'
-    """
-    return ".".join(_quoted(part) for part in ((group, edge_node, device) if device else (group, edge_node)))
-
-
-def rebirth_command(group: str, edge_node: str, at_us: int | None = None) -> tuple[str, bytes]:
-    """Return topic and payload that ask an edge node for its birth certificates (section 6.4.19)."""
-    payload = Payload()
-    if at_us is not None:
-        payload.timestamp = at_us // 1000
-    payload.metrics.add(name=REBIRTH_METRIC, datatype=DataType.BOOLEAN, boolean_value=True)
-    data: bytes = payload.SerializeToString()
-    return f"{NAMESPACE}/{group}/NCMD/{edge_node}", data
-
-
-def _quoted(part: str) -> str:
-    return "".join(
-        char if char.isascii() and (char.isalnum() or char in "_-") else "".join(f"={b:02X}" for b in char.encode())
-        for char in part
-    )
-
-
-def _unquoted(part: str) -> str:
-    pieces = re.split(r"((?:=[0-9A-F]{2})+)", part)
-    return "".join(
-        bytes.fromhex(piece.replace("=", "")).decode("utf-8", "replace") if piece.startswith("=") else piece
-        for piece in pieces
-    )
-
-
-def _read_topic(topic: str) -> _Topic | str:
-    """Return the parts; "" for topics that carry no data; a sentence when it is no Sparkplug topic."""
-    levels = topic.split("/")
-    if levels[0] != NAMESPACE or len(levels) < 3:
-        return f"'{topic}' is not a Sparkplug topic (spBv1.0/group/type/edge node[/device])."
-    if levels[1] == "STATE" or levels[2] in _COMMANDS:
-        return ""
-    wanted = 5 if levels[2].startswith("D") else 4
-    if levels[2] not in _MESSAGE_TYPES:
-        return f"'{levels[2]}' is not a Sparkplug message type."
-    if len(levels) != wanted or not all(levels):
-        return f"A {levels[2]} topic has {wanted} levels, none of them empty."
-    return _Topic(levels[1], levels[2], levels[3], levels[4] if wanted == 5 else "")
-
-
-def _parsed(raw: bytes) -> Any:
-    payload = Payload.FromString(raw)
-    if payload.uuid != "SPBV1.0_COMPRESSED":
-        return payload
-    algorithm = next((m.string_value for m in payload.metrics if m.name == "algorithm"), "DEFLATE")
-    inflater = zlib.decompressobj(31 if algorithm.upper() == "GZIP" else 15)
-    inner = inflater.decompress(payload.body, _MAX_INFLATED)
-    if inflater.unconsumed_tail:
-        raise _Refused(Refusal.TOO_LARGE, f"The message inflates to more than {_MAX_INFLATED} bytes.")
-    return Payload.FromString(inner)
 
 
 def _time_us(payload: Any, arrived_us: int) -> int:
@@ -566,7 +436,7 @@ def _time_us(payload: Any, arrived_us: int) -> int:
         return arrived_us
     time_us: int = payload.timestamp * 1000
     if time_us >= MAX_TIME_US:
-        raise _Refused(Refusal.WRONG_SHAPE, "The time stamp is beyond the year 9999.")
+        raise Refused(Refusal.WRONG_SHAPE, "The time stamp is beyond the year 9999.")
     return time_us
 
 
@@ -594,7 +464,7 @@ def _is_plain_number(datatype: int, kind: int) -> bool:
     return kind != TEXT and datatype in _FIELD_OF and datatype not in _TEXTS
 
 
-def _values(chosen: Sequence[Any], plan: _DataPlan) -> list[Any]:
+def _values(chosen: Sequence[Any], plan: DataPlan) -> list[Any]:
     """Read the values of plain metrics; the common types without a call per value."""
     if plan.field == "double_value":
         return [metric.double_value for metric in chosen]
@@ -608,7 +478,7 @@ def _values(chosen: Sequence[Any], plan: _DataPlan) -> list[Any]:
     ]
 
 
-def _have_values(chosen: Sequence[Any], values: Sequence[Any], plan: _DataPlan) -> bool:
+def _have_values(chosen: Sequence[Any], values: Sequence[Any], plan: DataPlan) -> bool:
     """Tell a real 0 from an absent value, or from one in a field that its type does not use."""
     for metric, value, getter in zip(chosen, values, plan.getters, strict=True):
         if not value and metric.WhichOneof("value") != getter[0]:

@@ -240,7 +240,8 @@ async def test_the_process_says_when_it_is_ready_and_ends_on_sigterm(fresh_nats,
         "YUHENG_DATA_DIR": str(tmp_path),
         "YUHENG_READY_FILE": str(ready),
     }
-    process = subprocess.Popen([sys.executable, "-m", "yuheng.gateway"], env=environment, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "yuheng.gateway"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
     try:
         await eventually(ready.exists, timeout_s=15)
         assert ready.read_text() == str(process.pid)
