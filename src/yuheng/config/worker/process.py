@@ -68,6 +68,7 @@ class Worker:
         self._unknown_tags = asyncio.Event()
         self._publishing = asyncio.Lock()
         self._historian_version = 0
+        self._historian_spoke = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._handlers = handlers_of_worker(
             configuration_changed=lambda: self._wake(self._configuration_changed),
@@ -202,11 +203,13 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(HISTORIAN_KNOWS_WITHIN_S):
                 while self._historian_version < self.version:
-                    await asyncio.sleep(0.1)
+                    self._historian_spoke.clear()
+                    await self._historian_spoke.wait()
 
     def _hear_historian(self, items: list[type_raw]) -> None:
         with suppress(msgspec.DecodeError, KeyError, TypeError, ValueError):
             self._historian_version = int(msgspec.json.decode(items[-1][3], type=Health).facts["config_version"])
+            self._historian_spoke.set()
 
     async def _replay(self, connection: Connection) -> None:
         self._replay_requested.set()  # a replay may have been under way when we were killed
