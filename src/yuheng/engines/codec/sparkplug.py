@@ -95,7 +95,7 @@ class SparkplugDecoder:
                 continue
             try:
                 payload = parsed(births[key])
-            except (DecodeError, ValueError, zlib.error):
+            except (DecodeError, ValueError, zlib.error, Refused):
                 continue  # an unreadable memory is no memory: the node will be asked for a rebirth
             node = self._node(parts[0], parts[1])
             device = parts[2] if len(parts) == 3 else ""
