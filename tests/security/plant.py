@@ -1,0 +1,130 @@
+"""A plant whose every name is a secret, so that a leaked one is found in whatever form it leaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from yuheng.engines.points import Refusal
+from yuheng.equipment import services as equipment
+from yuheng.equipment.models import Shift, ShiftCalendar
+from yuheng.kernel.models import Organisation, Site
+from yuheng.people import services as people
+from yuheng.people.models import RoleAssignment
+from yuheng.telemetry.models import DataSource, DeadLetterGroup, DeadLetterSample, Device, StateRuleSet, Tag, TagClass
+from yuheng.testing.builders import SHIFT_START, SYSTEM, a_person, an_actor
+
+SECRET = "zq7"
+"""Part of every code and name of the plant, and of nothing else on any page."""
+
+NAMES = {"name_zh": f"{SECRET}机密", "name_en": f"{SECRET} secret"}
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlant:
+    """What addresses and requests may name: parameter -> value."""
+
+    site: Site
+    values: dict[str, Any]
+
+
+def a_secret_plant() -> SecretPlant:
+    """Make one of everything."""
+    firm = Organisation.objects.create(code=f"{SECRET}firm", **NAMES)
+    site = Site.objects.create(organisation=firm, code=f"{SECRET}site", **NAMES)
+    a_person(f"{SECRET}chief", role="administrator", site=site)
+    unit, kind = _equipment(site)
+    source, device, tag, group = _telemetry(site, unit)
+    StateRuleSet.objects.create(equipment_class=kind)
+    owner = an_actor(f"{SECRET}chief", role="administrator", site=site)
+    token, _secret = people.issue_token(
+        actor=owner, name=f"{SECRET} token", scopes=["audit.view"], days=9, at=SHIFT_START
+    )
+    upload, _plan = equipment.upload_plant(
+        actor=SYSTEM,
+        site_id=site.pk,
+        file_name=f"{SECRET}.csv",
+        content=f"code,name_zh,name_en\n{SECRET}x,{SECRET},{SECRET}\n".encode(),
+        kind="areas",
+        at=SHIFT_START,
+    )
+    values = {
+        "site_id": site.pk,
+        "code": site.code,
+        "name": "producing_ratio",
+        "work_unit_id": unit.pk,
+        "work_unit_ids": [unit.pk],
+        "equipment_class_id": kind.pk,
+        "person_id": owner.person_id,
+        "assignment_id": RoleAssignment.objects.get(person_id=owner.person_id).pk,
+        "token_id": token.pk,
+        "import_id": upload.pk,
+        "source_id": source.pk,
+        "source_ids": [source.pk],
+        "device_id": device.pk,
+        "tag_id": tag.pk,
+        "tags": [tag.pk],
+        "group_id": group.pk,
+        "group_ids": [group.pk],
+    }
+    return SecretPlant(site, values)
+
+
+def _equipment(site: Site) -> tuple[Any, Any]:
+    at = SHIFT_START
+    area = equipment.create_area(actor=SYSTEM, site_id=site.pk, code=f"{SECRET}area", at=at, **NAMES)
+    center = equipment.create_work_center(actor=SYSTEM, area_id=area.pk, code=f"{SECRET}center", at=at, **NAMES)
+    kind = equipment.create_equipment_class(actor=SYSTEM, site_id=site.pk, code=f"{SECRET}class", at=at, **NAMES)
+    equipment.name_cause(actor=SYSTEM, equipment_class_id=kind.pk, code="1", at=at, **NAMES)
+    unit = equipment.create_work_unit(
+        actor=SYSTEM, work_center_id=center.pk, code=f"{SECRET}unit", equipment_class_id=kind.pk, at=at, **NAMES
+    )
+    equipment.install_asset(actor=SYSTEM, work_unit_id=unit.pk, serial=f"{SECRET}serial", at=at)
+    equipment.set_site_target(actor=SYSTEM, site_id=site.pk, indicator=f"{SECRET}target", value=1, at=at)
+    calendar = ShiftCalendar.objects.create(site=site, code=f"{SECRET}cal", is_site_default=True, **NAMES)
+    Shift.objects.create(calendar=calendar, code=f"{SECRET}s", start="00:00", end="00:00", weekdays=[1], **NAMES)
+    return unit, kind
+
+
+def _telemetry(site: Site, unit: Any) -> tuple[DataSource, Device, Tag, DeadLetterGroup]:
+    source = DataSource.objects.create(site=site, code=f"{SECRET}source", connector="mqtt_json", topics=[f"{SECRET}/#"])
+    device = Device.objects.create(
+        site=site,
+        username=f"{SECRET}device",
+        broker_hash="x",
+        password_sha256="x",
+        publish_topics=[f"{SECRET}/#"],
+        issued_at=SHIFT_START,
+    )
+    device.sources.add(source)
+    kept = TagClass.objects.create(site=site, code=f"{SECRET}kept")
+    tag = Tag.objects.create(
+        site=site,
+        source=source,
+        address=f"{SECRET}/run",
+        data_type="bool",
+        work_unit=unit,
+        symbol=f"{SECRET}run",
+        tag_class=kept,
+        **NAMES,
+    )
+    group = DeadLetterGroup.objects.create(
+        site=site,
+        source=source,
+        reason=Refusal.UNKNOWN_TAG.value,
+        kind="point",
+        what=f"{SECRET}/what",
+        count=1,
+        first_seen_at=SHIFT_START,
+        last_seen_at=SHIFT_START,
+    )
+    DeadLetterSample.objects.create(
+        group=group,
+        payload=SECRET.encode(),
+        size=3,
+        topic=f"{SECRET}/t",
+        arrived_at=SHIFT_START + timedelta(seconds=1),
+        sequence=1,
+    )
+    return source, device, tag, group
