@@ -1,7 +1,8 @@
-"""Streams, consumers and buckets: made before any device may connect, so that nothing is lost from the first message on.
+"""Streams, consumers and buckets: made before any device may connect, so that nothing is lost from the start.
 
-`$MQTT_msgs` belongs to nats-server and appears with the first MQTT client; its retention is *interest*, so a message is
-kept only while a consumer wants it. Hence the order: one harmless MQTT CONNECT, then the durable consumer, then devices.
+`$MQTT_msgs` belongs to nats-server and appears with the first MQTT client; its retention is *interest*, so a
+message is kept only while a consumer wants it. Hence the order: one harmless MQTT CONNECT, then the durable
+consumer, then devices.
 """
 
 from __future__ import annotations
@@ -154,7 +155,8 @@ async def _ensure_consumer(connection: Connection, stream: str, config: dict[str
 
 async def _wait_for_stream(connection: Connection, stream: str, timeout_s: float = 10.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while "error" in await _call(connection, f"STREAM.INFO.{stream}"):
+        # polled, because the server tells nobody when it has made the stream
+        while "error" in await _call(connection, f"STREAM.INFO.{stream}"):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -8,7 +8,7 @@ Loss rules of `LogReader`:
 1. A session is *connect, recover, stream*. After a restart nats-server delivers new messages before it redelivers old
    unacknowledged ones, and acknowledging a new one with ack-all would acknowledge the old ones unseen. So what was
    delivered but not acknowledged is fetched by sequence first.
-2. Messages are handed on in stream order without a hole. A hole is fetched by sequence; what no longer exists is counted.
+2. Messages are handed on in stream order without a hole. A hole is fetched by sequence; what is gone is counted.
 3. When the receiver is full (`pause`), nothing more is asked for: the log holds it. Policy: *hold the log*.
 """
 
@@ -49,11 +49,11 @@ class LogMessage(NamedTuple):
 
 
 def header_value(header: bytes, name: str) -> str | None:
-    """Return one header of a raw ``NATS/1.0`` block; None when it is absent.
+    r"""Return one header of a raw ``NATS/1.0`` block; None when it is absent.
 
     Examples
     --------
-    >>> header_value(b"NATS/1.0\\r\\nYh-Topic: a/b\\r\\n\\r\\n", "Yh-Topic")
+    >>> header_value(b"NATS/1.0\r\nYh-Topic: a/b\r\n\r\n", "Yh-Topic")
     'a/b'
     """
     key = b"\r\n" + name.encode() + b":"
@@ -112,7 +112,8 @@ class Connection(asyncio.Protocol):
         self.closed.set()
         self._can_write.set()
         error = WireError(self.reason)
-        for future in [self._ready, *self._pongs, *self._replies.values()]:
+        waiting: list[asyncio.Future[Any]] = [self._ready, *self._pongs, *self._replies.values()]
+        for future in waiting:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # somebody may no longer listen; that is fine
@@ -632,7 +633,7 @@ Connected = Callable[[Connection], Awaitable[None]]
 
 
 async def keep_connected(url: str, use: Connected, *, name: str, on_lost: Callable[[str], None]) -> None:
-    """Connect, run ``use`` once, wait until the connection is lost, and begin again; back-off 50 ms to 2 s. For ever."""
+    """Connect, run ``use`` once, wait until the connection is lost, begin again; back-off 50 ms to 2 s. For ever."""
     delay = 0.05
     while True:
         connection: Connection | None = None

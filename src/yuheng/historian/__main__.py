@@ -20,10 +20,6 @@ def _store_url() -> str:
 
 
 async def _main(store_url: str) -> None:
-    store_url = (
-        os.environ.get("YUHENG_STORE_URL")
-        or f"chdb://{Path(os.environ.get('YUHENG_DATA_DIR', 'var')).absolute() / 'columns'}"
-    )
     ready = os.environ.get("YUHENG_READY_FILE")
     store = await asyncio.to_thread(Store, store_url)
     historian = Historian(

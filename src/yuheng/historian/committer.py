@@ -187,7 +187,7 @@ class Committer:
         if free < self._limits.reserve_bytes:
             raise StoreFailure(
                 f"The disk of the history is almost full: {free // 1_000_000} MB free, "
-                f"{self._limits.reserve_bytes // 1_000_000} MB must stay free. Free some space; nothing is lost meanwhile."
+                f"{self._limits.reserve_bytes // 1_000_000} MB must stay free. Free some space; nothing is lost."
             )
 
     async def publish_all(self, items: Sequence[type_publish]) -> list[type_publish]:

@@ -1,4 +1,4 @@
-"""What the web hears at once: state changes as they happen, newest values at a steady rhythm, one health line a second."""
+"""What the web hears: state changes as they happen, and newest values at a steady rhythm."""
 
 from __future__ import annotations
 

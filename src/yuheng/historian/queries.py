@@ -177,8 +177,9 @@ def _rolled(table: str, seconds: int) -> str:
 
 # Each raw sample is a row of its own that ends where it begins: the gap after it carries its value.
 _RAW = f"""
-    SELECT tag, {_US} AS row_start, row_start AS row_end, value AS min, value AS max, if(quality < 128, value, 0) AS sum,
-        toUInt32(1) AS count, toUInt32(quality < 128) AS good_count, value AS first, value AS last, row_start AS first_us,
+    SELECT tag, {_US} AS row_start, row_start AS row_end, value AS min, value AS max,
+        if(quality < 128, value, 0) AS sum, toUInt32(1) AS count, toUInt32(quality < 128) AS good_count,
+        value AS first, value AS last, row_start AS first_us,
         if(quality < 128, value, nan) AS carry, 0. AS integral, 0. AS covered
     FROM samples FINAL WHERE {_TAGS}
         AND time >= fromUnixTimestamp64Micro({{low}}, 'UTC') AND time < fromUnixTimestamp64Micro({{high}}, 'UTC')

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+# Codecs by measurement (docs/decisions/historian.md): plain Delta beats DoubleDelta and Gorilla once ZSTD follows,
+# because stamps of real devices jitter and values are rounded.
 SAMPLES = """
 CREATE TABLE IF NOT EXISTS samples (
     tag UInt32 CODEC(Delta, ZSTD(1)),
-    time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    time DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     seq UInt64 CODEC(Delta, ZSTD(1)),
-    value Float64 CODEC(Gorilla, ZSTD(1)),
+    value Float64 CODEC(Delta, ZSTD(1)),
     quality UInt8 CODEC(ZSTD(1)),
     arrived DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     INDEX arrived_range arrived TYPE minmax GRANULARITY 8
@@ -20,7 +22,7 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_bytes_for_wide_pa
 TEXT_SAMPLES = """
 CREATE TABLE IF NOT EXISTS text_samples (
     tag UInt32 CODEC(Delta, ZSTD(1)),
-    time DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    time DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     seq UInt64 CODEC(Delta, ZSTD(1)),
     text String CODEC(ZSTD(3)),
     quality UInt8 CODEC(ZSTD(1)),

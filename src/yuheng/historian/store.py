@@ -1,4 +1,4 @@
-"""The column store through `clickhouse-connect`: ``chdb:///directory`` in this process, or a ClickHouse server by address."""
+"""The column store through `clickhouse-connect`: ``chdb:///directory`` in this process, or a server by address."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Language
 --------
-``and  or  not  ==  !=  <  <=  >  >=  in ( , )  +  -  *  /``, numbers, 'text', ``true``, ``false``, symbols, parentheses.
+``and  or  not  ==  !=  <  <=  >  >=  in ( , )  +  -  *  /``, numbers, 'text', ``true``, ``false``, symbols and
+parentheses.
 
 The first rule whose condition holds names the state; when none holds the state is UNKNOWN. A condition in which any
 symbol has no good value is false. So is one that cannot be calculated (division by zero, text compared with a

@@ -91,7 +91,8 @@ async def publish_plant(broker: RunningBroker, plant: documents.Plant) -> None:
 async def ask(connection: Connection, operation: str, **question: Any) -> Any:
     """Return a table for Arrow answers, a dict for JSON ones."""
     header, body = await connection.request(subjects.question(operation), json.dumps(question).encode(), timeout_s=20.0)
-    assert body and b"Yh-Error" not in header, body or "Nobody answers."
+    assert body, "Nobody answers."
+    assert b"Yh-Error" not in header, body
     return json.loads(body) if body[:1] == b"{" else pa.ipc.open_stream(body).read_all()
 
 

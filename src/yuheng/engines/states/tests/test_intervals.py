@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_the_derivation_agrees_with_the_definition_at_every_moment(events: list[
 def test_any_batching_gives_the_same_intervals(events: list[Event], cuts: list[int], with_ticks: bool):
     derivation = Derivation(the_rules(), TIMEOUT)
     places = sorted({0, len(events), *(cut for cut in cuts if cut < len(events))})
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in pairwise(places):
         derivation.advance(events[start:stop])
         if with_ticks:
             derivation.tick(derivation.newest_us + 15 * S)
