@@ -1,4 +1,6 @@
-"""Fixtures for every test; see `yuheng.testing.engines`."""
+"""Fixtures for every test, see `yuheng.testing.engines`; and the order of tests."""
+
+import pytest
 
 from yuheng.testing.engines import (
     chromium_path,
@@ -19,3 +21,9 @@ __all__ = [
     "nats_server",
     "postgres_server",
 ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run browser tests last: once Playwright runs, its event loop runs too, and no other can in that process."""
+    items.sort(key=lambda item: "playwright" in getattr(item, "fixturenames", ()))
