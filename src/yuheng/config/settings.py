@@ -104,7 +104,7 @@ PLANT_FILE_SECTIONS = "yuheng.config.plant_file.SECTIONS"
 """What can be imported and exported; see `equipment.importing`."""
 LOGIN_URL = "people:sign_in"
 LOGIN_REDIRECT_URL = "/"
-PUBLIC_ROUTES = frozenset({"people:sign_in", "people:impersonate", "web:preferences", "web:health"})
+PUBLIC_ROUTES = frozenset({"people:sign_in", "people:impersonate", "web:preferences"})
 """Names of the only routes that answer without signing in. ``tests/security`` walks all the others."""
 
 # ---- language and time --------------------------------------------------------------------------------------------
