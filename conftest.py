@@ -26,4 +26,4 @@ __all__ = [
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run browser tests last: once Playwright runs, its event loop runs too, and no other can in that process."""
-    items.sort(key=lambda item: "playwright" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: not {"browser", "chromium_path"}.isdisjoint(getattr(item, "fixturenames", ())))
