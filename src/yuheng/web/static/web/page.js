@@ -61,7 +61,7 @@ function dialogs() {
   });
 }
 
-setInterval(clock, 1000);
+setInterval(() => { clock(); dispatchEvent(new CustomEvent("yuheng:second")); }, 1000);
 clock();
 renewing();
 dialogs();

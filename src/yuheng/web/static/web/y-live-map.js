@@ -22,19 +22,21 @@ class LiveMap extends HTMLElement {
       this.areas.set(group.dataset.area, { counts: group.querySelector(".area-counts"), tiles: [] });
     }
     for (const node of this.svg.querySelectorAll(".tile")) this.adopt(node);
+    this.counted = 0;
+    this.order = [...this.tiles.values()];
     this.dataUs = Number(this.dataset.dataUs || 0);
     this.isLost = false;
     this.isStale = false;
     this.trouble = "";
     this.live = listen([`site:${this.dataset.site}`], (message) => this.take(message));
     this.live.onlink = (state) => { this.link = state; this.tick(); };
-    this.timer = setInterval(() => this.tick(), 1000);
+    addEventListener("yuheng:second", (this.onSecond = () => this.tick())); // with the clock: one frame, not two
     this.roving();
     this.zooming();
   }
 
   disconnectedCallback() {
-    clearInterval(this.timer);
+    removeEventListener("yuheng:second", this.onSecond);
   }
 
   adopt(node) {
@@ -62,10 +64,11 @@ class LiveMap extends HTMLElement {
     }
     for (const area of touched) this.count(this.areas.get(area));
     if (touched.size) {
+      if (Date.now() - this.counted > 900) this.durations(serverNow() * 1000);
       this.tellOnline();
       this.dispatchEvent(new CustomEvent("yuheng:changed", { bubbles: true, detail: { needsPerson } }));
     }
-    this.tick();
+    if (this.isStale) this.showAge((serverNow() * 1000 - this.dataUs) / 1e6);
   }
 
   /** Draw one tile: class, mark, word or cause, duration. */
@@ -89,7 +92,8 @@ class LiveMap extends HTMLElement {
   }
 
   drawSince(tile, nowUs) {
-    const text = tile.sinceUs && !this.isLost ? duration((nowUs - tile.sinceUs) / 1e6) : "";
+    const seconds = Math.max(0, (nowUs - tile.sinceUs) / 1e6);
+    const text = tile.sinceUs && !this.isLost ? duration(seconds < 60 ? seconds - (seconds % 10) : seconds) : "";
     if (text === tile.shown) return;
     tile.shown = text;
     tile.since.textContent = text;
@@ -109,16 +113,22 @@ class LiveMap extends HTMLElement {
     for (const node of document.querySelectorAll("[data-live=online]")) node.textContent = `${online}/${all}`;
   }
 
-  /** Once a second: how old is what we show? Then durations, those of young states each second, others each ten. */
+  /** Once a second: how old is what we show? Durations wait for the next change, to be painted together with it. */
   tick() {
     const nowUs = serverNow() * 1000;
     const ageS = this.dataUs ? (nowUs - this.dataUs) / 1e6 : Infinity;
     this.showAge(ageS);
-    this.beat = (this.beat ?? 0) + 1;
-    const all = this.beat % 10 === 0;
-    for (const tile of this.tiles.values()) {
-      if (all || nowUs - tile.sinceUs < 61e6) this.drawSince(tile, nowUs);
-      if (all && !this.isLost && this.waits(tile, this.looks[tile.state] ?? this.looks[1]) !== tile.waits) this.draw(tile);
+    if (Date.now() - this.counted > 1900) this.durations(nowUs);
+  }
+
+  /** Renew the durations of a tenth of the tiles: each within ten to twenty seconds. Painting the map is what costs. */
+  durations(nowUs) {
+    this.counted = Date.now();
+    this.beat = ((this.beat ?? 0) + 1) % 10;
+    for (let i = this.beat; i < this.order.length; i += 10) {
+      const tile = this.order[i];
+      this.drawSince(tile, nowUs);
+      if (!this.isLost && this.waits(tile, this.looks[tile.state] ?? this.looks[1]) !== tile.waits) this.draw(tile);
     }
   }
 
