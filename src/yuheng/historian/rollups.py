@@ -108,6 +108,9 @@ def _first_owed(keys: type_keys, tags: npt.NDArray[np.uint32], start_us: int, en
     return int(owed[0] >> 32) * width_us if len(owed) else end_us
 
 
+PLACE = "toUnixTimestamp64Micro(time) * 2048 + least(seq, 2047)"
+"""Order of samples of a tag as one integer: several times faster to compare than the pair (time, seq)."""
+
 _LIST = "(SELECT tag, bucket FROM dirty WHERE job = {job:UInt64})"
 
 # Consecutive samples of a tag in its bucket: each good value holds until the next sample, the last until the end.
@@ -115,11 +118,13 @@ MINUTES_SQL = (
     """
 INSERT INTO minutes
 SELECT tag, bucket, minIf(value, good), maxIf(value, good), sumIf(value, good), count(), countIf(good),
-    argMinIf(value, (time, seq), good), argMaxIf(value, (time, seq), good), min(time), max(time),
-    argMax(if(good, value, nan), (time, seq)),
+    argMinIf(value, place, good), argMaxIf(value, place, good), min(time), max(time),
+    argMax(if(good, value, nan), place),
     sumIf(value * held, good), sumIf(held, good), now64(6)
 FROM (
-    SELECT tag, time, seq, value, quality < 128 AS good, toStartOfMinute(time) AS bucket,
+    SELECT tag, time, """
+    + PLACE
+    + """ AS place, value, quality < 128 AS good, toStartOfMinute(time) AS bucket,
         (toUnixTimestamp64Micro(leadInFrame(time, 1, toDateTime64(bucket + 60, 6, 'UTC')) OVER (
             PARTITION BY tag, toStartOfMinute(time) ORDER BY time, seq
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) - toUnixTimestamp64Micro(time)) / 1e6 AS held

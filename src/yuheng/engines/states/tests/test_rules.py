@@ -100,7 +100,45 @@ def test_an_unknown_state_is_refused():
         compile_rules([R(99, "run")], SYMBOLS)
 
 
-WORDS = ["run", "mode", "fault", "program", "and", "or", "not", "in", "(", ")", ",", "==", "!=", "<", ">=", "+", "-", "*", "/", "1", "0", "2.5", "'a'", "true", "false", "if", "else", "[", "]", ".", "**", "is", ":", "=", "x", "~", "lambda"]
+WORDS = [
+    "run",
+    "mode",
+    "fault",
+    "program",
+    "and",
+    "or",
+    "not",
+    "in",
+    "(",
+    ")",
+    ",",
+    "==",
+    "!=",
+    "<",
+    ">=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "1",
+    "0",
+    "2.5",
+    "'a'",
+    "true",
+    "false",
+    "if",
+    "else",
+    "[",
+    "]",
+    ".",
+    "**",
+    "is",
+    ":",
+    "=",
+    "x",
+    "~",
+    "lambda",
+]
 words = st.sampled_from([*WORDS, "\n"])
 values = st.one_of(st.none(), st.floats(allow_nan=True), st.text(max_size=3))
 

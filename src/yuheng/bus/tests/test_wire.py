@@ -1,0 +1,165 @@
+"""The lean reader: parsing in any pieces, order without holes, recovery, holding."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from yuheng.bus.wire import Connection, LogMessage, LogReader, PullLimits, WireError, connect, header_value
+from yuheng.testing.engines import RunningBroker
+
+STREAM = {"name": "T", "subjects": ["t.>"], "storage": "file", "retention": "interest"}
+CONSUMER = {
+    "stream_name": "T",
+    "config": {"durable_name": "r", "ack_policy": "all", "ack_wait": int(600e9), "max_ack_pending": 100_000},
+}
+
+
+async def parsed(pieces: list[bytes]) -> list[tuple[bytes, bytes, bytes, bytes]]:
+    connection = Connection({}, "test")
+    found: list[tuple[bytes, bytes, bytes, bytes]] = []
+    connection._handlers[b"7"] = found.extend
+    for piece in pieces:
+        connection.data_received(piece)
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
+async def test_messages_are_the_same_however_the_stream_is_cut(size: int):
+    header = b"NATS/1.0\r\nA: b\r\n\r\n"
+    stream = b"MSG a.b 7 5\r\nhello\r\nPING\r\nHMSG c 7 reply %d %d\r\n" % (len(header), len(header) + 4)
+    stream += header + b"\r\n\r\n" + b"\r\nMSG d 7 r2 0\r\n\r\n"
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+    assert await parsed(pieces) == [
+        (b"a.b", b"", b"", b"hello"),
+        (b"c", b"reply", header, b"\r\n\r\n"),
+        (b"d", b"r2", b"", b""),
+    ]
+    assert header_value(header, "A") == "b"
+
+
+async def prepared(broker: RunningBroker) -> Connection:
+    connection = await connect(broker.url)
+    for operation, body in (("STREAM.CREATE.T", STREAM), ("CONSUMER.DURABLE.CREATE.T.r", CONSUMER)):
+        _, answer = await connection.request(f"$JS.API.{operation}", json.dumps(body).encode())
+        assert "error" not in json.loads(answer)
+    return connection
+
+
+async def send(connection: Connection, first: int, last: int) -> None:
+    futures = [connection.request_later("t.x", str(number).encode()) for number in range(first, last + 1)]
+    await asyncio.gather(*futures)
+
+
+async def until_empty(connection: Connection) -> None:
+    """Interest retention forgets acknowledged messages, a moment later."""
+    left = None
+    async with asyncio.timeout(10):
+        while left != 0:
+            _, info = await connection.request("$JS.API.STREAM.INFO.T", b"")
+            left = json.loads(info)["state"]["messages"]
+
+
+async def until(condition, timeout_s: float = 10.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - the reader under test has no event for this
+            await asyncio.sleep(0.01)
+
+
+async def read(broker: RunningBroker, limits: PullLimits = PullLimits(batch=50)) -> tuple[LogReader, list[LogMessage]]:
+    found: list[LogMessage] = []
+    connection = await connect(broker.url)
+    reader = LogReader(connection, "T", "r", lambda _, messages: found.extend(messages), limits)
+    await reader.start()
+    return reader, found
+
+
+def numbers(messages: list[LogMessage]) -> list[int]:
+    return [int(message.payload) for message in messages]
+
+
+@pytest.mark.engines
+async def test_what_was_delivered_but_not_acknowledged_comes_first_after_a_restart(fresh_nats: RunningBroker):
+    connection = await prepared(fresh_nats)
+    await send(connection, 1, 500)
+    reader, found = await read(fresh_nats)
+    await until(lambda: len(found) == 500)
+    reader.acknowledge(200)
+    await reader._connection.flush()
+    reader._connection.close()
+    await send(connection, 501, 600)
+    reader, again = await read(fresh_nats)
+    await until(lambda: len(again) >= 400)
+    assert numbers(again) == list(range(201, 601))
+    assert reader.tally.recovered == 300
+    arrived = {message.sequence: message.arrived_us for message in found}
+    assert all(arrived[m.sequence] == m.arrived_us for m in again if m.sequence in arrived)
+    reader.acknowledge(600)
+    await until_empty(connection)
+    reader._connection.close()
+    connection.close()
+
+
+@pytest.mark.engines
+async def test_a_killed_broker_loses_nothing_that_it_acknowledged(fresh_nats: RunningBroker):
+    connection = await prepared(fresh_nats)
+    await send(connection, 1, 300)
+    reader, found = await read(fresh_nats)
+    await until(lambda: len(found) == 300)
+    reader.acknowledge(100)
+    await reader._connection.flush()
+    await asyncio.to_thread(fresh_nats.restart)
+    await asyncio.wait_for(reader._connection.closed.wait(), 5)
+    with pytest.raises(WireError):
+        await connection.request("t.x", b"0")
+    connection = await connect(fresh_nats.url)
+    await send(connection, 301, 400)
+    reader, again = await read(fresh_nats)
+    await until(lambda: again and again[-1].sequence == 400)
+    assert numbers(again) == list(range(again[0].sequence, 401))
+    assert again[0].sequence <= 101
+    reader._connection.close()
+    connection.close()
+
+
+@pytest.mark.engines
+async def test_a_hole_in_the_sequence_is_fetched_before_what_follows(fresh_nats: RunningBroker):
+    connection = await prepared(fresh_nats)
+    reader, found = await read(fresh_nats)
+    take = reader._take
+
+    def lossy(items):  # the network never loses a message; a defect might
+        take([item for item in items if not item[3].endswith(b"7")])
+
+    reader._connection._handlers = {
+        sid: lossy if handler == take else handler for sid, handler in reader._connection._handlers.items()
+    }
+    await send(connection, 1, 99)
+    await until(lambda: len(found) == 99)
+    assert numbers(found) == list(range(1, 100))
+    assert reader.tally.refetched == 10
+    reader._connection.close()
+    connection.close()
+
+
+@pytest.mark.engines
+async def test_a_paused_reader_leaves_the_rest_in_the_log(fresh_nats: RunningBroker):
+    connection = await prepared(fresh_nats)
+    reader, found = await read(fresh_nats)
+    reader.pause()
+    await send(connection, 1, 1000)
+    await until(lambda: len(found) >= 50)
+    await reader._connection.flush()
+    assert len(found) <= 100  # two requests of 50 were open
+    reader.resume()
+    await until(lambda: len(found) == 1000)
+    assert numbers(found) == list(range(1, 1001))
+    reader._connection.close()
+    connection.close()
+
+
+async def test_nobody_there_is_an_error_at_once():
+    with pytest.raises(OSError):
+        await connect("nats://127.0.0.1:1", timeout_s=2)
