@@ -1,0 +1,11 @@
+"""JSON edge of telemetry, one module a noun."""
+
+from __future__ import annotations
+
+from ninja import Router
+
+from yuheng.telemetry.api import dead_letters, devices, history, sources, states, tags
+
+router = Router(tags=["telemetry"])
+for part in (sources, devices, tags, states, history, dead_letters):
+    router.add_router("", part.router)
