@@ -62,7 +62,7 @@ async def until_empty(connection: Connection) -> None:
             left = json.loads(info)["state"]["messages"]
 
 
-async def until(condition, timeout_s: float = 10.0) -> None:
+async def until(condition, timeout_s: float = 30.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - the reader under test has no event for this
             await asyncio.sleep(0.01)
