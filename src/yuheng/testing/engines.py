@@ -23,6 +23,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
+from pytest_django.plugin import DjangoDbBlocker
 
 from yuheng.config.supervisor.broker import RELOAD_SIGNAL, Broker
 from yuheng.config.supervisor.ports import free_port
@@ -232,6 +235,25 @@ def postgres_server() -> Iterator[RunningPostgres]:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(postgres_server: RunningPostgres) -> None:
     """Start the server just before pytest-django makes its test database."""
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Leave the test database: its whole server goes away, and a page that still asks must not fail the last test."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let every connection know what migrations put into the test database, for tests that restore it.
+
+    Django remembers that on the connection object. Beside Playwright's running loop a thread gets another one, which
+    would not know, and a browser test after a flushing test would find no roles.
+    """
+    with django_db_blocker.unblock():
+        contents = getattr(connection, "_test_serialized_contents", None)
+        if contents is not None:
+            DatabaseWrapper._test_serialized_contents = contents  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
