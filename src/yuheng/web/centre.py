@@ -161,8 +161,13 @@ def cause_texts(actor: Actor, site_id: int) -> dict[str, dict[str, str]]:
 
 
 def shift_now(*, actor: Actor, site_id: int) -> ShiftNow | None:
-    """The site's shift that runs now; None outside all shifts and without a calendar."""
+    """The site's shift that runs now; None outside all shifts and without a calendar.
+
+    A site without a default calendar is measured by its first one: one calendar is what most plants have.
+    """
     calendar = equipment.calendar_for(actor=actor, site_id=site_id)
+    if calendar is None:
+        calendar = next(iter(equipment.calendars_of_site(actor=actor, site_id=site_id)), None)
     running = calendars.shift_at(calendar, datetime.now(UTC)) if calendar else None
     return ShiftNow(local_name(running.shift), running.start, running.end) if running else None
 

@@ -305,7 +305,9 @@ def _rejects(m: Measures) -> Bullet:
     rows = _rows(m, {k: v for k, v in m.rejects.items() if v > 0}, lambda value: f"{value:.0f}")
     mark = target / length if target else None
     columns = (_("Work unit"), _("Rejected pieces"))
-    return Bullet("rejects", label, f"{ratio * 100:.2f}", "%", note, ratio / length, mark, rows, columns)
+    return Bullet(
+        "rejects", label, f"{ratio * 100:.2f}", "%", note, ratio / length if target else 0.0, mark, rows, columns
+    )
 
 
 def _power(m: Measures) -> Bullet:
@@ -317,4 +319,5 @@ def _power(m: Measures) -> Bullet:
     note = _("baseline %(value)d kW") % {"value": round(target)} if target else _("no target set")
     rows = _rows(m, m.power_kw, lambda value: f"{value:.1f} kW")
     mark = target / length if target else None
-    return Bullet("power", label, f"{total:,.0f}", "kW", note, total / length, mark, rows, (_("Work unit"), _("Power")))
+    columns = (_("Work unit"), _("Power"))
+    return Bullet("power", label, f"{total:,.0f}", "kW", note, total / length if target else 0.0, mark, rows, columns)

@@ -19,6 +19,7 @@ STRINGS = (
     _("No connection to the server: what you see is %(age)s old."),
     _("No new data from the plant: what you see is %(age)s old."),
     _("No values in this range."),
+    _("Reading the history…"),
     _("State timeline; arrow keys go from interval to interval"),
     _("The historian does not answer: what you see is %(age)s old."),
     _("The history could not be read now."),

@@ -60,6 +60,7 @@ class SignalNow:
     value: float | str | None
     quality: int
     time_us: int
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +257,7 @@ def _signal(tag: signals.TagRow, value: ValueLive | None) -> SignalNow:
         value=value.value,
         quality=value.quality,
         time_us=value.time_us,
+        role=tag.role,
     )
 
 

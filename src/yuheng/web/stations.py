@@ -109,7 +109,7 @@ def station_now(*, actor: Actor, unit: equipment.WorkUnitRow) -> StationNow:
         data_us=data_us,
         data_age_s=max(0.0, time.time() - data_us / 1e6) if data_us else None,
         signals=signals,
-        plotted=[signal for signal in signals if signal.data_type in {"float", "int"}][:PLOTTED],
+        plotted=_worth_a_look(signals),
         assets=equipment.assets_of(actor=actor, work_unit_id=unit.id),
         sources=sources,
         dead_letters=plant_data.dead_letters_of(actor=actor, source_ids=[source.id for source in sources]),
@@ -119,6 +119,14 @@ def station_now(*, actor: Actor, unit: equipment.WorkUnitRow) -> StationNow:
         lasting_s=max(0.0, time.time() - live.since_us / 1e6) if live.since_us else 0.0,
         troubles=troubles,
     )
+
+
+def _worth_a_look(signals: list[SignalNow]) -> list[SignalNow]:
+    """Choose the first trends: power and other measured values; counters only when there is nothing else."""
+    order = {"power_kw": 0, "": 1}
+    numbers = [signal for signal in signals if signal.data_type == "float"]
+    numbers = numbers or [signal for signal in signals if signal.data_type == "int"]
+    return sorted(numbers, key=lambda signal: order.get(signal.role, 2))[:PLOTTED]
 
 
 def lanes(*, actor: Actor, unit: equipment.WorkUnitRow, hours: int) -> dict[str, Any]:

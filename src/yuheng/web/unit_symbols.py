@@ -6,6 +6,9 @@ import re
 
 _WHOLE = {
     "1": "",
+    "kW.h": "kWh",
+    "W.h": "Wh",
+    "MW.h": "MWh",
     "Cel": "°C",
     "[degF]": "°F",
     "deg": "°",
@@ -24,12 +27,12 @@ def symbol_of(code: str) -> str:
 
     Examples
     --------
-    >>> [symbol_of(code) for code in ("Cel", "m3/h", "kW.h", "mm/s2", "1", "{piece}/min", "%", "um")]
-    ['°C', 'm³/h', 'kW·h', 'mm/s²', '', 'piece/min', '%', 'µm']
+    >>> [symbol_of(code) for code in ("Cel", "m3/h", "kW.h", "N.m", "mm/s2", "1", "{piece}/min", "%", "um")]
+    ['°C', 'm³/h', 'kWh', 'N⋅m', 'mm/s²', '', 'piece/min', '%', 'µm']
     """
     if code in _WHOLE:
         return _WHOLE[code]
-    text = _ANNOTATION.sub(r"\1", code).replace(".", "·")
+    text = _ANNOTATION.sub(r"\1", code).replace(".", "⋅")
     text = re.sub(r"\bu(?=[A-Za-z])", "µ", text)
     text = text.replace("Cel", "°C").replace("Ohm", "Ω")
     return _EXPONENT.sub(lambda match: match[1].translate(_SUPERSCRIPT), text)

@@ -93,6 +93,7 @@ class Trend extends HTMLElement {
     const [from, to] = this.range();
     const width = Math.max(200, Math.min(4000, Math.round(this.host.clientWidth - 120)));
     const question = (this.asked = `${this.dataset.src}?${new URLSearchParams({ tags: this.chosen.join("."), start_us: Math.round(from * 1e6), end_us: Math.round(to * 1e6), width })}`);
+    if (!this.plot) this.say(t("Reading the history…"));
     try {
       const answer = await fetch(question, { redirect: "manual", headers: { accept: "application/json" } });
       if (question !== this.asked) return; // somebody zoomed on meanwhile
