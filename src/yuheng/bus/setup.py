@@ -123,7 +123,7 @@ def _log_consumer(limits: StreamLimits) -> dict[str, Any]:
 def _worker_consumer() -> dict[str, Any]:
     return {
         "durable_name": subjects.WORKER_DURABLE,
-        "ack_policy": "all",  # the worker reads with `bus.wire.LogReader` and keeps its position in PostgreSQL
+        "ack_policy": "all",  # the worker reads with `bus.log_reader.LogReader` and keeps its position in PostgreSQL
         "ack_wait": int(600e9),
         "max_ack_pending": 10_000,
         "deliver_policy": "all",

@@ -18,7 +18,8 @@ import numpy as np
 
 from yuheng.bus import subjects
 from yuheng.bus.documents import Plant, Source
-from yuheng.bus.wire import LogMessage, header_value, type_raw
+from yuheng.bus.log_reader import LogMessage
+from yuheng.bus.wire import header_value, type_raw
 from yuheng.engines.codec import (
     SAMPLES,
     Batch,

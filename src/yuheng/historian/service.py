@@ -17,8 +17,9 @@ import msgspec
 import psutil
 
 from yuheng.bus import documents, subjects
+from yuheng.bus.log_reader import LogReader, Tally
 from yuheng.bus.messages import Health
-from yuheng.bus.wire import Connection, LogReader, Tally, WireError, header_value, keep_connected, type_raw
+from yuheng.bus.wire import Connection, WireError, header_value, keep_connected, type_raw
 from yuheng.historian import retention, rollups, snapshot
 from yuheng.historian.answers import Answers
 from yuheng.historian.committer import Committer, revisions

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from yuheng.bus.wire import Connection, LogMessage, LogReader, PullLimits, WireError, connect, header_value
+from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
+from yuheng.bus.wire import Connection, WireError, connect, header_value
 from yuheng.testing.engines import RunningBroker
 
 STREAM = {"name": "T", "subjects": ["t.>"], "storage": "file", "retention": "interest"}

@@ -13,6 +13,7 @@ import msgspec
 from django.db import transaction
 from django.db.utils import InterfaceError, OperationalError
 
+from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
 from yuheng.bus.messages import SampleBatch, StateRevision
 from yuheng.bus.subjects import (
     EVENTS_STREAM,
@@ -25,7 +26,7 @@ from yuheng.bus.subjects import (
     KIND_POINTS,
     WORKER_DURABLE,
 )
-from yuheng.bus.wire import Connection, LogMessage, LogReader, PullLimits, header_value
+from yuheng.bus.wire import Connection, header_value
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.jetstream import stream_made_at
 from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters

@@ -20,9 +20,10 @@ from typing import Any
 import msgspec
 from django.db import connection as django_connection
 
+from yuheng.bus.log_reader import LogMessage
 from yuheng.bus.messages import Health
 from yuheng.bus.subjects import DEAD_STREAM, EVENTS_STREAM, live_health
-from yuheng.bus.wire import Connection, LogMessage, WireError, connect, type_raw
+from yuheng.bus.wire import Connection, WireError, connect, type_raw
 from yuheng.config.environment import Environment
 from yuheng.config.handlers import handlers_of_worker
 from yuheng.config.worker.database import Database, DatabaseAway

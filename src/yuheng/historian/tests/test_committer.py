@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace as with_
 
 from yuheng.bus import subjects
-from yuheng.bus.wire import LogMessage
+from yuheng.bus.log_reader import LogMessage
 from yuheng.historian.committer import Committer
 from yuheng.historian.limits import DEFAULT_LIMITS
 from yuheng.historian.pipeline import Pipeline
