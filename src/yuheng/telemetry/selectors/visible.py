@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
+from yuheng.kernel.lookups import IsAnyOf
 from yuheng.kernel.models import SiteScopedModel
 from yuheng.telemetry.models import Tag
 
@@ -35,5 +36,5 @@ def one_visible(rows: Any, actor: Actor, pk: int) -> Any:
 def check_tags_visible(*, actor: Actor, tag_ids: Collection[int]) -> None:
     """Raise `NotVisible` unless every tag exists and is of a visible site. One query."""
     wanted = set(tag_ids)
-    if of_visible_sites(Tag.objects.filter(pk__in=wanted), actor).count() != len(wanted):
+    if of_visible_sites(Tag.objects.filter(IsAnyOf("pk", wanted)), actor).count() != len(wanted):
         raise NotVisible(_("One of these tags does not exist here."))
