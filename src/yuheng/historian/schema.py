@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-# Codecs by measurement (docs/decisions/historian.md): plain Delta beats DoubleDelta and Gorilla once ZSTD follows,
-# because stamps of real devices jitter and values are rounded.
+# Codecs by measurement (docs/decisions/012-historian.md): plain Delta beats DoubleDelta and Gorilla once ZSTD follows,
+# because stamps of real devices jitter and values are rounded. `arrived` is the version: of two rows with one key the
+# one that came later stays, of two in one millisecond the one written later (a redelivered one is the same row).
 SAMPLES = """
 CREATE TABLE IF NOT EXISTS samples (
     tag UInt32 CODEC(Delta, ZSTD(1)),
@@ -11,7 +12,7 @@ CREATE TABLE IF NOT EXISTS samples (
     seq UInt64 CODEC(Delta, ZSTD(1)),
     value Float64 CODEC(Delta, ZSTD(1)),
     quality UInt8 CODEC(ZSTD(1)),
-    arrived DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    arrived DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     INDEX arrived_range arrived TYPE minmax GRANULARITY 8
 ) ENGINE = ReplacingMergeTree(arrived)
 PARTITION BY toYYYYMM(time) ORDER BY (tag, time, seq)
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS text_samples (
     seq UInt64 CODEC(Delta, ZSTD(1)),
     text String CODEC(ZSTD(3)),
     quality UInt8 CODEC(ZSTD(1)),
-    arrived DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    arrived DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     INDEX arrived_range arrived TYPE minmax GRANULARITY 8
 ) ENGINE = ReplacingMergeTree(arrived)
 PARTITION BY toYYYYMM(time) ORDER BY (tag, time, seq)

@@ -233,10 +233,10 @@ class Historian:
         """Bring newest values, states and roll-up debts to where the store is."""
         found = await self._in_background(lambda: snapshot.load(self.store))
         snapshot.restore(self.pipeline, found, self._now_us())
-        for block, texts in await self._in_background(lambda: snapshot.since(self.store, found.watermark_s)):
-            points, slots = self.pipeline.ordered(block)
-            self.pipeline.observe(points, slots, texts)
-            await asyncio.sleep(0)
+        pieces = snapshot.since(self.store, found.watermark_s)
+        while (piece := await self._in_background(lambda: next(pieces, None))) is not None:
+            points, slots = self.pipeline.ordered(piece[0])
+            self.pipeline.observe(points, slots, piece[1])
         self._is_caught_up = True
         await self._rederive()
 

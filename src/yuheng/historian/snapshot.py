@@ -14,7 +14,7 @@ from yuheng.engines.states.intervals import Change
 from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.store import Store
 
-ROWS_A_BLOCK = 200_000
+ROWS_A_PIECE = 500_000
 
 
 @dataclass(slots=True)
@@ -102,30 +102,64 @@ def _micros(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64
 
 
 def since(store: Store, watermark_s: int) -> Iterator[tuple[PointBlock, list[TextPoint]]]:
-    """Yield what arrived since, in order of time. In a thread."""
+    """Yield what arrived since, in pieces by arrival, each in order of time. Ask for each piece in a thread.
+
+    A piece is whole seconds of arrival, about `ROWS_A_PIECE` rows: how much there is does not decide how much memory
+    a start needs. What is late within a later piece is late as it was when it came.
+    """
+    for start_s, end_s in _pieces(store, watermark_s):
+        span = {"start": start_s, "end": end_s}
+        yield _points(store, span), _texts(store, span)
+
+
+_ARRIVED = (
+    "{table}.arrived >= toDateTime64({{start:Int64}}, 3, 'UTC') "
+    "AND {table}.arrived < toDateTime64({{end:Int64}}, 3, 'UTC')"
+)
+
+
+def _pieces(store: Store, watermark_s: int) -> list[tuple[int, int]]:
+    """Return stretches of seconds of arrival that hold about `ROWS_A_PIECE` rows each."""
+    seconds = store.rows(
+        "SELECT second, count() FROM ("
+        "SELECT toUnixTimestamp(arrived) AS second FROM samples WHERE arrived >= toDateTime64({since:Int64}, 3, 'UTC') "
+        "UNION ALL "
+        "SELECT toUnixTimestamp(arrived) FROM text_samples WHERE arrived >= toDateTime64({since:Int64}, 3, 'UTC')"
+        ") GROUP BY second ORDER BY second",
+        {"since": watermark_s},
+    )
+    pieces: list[tuple[int, int]] = []
+    held = 0
+    for second, count in seconds:
+        if pieces and held + count <= ROWS_A_PIECE:
+            pieces[-1] = (pieces[-1][0], second + 1)
+            held += count
+        else:
+            pieces.append((second, second + 1))
+            held = count
+    return pieces
+
+
+def _points(store: Store, span: dict[str, int]) -> PointBlock:
     rows = store.arrow(
-        "SELECT tag, toUnixTimestamp64Micro(time) AS t, value, quality, seq, arrived FROM samples FINAL "
-        "WHERE arrived >= toDateTime({since:Int64}, 'UTC') ORDER BY time",
-        {"since": watermark_s},
+        "SELECT tag, toUnixTimestamp64Micro(time) AS t, value, quality, seq, toUnixTimestamp64Milli(arrived) AS came "
+        f"FROM samples FINAL WHERE {_ARRIVED.format(table='samples')} ORDER BY time",
+        span,
     )
-    texts = store.rows(
-        "SELECT tag, toUnixTimestamp64Micro(time) AS t, text, quality, seq, toUnixTimestamp(arrived) "
-        "FROM text_samples FINAL WHERE arrived >= toDateTime({since:Int64}, 'UTC') ORDER BY time",
-        {"since": watermark_s},
+    return PointBlock(
+        np.asarray(rows["tag"], np.uint32),
+        np.asarray(rows["t"], np.int64),
+        np.asarray(rows["value"], np.float64),
+        np.asarray(rows["quality"], np.uint8),
+        np.asarray(rows["seq"], np.uint64),
+        np.asarray(rows["came"], np.int64) * 1000,
     )
-    text_points = [
-        TextPoint(tag, t, text, quality, seq, arrived * 1_000_000) for tag, t, text, quality, seq, arrived in texts
-    ]
-    blocks = []
-    for start in range(0, max(rows.num_rows, 1), ROWS_A_BLOCK):
-        part = rows.slice(start, ROWS_A_BLOCK)
-        block = PointBlock(
-            np.asarray(part["tag"], np.uint32),
-            np.asarray(part["t"], np.int64),
-            np.asarray(part["value"], np.float64),
-            np.asarray(part["quality"], np.uint8),
-            np.asarray(part["seq"], np.uint64),
-            np.asarray(part["arrived"], np.int64) * 1_000_000,
-        )
-        blocks.append((block, text_points if start == 0 else []))
-    return iter(blocks)
+
+
+def _texts(store: Store, span: dict[str, int]) -> list[TextPoint]:
+    rows = store.rows(
+        "SELECT tag, toUnixTimestamp64Micro(time) AS t, text, quality, seq, toUnixTimestamp64Milli(arrived) "
+        f"FROM text_samples FINAL WHERE {_ARRIVED.format(table='text_samples')} ORDER BY time",
+        span,
+    )
+    return [TextPoint(tag, t, text, quality, seq, came * 1000) for tag, t, text, quality, seq, came in rows]

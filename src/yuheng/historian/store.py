@@ -180,6 +180,10 @@ def _moment(column: npt.NDArray[np.int64]) -> pa.Array:
     return pa.array(column.view("datetime64[us]"), pa.timestamp("us", "UTC"))
 
 
+def _millis(times_us: npt.NDArray[np.int64]) -> pa.Array:
+    return pa.array((times_us // 1000).view("datetime64[ms]"), pa.timestamp("ms", "UTC"))
+
+
 def sample_columns(block: PointBlock) -> pa.Table:
     """Return points as columns of the table ``samples``."""
     return pa.table(
@@ -189,7 +193,7 @@ def sample_columns(block: PointBlock) -> pa.Table:
             "seq": block.seq,
             "value": block.value,
             "quality": block.quality,
-            "arrived": (block.arrived_us // 1_000_000).astype(np.uint32),
+            "arrived": _millis(block.arrived_us),
         }
     )
 
@@ -203,7 +207,7 @@ def text_columns(texts: Sequence[TextPoint]) -> pa.Table:
             "seq": np.array([t.seq for t in texts], np.uint64),
             "text": pa.array([t.text for t in texts], pa.string()),
             "quality": np.array([t.quality for t in texts], np.uint8),
-            "arrived": np.array([t.arrived_us // 1_000_000 for t in texts], np.uint32),
+            "arrived": _millis(np.array([t.arrived_us for t in texts], np.int64)),
         }
     )
 

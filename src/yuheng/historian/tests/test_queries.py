@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from yuheng.engines.points import PointBlock, TextPoint
-from yuheng.historian import queries, rollups
+from yuheng.historian import queries, rollups, snapshot
 from yuheng.historian.rollups import HOUR_US, MINUTE_US, DirtyMinutes
 from yuheng.historian.store import Store, sample_columns, text_columns
 
@@ -197,3 +197,32 @@ def test_the_latest_as_known_at_a_time_is_found_however_old_it_is(store: Store):
         (3, 3.0, None),
         (4, None, "A"),
     ]
+
+
+def test_the_moment_of_arrival_is_kept_to_the_millisecond_and_the_later_arrival_wins(store: Store):
+    first, second = points([(1, 1000, 1.5, 0)]), points([(1, 1000, 2.5, 0)])
+    first.arrived_us[:] = T0 + 7_003_900
+    second.arrived_us[:] = T0 + 7_002_100  # arrived earlier in the same second, stored later
+    put(store, first)
+    put(store, second)
+    [row] = queries.raw(store, [1], T0, T0 + 10_000, 100).to_pylist()
+    assert row["value"] == 1.5
+    assert round(row["arrived"].timestamp() * 1e3) == T0 // 1000 + 7_003
+    store.command("OPTIMIZE TABLE samples FINAL")
+    assert store.rows("SELECT value FROM samples") == [(1.5,)]
+    watermark_s = (T0 + 7_000_000) // 1_000_000
+    [(block, _)] = snapshot.since(store, watermark_s)
+    assert block.arrived_us.tolist() == [T0 + 7_003_000]
+    assert list(snapshot.since(store, watermark_s + 1)) == []
+
+
+def test_what_arrived_since_comes_in_pieces_of_whole_seconds(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(snapshot, "ROWS_A_PIECE", 25)
+    block = points([(1, k * 1000, float(k), 0) for k in range(100)])
+    block.arrived_us[:] = T0 + np.arange(100) * 100_000  # ten a second
+    put(store, block)
+    store.insert("text_samples", text_columns([TextPoint(2, T0 + 5, "A", 0, 0, T0 + 9_000_000)]))
+    pieces = list(snapshot.since(store, T0 // 1_000_000))
+    assert [len(block) for block, _ in pieces] == [20] * 5
+    assert sorted(v for block, _ in pieces for v in block.value.tolist()) == [float(k) for k in range(100)]
+    assert [len(texts) for _, texts in pieces] == [0, 0, 0, 0, 1]
