@@ -19,6 +19,17 @@ class SampleBatch(msgspec.Struct, frozen=True):
     seqs: list[int] = []  # empty: all 0
 
 
+# ---- historian -> worker (YH_DEAD) ------------------------------------------------------------------------------
+
+
+class BirthNotice(msgspec.Struct, frozen=True):
+    """The dead letters with this topic that arrived in ``[since_us, until_us)`` can be understood now."""
+
+    topic: str
+    since_us: int
+    until_us: int
+
+
 # ---- historian -> worker (YH_EVENTS) ----------------------------------------------------------------------------
 
 
@@ -107,10 +118,15 @@ class LatestQuestion(msgspec.Struct, frozen=True):
     at_us: int | None = None
 
 
+MORE = b"more"
+"""Key in the metadata of an Arrow reply that holds fewer rows than were found."""
+
+
 class RawQuestion(msgspec.Struct, frozen=True):
     """``yh.q.raw`` -> Arrow: tag, time, seq, value, text, quality, arrived; ordered by tag, time, seq.
 
-    At most ``limit`` rows a reply (server's maximum 500,000); page on with ``start_us`` = last time.
+    At most ``limit`` rows a reply (server's maximum 500,000); page on with ``start_us`` = last time. Rows that do not
+    fit a message of the broker are left out, and the table's metadata has `MORE`.
     """
 
     tags: list[int]
@@ -132,7 +148,7 @@ class AggregateQuestion(msgspec.Struct, frozen=True):
 
 
 class PixelsQuestion(msgspec.Struct, frozen=True):
-    """``yh.q.pixels`` -> Arrow: tag, time, min, max, first, last, count; one row a pixel with data, so peaks survive."""
+    """``yh.q.pixels`` -> Arrow: tag, time, min, max, first, last, count; one row a pixel with data: peaks survive."""
 
     tags: list[int]
     start_us: int

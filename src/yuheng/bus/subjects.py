@@ -4,7 +4,8 @@
 
     $MQTT_msgs     made by nats-server: QoS 1 and 2 messages, stored before PUBACK    -> historian
     YH_INGEST      yh.in.<source id>.<raw|points>   from the gateway (HTTP push, files, polled machines) -> historian
-    YH_DEAD        yh.dead.<source id or 0>.<reason>   everything unreadable, whole, for the page and for replay -> worker
+    YH_DEAD        yh.dead.<source id or 0>.<reason>   everything unreadable, whole, for page and replay -> worker
+                   yh.dead.<source id>.born   `messages.BirthNotice`: behind the letters that a Sparkplug birth explains
     YH_EVENTS      yh.ev.state.<work unit id>, ...   durable facts for the worker
     KV yh_config   key "plant": the configuration document (see `documents`)
     KV yh_births   key <source id>.<edge>[.<device>]: Sparkplug birth certificates, so that aliases survive a restart
@@ -48,6 +49,7 @@ KIND_MESSAGE = "message"
 """Dead letter holding the whole message as it arrived; replay sends it to ``yh.in.<source>.raw``."""
 KIND_POINTS = "points"
 """Dead letter holding refused points as `messages.SampleBatch`; replay sends it to ``yh.in.<source>.points``."""
+BORN = "born"
 HEADER_COUNTED = "Yh-Counted"
 """Set on a dead letter put back by a partial replay: it was counted when it first came."""
 
@@ -65,6 +67,11 @@ def ingest_points(source_id: int) -> str:
 def dead(source_id: int, reason: Refusal) -> str:
     """Where an unreadable message of a source (0: of no source) is kept."""
     return f"yh.dead.{source_id}.{reason.value}"
+
+
+def born(source_id: int) -> str:
+    """`messages.BirthNotice`. It travels with the dead letters, so that whoever hears it knows the letters it means."""
+    return f"yh.dead.{source_id}.{BORN}"
 
 
 def state_event(work_unit_id: int) -> str:

@@ -141,6 +141,7 @@ class Committer:
         letters: list[type_publish] = [*pending.dead]
         births = [(f"$KV.{subjects.BIRTHS_BUCKET}.{key}", b"", data) for key, data in pending.births.items()]
         facts = revisions(emission)
+        notices: list[type_publish] = pending.notices
         is_stored = False
         while True:
             try:
@@ -150,7 +151,9 @@ class Committer:
                     await self._in_thread(lambda: self._write(pending, emission))
                     is_stored = True
                 facts = await self.publish_all(facts)
-                if not letters and not births and not facts:
+                if not letters and not births:  # whoever hears of a birth must find the letters that it explains
+                    notices = await self.publish_all(notices)
+                if not (letters or births or facts or notices):
                     return True
                 reason = "The message log does not take dead letters or state changes."
             except (StoreFailure, WireError, TimeoutError, OSError) as error:

@@ -14,19 +14,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 
 from yuheng.bus import subjects
 from yuheng.bus.documents import Plant, Source
 from yuheng.bus.log_reader import LogMessage
+from yuheng.bus.messages import BirthNotice
 from yuheng.bus.wire import header_value, type_raw
 from yuheng.engines.codec import (
     SAMPLES,
     Batch,
+    BirthExplains,
     Decoder,
     KeepBirth,
     Message,
     RequestRebirth,
+    SparkplugDecoder,
     TagSpec,
     decoder_for,
     rebirth_command,
@@ -73,13 +77,14 @@ class Pending:
     texts: list[TextPoint] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     births: dict[str, bytes] = field(default_factory=dict)
+    notices: list[tuple[str, bytes, bytes]] = field(default_factory=list)  # of births, behind the letters they explain
     reached: dict[LogSource, int] = field(default_factory=dict)
     points: int = 0
     other_bytes: int = 0
 
     def is_empty(self) -> bool:
         """Return whether there is nothing to make durable and nothing to acknowledge."""
-        return not (self.points or self.texts or self.dead or self.births or self.reached)
+        return not (self.points or self.texts or self.dead or self.births or self.notices or self.reached)
 
     @property
     def bytes(self) -> int:
@@ -205,7 +210,11 @@ class Pipeline:
             return known
         preview = known.preview if known is not None else deque[Preview](maxlen=self.limits.preview_messages)
         state = _SourceState(source, specs, preview)
-        if (decoder := state.decoders.get(False)) is not None:
+        decoder = state.decoders.get(False)
+        before = known.decoders.get(False) if known is not None else None
+        if isinstance(decoder, SparkplugDecoder) and isinstance(before, SparkplugDecoder):
+            decoder.take_over(before)
+        elif decoder is not None:
             decoder.restore(self._births_of(source.id))
         return state
 
@@ -458,7 +467,12 @@ class Pipeline:
             self._refuse_points(source_id, [point], bundle, 0)
         return not found
 
-    def _act(self, source_id: int, action: RequestRebirth | KeepBirth) -> None:
+    def _act(self, source_id: int, action: RequestRebirth | KeepBirth | BirthExplains) -> None:
+        if isinstance(action, BirthExplains):
+            notice = msgspec.json.encode(BirthNotice(*action))
+            self.pending.notices.append((subjects.born(source_id), b"", notice))
+            self.pending.other_bytes += len(notice)
+            return
         if isinstance(action, KeepBirth):
             key = f"{source_id}.{action.key}"
             self.births[key] = self.pending.births[key] = bytes(action.payload)

@@ -229,7 +229,8 @@ class LogPosition(models.Model):
 class DeadLetterGroup(models.Model):
     """Messages or points that could not become values, counted by source, reason and what (topic or address).
 
-    ``site`` is null when nobody knows whose message it was.
+    ``site`` is null when nobody knows whose message it was. ``replay_from_us`` and ``replay_until_us`` bound by
+    arrival what is being replayed (after a Sparkplug birth); null: all of it.
     """
 
     objects = models.Manager["DeadLetterGroup"]()
@@ -248,6 +249,8 @@ class DeadLetterGroup(models.Model):
     )
     replayed_count = models.BigIntegerField(default=0)
     changed_at = models.DateTimeField(null=True, blank=True)
+    replay_from_us = models.BigIntegerField(null=True, blank=True)
+    replay_until_us = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["-last_seen_at"]

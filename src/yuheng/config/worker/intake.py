@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import msgspec
@@ -14,8 +15,9 @@ from django.db import transaction
 from django.db.utils import InterfaceError, OperationalError
 
 from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
-from yuheng.bus.messages import SampleBatch, StateRevision
+from yuheng.bus.messages import BirthNotice, SampleBatch, StateRevision
 from yuheng.bus.subjects import (
+    BORN,
     EVENTS_STREAM,
     HEADER_ARRIVED_US,
     HEADER_COUNTED,
@@ -29,7 +31,8 @@ from yuheng.bus.subjects import (
 from yuheng.bus.wire import Connection, header_value
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.jetstream import stream_made_at
-from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters
+from yuheng.kernel.actor import system_actor
+from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters, replay_what_a_birth_explains
 from yuheng.telemetry.services.log_positions import advance, position_of
 from yuheng.telemetry.services.state_intervals import apply_state_revisions
 
@@ -38,6 +41,8 @@ LOGGER = logging.getLogger(__name__)
 TakeIn = Callable[[Sequence[LogMessage]], int]
 """Writes the messages inside the caller's transaction; returns how many were usable."""
 
+ACTOR = system_actor("worker")
+BORN_END = f".{BORN}".encode()
 STATE_SUBJECT = b"yh.ev.state."
 BATCH = 2_000
 BATCH_BYTES = 32 * 2**20
@@ -191,8 +196,25 @@ def take_in_events(messages: Sequence[LogMessage]) -> int:
 
 
 def take_in_dead(messages: Sequence[LogMessage]) -> int:
-    """Count the dead letters of ``YH_DEAD``; the messages themselves stay in the stream for replay."""
-    note_dead_letters([letter for message in messages for letter in letters_of(message)])
+    """Count the dead letters of ``YH_DEAD``; the messages themselves stay in the stream for replay.
+
+    Notices of births come behind the letters that they explain: those are sent through the path again.
+    """
+    notices = [message for message in messages if message.subject.endswith(BORN_END)]
+    note_dead_letters(
+        [letter for message in messages if not message.subject.endswith(BORN_END) for letter in letters_of(message)]
+    )
+    for message in notices:
+        source_id, _ = _source_and_reason(message.subject.decode(errors="replace"))
+        notice = msgspec.json.decode(message.payload, type=BirthNotice)
+        replay_what_a_birth_explains(
+            actor=ACTOR,
+            source_id=source_id,
+            topic=notice.topic,
+            since_us=notice.since_us,
+            until_us=notice.until_us,
+            at=datetime.now(UTC),
+        )
     return len(messages)
 
 

@@ -38,7 +38,13 @@ async def replay_what_waits(connection: Connection, database: Database) -> int:
     for plan in await database.run(replay_plans):
         counts = await _replay(connection, plan)
         for group_id in plan.wanted.values():
-            await database.run(note_replayed, group_id=group_id, count=counts[group_id], at=datetime.now(UTC))
+            await database.run(
+                note_replayed,
+                group_id=group_id,
+                count=counts[group_id],
+                window=plan.windows.get(group_id),
+                at=datetime.now(UTC),
+            )
         total += counts.total()
     return total
 
@@ -66,9 +72,10 @@ async def _replay_message(connection: Connection, plan: ReplayPlan, stored: Stor
     topic = header_value(stored.header, HEADER_TOPIC) or ""
     group_id = plan.group_of(KIND_MESSAGE, topic)
     source_id = plan.target(topic)
-    if group_id is None or source_id is None:
+    arrived = _arrived(stored)
+    if group_id is None or source_id is None or not plan.is_in_window(group_id, int(arrived)):
         return
-    headers = {HEADER_TOPIC: topic, HEADER_ARRIVED_US: _arrived(stored), **_reference(stored)}
+    headers = {HEADER_TOPIC: topic, HEADER_ARRIVED_US: arrived, **_reference(stored)}
     await jetstream.publish(connection, ingest_raw(source_id), stored.payload, headers=headers)
     await jetstream.delete(connection, DEAD_STREAM, stored.sequence)
     counts[group_id] += 1

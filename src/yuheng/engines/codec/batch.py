@@ -42,12 +42,23 @@ class RequestRebirth(NamedTuple):
 class KeepBirth(NamedTuple):
     """Store a Sparkplug birth certificate under ``key``; an empty payload means: forget it.
 
-    The key holds only characters that a NATS key-value bucket accepts. Everything that was refused as
-    `Refusal.NOT_BORN` or `Refusal.UNKNOWN_ALIAS` for this node can be replayed once a birth is kept.
+    The key holds only characters that a NATS key-value bucket accepts.
     """
 
     key: str
     payload: bytes
+
+
+class BirthExplains(NamedTuple):
+    """A Sparkplug birth has come that data were refused for: they can be understood now, so send them again.
+
+    ``topic`` is that of the refused data (`Refusal.NOT_BORN` or `Refusal.UNKNOWN_ALIAS`), which arrived in
+    ``[since_us, until_us)``: never before the death of an earlier session, whose aliases may have meant other metrics.
+    """
+
+    topic: str
+    since_us: int
+    until_us: int
 
 
 @dataclass(slots=True)
@@ -72,7 +83,7 @@ class Batch:
     texts: list[TextPoint] = field(default_factory=list)
     refused: list[tuple[int, RefusedPoint]] = field(default_factory=list)
     refused_messages: list[tuple[int, Refusal, str]] = field(default_factory=list)
-    actions: list[RequestRebirth | KeepBirth] = field(default_factory=list)
+    actions: list[RequestRebirth | KeepBirth | BirthExplains] = field(default_factory=list)
 
 
 class Decoder(Protocol):

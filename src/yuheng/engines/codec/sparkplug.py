@@ -14,7 +14,15 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from yuheng.engines.codec.batch import MAX_PAYLOAD_BYTES, Batch, KeepBirth, Message, RequestRebirth, TagSpec
+from yuheng.engines.codec.batch import (
+    MAX_PAYLOAD_BYTES,
+    Batch,
+    BirthExplains,
+    KeepBirth,
+    Message,
+    RequestRebirth,
+    TagSpec,
+)
 from yuheng.engines.codec.columns import BOOL, NAN, TEXT, Columns, TagTable
 from yuheng.engines.codec.moments import MAX_TIME_US
 from yuheng.engines.codec.sparkplug_schema import DataType
@@ -25,6 +33,7 @@ from yuheng.engines.codec.sparkplug_session import (
     Refused,
     Topic,
     birth_key,
+    data_topic,
     parsed,
     read_topic,
     unquoted,
@@ -102,6 +111,12 @@ class SparkplugDecoder:
             self._learn(node, device, payload)
             node.next_seq = None
 
+    def take_over(self, older: SparkplugDecoder) -> None:
+        """Go on with the running sessions of a decoder whose place this one takes, e.g. after a change of tags."""
+        self._nodes = older._nodes
+        for node in self._nodes.values():
+            node.plans.clear()
+
     def decode(self, messages: Sequence[Message]) -> Batch:
         """Decode in order; never raises."""
         if len(self._topics) > 65_536:
@@ -168,6 +183,9 @@ class SparkplugDecoder:
         self._count(columns, node, payload, arrived_us)
         self._learn(node, device, payload)
         actions.append(KeepBirth(birth_key(node.group, node.edge, device), raw))
+        since_us = node.waiting.pop(device, arrived_us)
+        if since_us < arrived_us:
+            actions.append(BirthExplains(data_topic(node.group, node.edge, device), since_us, arrived_us))
         base_us = _time_us(payload, arrived_us)
         seq = payload.seq if payload.seq < 256 else 0
         for metric in payload.metrics:
@@ -193,6 +211,7 @@ class SparkplugDecoder:
             self._count(columns, node, payload, arrived_us)
             columns.batch.actions.append(KeepBirth(birth_key(node.group, node.edge, topic.device), b""))
             node.forget(topic.device)
+            node.waiting.pop(topic.device, None)
             self._mark_bad(columns, index, node, topic.device, _time_us(payload, arrived_us), arrived_us)
             return
         bd_seq = _bd_seq(payload)
@@ -203,6 +222,7 @@ class SparkplugDecoder:
             columns.batch.actions.append(KeepBirth(birth_key(node.group, node.edge, device), b""))
         node.forget(None)
         node.is_born, node.bd_seq, node.next_seq = False, None, None
+        node.waiting.clear()
         # The broker sends the death with the time at which the node *connected*: the arrival is the truth.
         self._mark_bad(columns, index, node, "", arrived_us, arrived_us)
 
@@ -223,7 +243,7 @@ class SparkplugDecoder:
         self, columns: Columns, index: int, node: Node, device: str, payload: Any, raw: bytes, arrived_us: int
     ) -> None:
         if not node.is_born or (device and device not in node.devices):
-            self._ask_rebirth(columns, node, arrived_us)
+            self._await_birth(columns, node, device, arrived_us)
             who = device or node.edge
             raise Refused(Refusal.NOT_BORN, f"'{who}' sent data without a birth certificate; a rebirth was requested.")
         self._count(columns, node, payload, arrived_us)
@@ -323,7 +343,7 @@ class SparkplugDecoder:
             known = self._known(node, device, metric)
             if known is None:
                 unknown.append(metric.alias)
-                self._ask_rebirth(columns, node, arrived_us)
+                self._await_birth(columns, node, device, arrived_us)
             elif known.device == device:
                 type_ = known.datatype or metric.datatype
                 self._take_metric(columns, index, node, device, known.name, type_, metric, base_us, seq)
@@ -419,6 +439,13 @@ class SparkplugDecoder:
             self.gaps += 1
             self._ask_rebirth(columns, node, arrived_us)
         node.next_seq = (seq + 1) & 0xFF
+
+    def _await_birth(self, columns: Columns, node: Node, device: str, arrived_us: int) -> None:
+        """Data cannot be understood without a birth to come: ask for it, and remember since when they wait."""
+        if arrived_us < node.born_us:
+            return  # a birth after them did not explain them: nothing more will, and asking again would never end
+        node.waiting.setdefault(device, arrived_us)
+        self._ask_rebirth(columns, node, arrived_us)
 
     def _ask_rebirth(self, columns: Columns, node: Node, arrived_us: int) -> None:
         if node.asked_us is not None and abs(arrived_us - node.asked_us) < REBIRTH_PAUSE_US:

@@ -56,6 +56,7 @@ class Node:
         self.next_seq: int | None = None
         self.born_us = 0
         self.asked_us: int | None = None
+        self.waiting: dict[str, int] = {}  # device ("": the node) -> arrival of the first data that need a birth
         self.devices: set[str] = set()
         self.aliases: dict[int, Known] = {}
         self.names: dict[tuple[str, str], Known] = {}
@@ -99,6 +100,17 @@ def birth_key(group: str, edge_node: str, device: str = "") -> str:
     'Plant=201.edge.L01'
     """
     return ".".join(_quoted(part) for part in ((group, edge_node, device) if device else (group, edge_node)))
+
+
+def data_topic(group: str, edge_node: str, device: str) -> str:
+    """Return the topic of the data of an edge node, or of one of its devices.
+
+    Examples
+    --------
+    >>> data_topic("Plant", "edge", "L01"), data_topic("Plant", "edge", "")
+    ('spBv1.0/Plant/DDATA/edge/L01', 'spBv1.0/Plant/NDATA/edge')
+    """
+    return f"{NAMESPACE}/{group}/DDATA/{edge_node}/{device}" if device else f"{NAMESPACE}/{group}/NDATA/{edge_node}"
 
 
 def rebirth_command(group: str, edge_node: str, at_us: int | None = None) -> tuple[str, bytes]:

@@ -7,261 +7,463 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('equipment', '0001_initial'),
-        ('kernel', '0002_audit_is_append_only'),
+        ("equipment", "0001_initial"),
+        ("kernel", "0002_audit_is_append_only"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LogPosition',
+            name="LogPosition",
             fields=[
-                ('stream', models.CharField(max_length=60, primary_key=True, serialize=False)),
-                ('stream_made_at', models.CharField(max_length=64)),
-                ('sequence', models.BigIntegerField(default=0)),
+                ("stream", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("stream_made_at", models.CharField(max_length=64)),
+                ("sequence", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='DataSource',
+            name="DataSource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=60)),
-                ('connector', models.CharField(max_length=60)),
-                ('topics', models.JSONField(default=list)),
-                ('settings', models.JSONField(default=dict)),
-                ('is_enabled', models.BooleanField(default=True)),
-                ('makes_tags_by_itself', models.BooleanField(default=False)),
-                ('own_tags_limit', models.PositiveIntegerField(default=5000)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='kernel.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=60)),
+                ("connector", models.CharField(max_length=60)),
+                ("topics", models.JSONField(default=list)),
+                ("settings", models.JSONField(default=dict)),
+                ("is_enabled", models.BooleanField(default=True)),
+                ("makes_tags_by_itself", models.BooleanField(default=False)),
+                ("own_tags_limit", models.PositiveIntegerField(default=5000)),
+                (
+                    "site",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="kernel.site"),
+                ),
             ],
             options={
-                'ordering': ['code'],
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='DeadLetterGroup',
+            name="DeadLetterGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(choices=[('unknown_topic', 'UNKNOWN_TOPIC'), ('unknown_tag', 'UNKNOWN_TAG'), ('undecodable', 'UNDECODABLE'), ('wrong_shape', 'WRONG_SHAPE'), ('wrong_type', 'WRONG_TYPE'), ('not_finite', 'NOT_FINITE'), ('not_exact', 'NOT_EXACT'), ('future_time', 'FUTURE_TIME'), ('ancient_time', 'ANCIENT_TIME'), ('too_large', 'TOO_LARGE'), ('sequence_gap', 'SEQUENCE_GAP'), ('unknown_alias', 'UNKNOWN_ALIAS'), ('not_born', 'NOT_BORN'), ('stale_death', 'STALE_DEATH')], max_length=40)),
-                ('kind', models.CharField(max_length=12)),
-                ('what', models.CharField(max_length=400)),
-                ('detail', models.CharField(blank=True, default='', max_length=400)),
-                ('count', models.BigIntegerField(default=0)),
-                ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('open', 'OPEN'), ('replaying', 'REPLAYING'), ('replayed', 'REPLAYED'), ('resolved', 'RESOLVED')], default=yuheng.telemetry.rules.DeadLetterState['OPEN'], max_length=12)),
-                ('replayed_count', models.BigIntegerField(default=0)),
-                ('changed_at', models.DateTimeField(blank=True, null=True)),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='kernel.site')),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='telemetry.datasource')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("unknown_topic", "UNKNOWN_TOPIC"),
+                            ("unknown_tag", "UNKNOWN_TAG"),
+                            ("undecodable", "UNDECODABLE"),
+                            ("wrong_shape", "WRONG_SHAPE"),
+                            ("wrong_type", "WRONG_TYPE"),
+                            ("not_finite", "NOT_FINITE"),
+                            ("not_exact", "NOT_EXACT"),
+                            ("future_time", "FUTURE_TIME"),
+                            ("ancient_time", "ANCIENT_TIME"),
+                            ("too_large", "TOO_LARGE"),
+                            ("sequence_gap", "SEQUENCE_GAP"),
+                            ("unknown_alias", "UNKNOWN_ALIAS"),
+                            ("not_born", "NOT_BORN"),
+                            ("stale_death", "STALE_DEATH"),
+                        ],
+                        max_length=40,
+                    ),
+                ),
+                ("kind", models.CharField(max_length=12)),
+                ("what", models.CharField(max_length=400)),
+                ("detail", models.CharField(blank=True, default="", max_length=400)),
+                ("count", models.BigIntegerField(default=0)),
+                ("first_seen_at", models.DateTimeField()),
+                ("last_seen_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "OPEN"),
+                            ("replaying", "REPLAYING"),
+                            ("replayed", "REPLAYED"),
+                            ("resolved", "RESOLVED"),
+                        ],
+                        default=yuheng.telemetry.rules.DeadLetterState["OPEN"],
+                        max_length=12,
+                    ),
+                ),
+                ("replayed_count", models.BigIntegerField(default=0)),
+                ("changed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="kernel.site",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="telemetry.datasource",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-last_seen_at'],
+                "ordering": ["-last_seen_at"],
             },
         ),
         migrations.CreateModel(
-            name='DeadLetterSample',
+            name="DeadLetterSample",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('payload', models.BinaryField()),
-                ('size', models.PositiveIntegerField()),
-                ('topic', models.CharField(max_length=1000)),
-                ('arrived_at', models.DateTimeField()),
-                ('sequence', models.BigIntegerField()),
-                ('detail', models.CharField(blank=True, default='', max_length=400)),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='samples', to='telemetry.deadlettergroup')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("payload", models.BinaryField()),
+                ("size", models.PositiveIntegerField()),
+                ("topic", models.CharField(max_length=1000)),
+                ("arrived_at", models.DateTimeField()),
+                ("sequence", models.BigIntegerField()),
+                ("detail", models.CharField(blank=True, default="", max_length=400)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="samples",
+                        to="telemetry.deadlettergroup",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-sequence'],
+                "ordering": ["-sequence"],
             },
         ),
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('username', models.CharField(max_length=60, unique=True)),
-                ('broker_hash', models.CharField(max_length=80)),
-                ('password_sha256', models.CharField(max_length=64)),
-                ('publish_topics', models.JSONField(default=list)),
-                ('subscribe_topics', models.JSONField(default=list)),
-                ('is_active', models.BooleanField(default=True)),
-                ('issued_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='kernel.site')),
-                ('sources', models.ManyToManyField(blank=True, related_name='+', to='telemetry.datasource')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("username", models.CharField(max_length=60, unique=True)),
+                ("broker_hash", models.CharField(max_length=80)),
+                ("password_sha256", models.CharField(max_length=64)),
+                ("publish_topics", models.JSONField(default=list)),
+                ("subscribe_topics", models.JSONField(default=list)),
+                ("is_active", models.BooleanField(default=True)),
+                ("issued_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "site",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="kernel.site"),
+                ),
+                ("sources", models.ManyToManyField(blank=True, related_name="+", to="telemetry.datasource")),
             ],
             options={
-                'ordering': ['username'],
+                "ordering": ["username"],
             },
         ),
         migrations.CreateModel(
-            name='StateRuleSet',
+            name="StateRuleSet",
             fields=[
-                ('equipment_class', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='equipment.equipmentclass')),
-                ('no_data_after_s', models.FloatField(default=60.0)),
+                (
+                    "equipment_class",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="equipment.equipmentclass",
+                    ),
+                ),
+                ("no_data_after_s", models.FloatField(default=60.0)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('no_data_after_s__gt', 0.0)), name='state_rule_set_waits_for_data')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("no_data_after_s__gt", 0.0)), name="state_rule_set_waits_for_data"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='StateRule',
+            name="StateRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ordinal', models.PositiveSmallIntegerField()),
-                ('state', models.PositiveSmallIntegerField(choices=[(0, 'NO_DATA'), (1, 'UNKNOWN'), (2, 'PRODUCING'), (3, 'IDLE'), (4, 'SETUP'), (5, 'DOWN'), (6, 'PLANNED_STOP')])),
-                ('when', models.CharField(max_length=500)),
-                ('cause', models.CharField(blank=True, default='', max_length=200)),
-                ('rule_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='telemetry.stateruleset')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("ordinal", models.PositiveSmallIntegerField()),
+                (
+                    "state",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "NO_DATA"),
+                            (1, "UNKNOWN"),
+                            (2, "PRODUCING"),
+                            (3, "IDLE"),
+                            (4, "SETUP"),
+                            (5, "DOWN"),
+                            (6, "PLANNED_STOP"),
+                        ]
+                    ),
+                ),
+                ("when", models.CharField(max_length=500)),
+                ("cause", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "rule_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rules", to="telemetry.stateruleset"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['rule_set_id', 'ordinal'],
+                "ordering": ["rule_set_id", "ordinal"],
             },
         ),
         migrations.CreateModel(
-            name='TagClass',
+            name="TagClass",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40)),
-                ('raw_days', models.PositiveIntegerField(default=730)),
-                ('minute_days', models.PositiveIntegerField(default=3650)),
-                ('hour_days', models.PositiveIntegerField(default=0)),
-                ('is_time_weighted', models.BooleanField(default=False)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='kernel.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=40)),
+                ("raw_days", models.PositiveIntegerField(default=730)),
+                ("minute_days", models.PositiveIntegerField(default=3650)),
+                ("hour_days", models.PositiveIntegerField(default=0)),
+                ("is_time_weighted", models.BooleanField(default=False)),
+                (
+                    "site",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="kernel.site"),
+                ),
             ],
             options={
-                'ordering': ['code'],
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Tag',
+            name="Tag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.CharField(max_length=400)),
-                ('data_type', models.CharField(choices=[('float', 'FLOAT'), ('int', 'INT'), ('bool', 'BOOL'), ('text', 'TEXT')], max_length=8)),
-                ('symbol', models.CharField(blank=True, default='', max_length=60)),
-                ('role', models.CharField(blank=True, default='', max_length=40)),
-                ('name_zh', models.CharField(blank=True, default='', max_length=120)),
-                ('name_en', models.CharField(blank=True, default='', max_length=120)),
-                ('unit', models.CharField(default='1', max_length=24)),
-                ('scale', models.FloatField(default=1.0)),
-                ('offset', models.FloatField(default=0.0)),
-                ('deadband', models.FloatField(default=0.0)),
-                ('stale_after_s', models.FloatField(default=60.0)),
-                ('is_made_by_itself', models.BooleanField(default=False)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='kernel.site')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='telemetry.datasource')),
-                ('work_unit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='equipment.workunit')),
-                ('tag_class', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='telemetry.tagclass')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("address", models.CharField(max_length=400)),
+                (
+                    "data_type",
+                    models.CharField(
+                        choices=[("float", "FLOAT"), ("int", "INT"), ("bool", "BOOL"), ("text", "TEXT")], max_length=8
+                    ),
+                ),
+                ("symbol", models.CharField(blank=True, default="", max_length=60)),
+                ("role", models.CharField(blank=True, default="", max_length=40)),
+                ("name_zh", models.CharField(blank=True, default="", max_length=120)),
+                ("name_en", models.CharField(blank=True, default="", max_length=120)),
+                ("unit", models.CharField(default="1", max_length=24)),
+                ("scale", models.FloatField(default=1.0)),
+                ("offset", models.FloatField(default=0.0)),
+                ("deadband", models.FloatField(default=0.0)),
+                ("stale_after_s", models.FloatField(default=60.0)),
+                ("is_made_by_itself", models.BooleanField(default=False)),
+                (
+                    "site",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="kernel.site"),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="telemetry.datasource"
+                    ),
+                ),
+                (
+                    "work_unit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="equipment.workunit",
+                    ),
+                ),
+                (
+                    "tag_class",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="telemetry.tagclass"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['source_id', 'address'],
+                "ordering": ["source_id", "address"],
             },
         ),
         migrations.CreateModel(
-            name='WorkUnitState',
+            name="WorkUnitState",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.PositiveSmallIntegerField(choices=[(0, 'NO_DATA'), (1, 'UNKNOWN'), (2, 'PRODUCING'), (3, 'IDLE'), (4, 'SETUP'), (5, 'DOWN'), (6, 'PLANNED_STOP')])),
-                ('cause', models.CharField(blank=True, default='', max_length=400)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='kernel.site')),
-                ('work_unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='equipment.workunit')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "NO_DATA"),
+                            (1, "UNKNOWN"),
+                            (2, "PRODUCING"),
+                            (3, "IDLE"),
+                            (4, "SETUP"),
+                            (5, "DOWN"),
+                            (6, "PLANNED_STOP"),
+                        ]
+                    ),
+                ),
+                ("cause", models.CharField(blank=True, default="", max_length=400)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "site",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="kernel.site"),
+                ),
+                (
+                    "work_unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="equipment.workunit"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['work_unit_id', 'started_at'],
+                "ordering": ["work_unit_id", "started_at"],
             },
         ),
         migrations.AddConstraint(
-            model_name='datasource',
-            constraint=models.UniqueConstraint(fields=('site', 'code'), name='data_source_code_is_unique_in_its_site'),
+            model_name="datasource",
+            constraint=models.UniqueConstraint(fields=("site", "code"), name="data_source_code_is_unique_in_its_site"),
         ),
         migrations.AddConstraint(
-            model_name='datasource',
-            constraint=models.CheckConstraint(condition=models.Q(('code', ''), _negated=True), name='data_source_has_a_code'),
+            model_name="datasource",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("code", ""), _negated=True), name="data_source_has_a_code"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasource',
-            constraint=models.CheckConstraint(condition=models.Q(('own_tags_limit__gt', 0)), name='data_source_may_make_at_least_one_tag'),
+            model_name="datasource",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("own_tags_limit__gt", 0)), name="data_source_may_make_at_least_one_tag"
+            ),
         ),
         migrations.AddIndex(
-            model_name='deadlettergroup',
-            index=models.Index(fields=['state', '-last_seen_at'], name='dead_letter_group_open_first'),
+            model_name="deadlettergroup",
+            index=models.Index(fields=["state", "-last_seen_at"], name="dead_letter_group_open_first"),
         ),
         migrations.AddConstraint(
-            model_name='deadlettergroup',
-            constraint=models.UniqueConstraint(fields=('source', 'reason', 'kind', 'what'), name='dead_letter_group_is_one_for_source_reason_and_what', nulls_distinct=False),
+            model_name="deadlettergroup",
+            constraint=models.UniqueConstraint(
+                fields=("source", "reason", "kind", "what"),
+                name="dead_letter_group_is_one_for_source_reason_and_what",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deadlettergroup',
-            constraint=models.CheckConstraint(condition=models.Q(('last_seen_at__gte', models.F('first_seen_at'))), name='dead_letter_group_is_last_seen_after_first'),
+            model_name="deadlettergroup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("last_seen_at__gte", models.F("first_seen_at"))),
+                name="dead_letter_group_is_last_seen_after_first",
+            ),
         ),
         migrations.AddIndex(
-            model_name='deadlettersample',
-            index=models.Index(fields=['group', '-sequence'], name='dead_letter_sample_newest'),
+            model_name="deadlettersample",
+            index=models.Index(fields=["group", "-sequence"], name="dead_letter_sample_newest"),
         ),
         migrations.AddConstraint(
-            model_name='device',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_active', True), ('revoked_at__isnull', True)), models.Q(('is_active', False), ('revoked_at__isnull', False)), _connector='OR'), name='device_is_active_until_it_is_revoked'),
+            model_name="device",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("is_active", True), ("revoked_at__isnull", True)),
+                    models.Q(("is_active", False), ("revoked_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="device_is_active_until_it_is_revoked",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='staterule',
-            constraint=models.UniqueConstraint(fields=('rule_set', 'ordinal'), name='state_rule_ordinal_is_unique_in_its_set'),
+            model_name="staterule",
+            constraint=models.UniqueConstraint(
+                fields=("rule_set", "ordinal"), name="state_rule_ordinal_is_unique_in_its_set"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='staterule',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [0, 1, 2, 3, 4, 5, 6])), name='state_rule_names_a_known_state'),
+            model_name="staterule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", [0, 1, 2, 3, 4, 5, 6])), name="state_rule_names_a_known_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tagclass',
-            constraint=models.UniqueConstraint(fields=('site', 'code'), name='tag_class_code_is_unique_in_its_site'),
+            model_name="tagclass",
+            constraint=models.UniqueConstraint(fields=("site", "code"), name="tag_class_code_is_unique_in_its_site"),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(fields=('source', 'address'), name='tag_address_is_unique_in_its_source'),
+            model_name="tag",
+            constraint=models.UniqueConstraint(
+                fields=("source", "address"), name="tag_address_is_unique_in_its_source"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.UniqueConstraint(condition=models.Q(('symbol', ''), _negated=True), fields=('work_unit', 'symbol'), name='tag_symbol_is_unique_in_its_work_unit'),
+            model_name="tag",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("symbol", ""), _negated=True),
+                fields=("work_unit", "symbol"),
+                name="tag_symbol_is_unique_in_its_work_unit",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('symbol', ''), ('work_unit__isnull', False), _connector='OR'), name='tag_symbol_needs_a_work_unit'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("symbol", ""), ("work_unit__isnull", False), _connector="OR"),
+                name="tag_symbol_needs_a_work_unit",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('address', ''), _negated=True), name='tag_has_an_address'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("address", ""), _negated=True), name="tag_has_an_address"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('data_type__in', ['float', 'int', 'bool', 'text'])), name='tag_data_type_is_known'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("data_type__in", ["float", "int", "bool", "text"])), name="tag_data_type_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('scale', 0.0), _negated=True), name='tag_scale_is_not_zero'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("scale", 0.0), _negated=True), name="tag_scale_is_not_zero"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('deadband__gte', 0.0)), name='tag_deadband_is_not_negative'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("deadband__gte", 0.0)), name="tag_deadband_is_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tag',
-            constraint=models.CheckConstraint(condition=models.Q(('stale_after_s__gt', 0.0)), name='tag_goes_stale_after_some_time'),
+            model_name="tag",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stale_after_s__gt", 0.0)), name="tag_goes_stale_after_some_time"
+            ),
         ),
         migrations.AddIndex(
-            model_name='workunitstate',
-            index=models.Index(fields=['work_unit', 'started_at'], name='work_unit_state_by_start'),
+            model_name="workunitstate",
+            index=models.Index(fields=["work_unit", "started_at"], name="work_unit_state_by_start"),
         ),
         migrations.AddConstraint(
-            model_name='workunitstate',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('ended_at__gt', models.F('started_at')), _connector='OR'), name='work_unit_state_ends_after_it_starts'),
+            model_name="workunitstate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ended_at__isnull", True), ("ended_at__gt", models.F("started_at")), _connector="OR"
+                ),
+                name="work_unit_state_ends_after_it_starts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workunitstate',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('work_unit'), models.F('work_unit'), models.Value('[]'), function='int8range'), '&&'), (models.Func(models.F('started_at'), models.F('ended_at'), function='tstzrange'), '&&')], name='work_unit_is_in_one_state_at_a_time'),
+            model_name="workunitstate",
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                expressions=[
+                    (
+                        models.Func(
+                            models.F("work_unit"), models.F("work_unit"), models.Value("[]"), function="int8range"
+                        ),
+                        "&&",
+                    ),
+                    (models.Func(models.F("started_at"), models.F("ended_at"), function="tstzrange"), "&&"),
+                ],
+                name="work_unit_is_in_one_state_at_a_time",
+            ),
         ),
     ]

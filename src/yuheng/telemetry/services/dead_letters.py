@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from yuheng.bus.subjects import KIND_POINTS
+from yuheng.bus.subjects import KIND_MESSAGE, KIND_POINTS
 from yuheng.engines.points import Refusal
 from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
@@ -36,6 +36,9 @@ from yuheng.telemetry.rules import (
 )
 from yuheng.telemetry.services.access import EDIT, REPLAY, VIEW
 from yuheng.telemetry.services.tags import TagSpec, Written, check_tag, write_tags
+
+BIRTH_EXPLAINS = (Refusal.NOT_BORN, Refusal.UNKNOWN_ALIAS)
+"""Reasons that end with a Sparkplug birth."""
 
 Key = tuple[int, str, str, str]
 """Source id (0: none), reason, kind, what."""
@@ -163,12 +166,44 @@ def replay_dead_letters(*, actor: Actor, group_ids: Collection[int], at: datetim
     """
     rows = _locked_groups(actor, group_ids, REPLAY)
     _check_claimed(rows)
-    ids = tuple(row.pk for row in rows if row.state != DeadLetterState.REPLAYING)
+    ids = tuple(row.pk for row in rows if row.state != DeadLetterState.REPLAYING or row.replay_from_us is not None)
     if ids:
-        DeadLetterGroup.objects.filter(pk__in=ids).update(state=DeadLetterState.REPLAYING, changed_at=at)
+        DeadLetterGroup.objects.filter(pk__in=ids).update(
+            state=DeadLetterState.REPLAYING, changed_at=at, replay_from_us=None, replay_until_us=None
+        )
         publish(DeadLetterReplayRequested(group_ids=ids), at=at)
         _audit(actor, rows, "dead_letters.replay", at)
     return len(ids)
+
+
+@transaction.atomic
+def replay_what_a_birth_explains(
+    *, actor: Actor, source_id: int, topic: str, since_us: int, until_us: int, at: datetime
+) -> bool:
+    """Ask for the replay of the data that a Sparkplug birth makes understandable; return whether there were any.
+
+    Only what arrived in ``[since_us, until_us)``: data of an earlier session may mean other metrics and wait for a
+    person. Several births before the worker gets there widen the window.
+    """
+    actor.require(REPLAY)
+    groups = DeadLetterGroup.objects.filter(
+        source_id=source_id, reason__in=BIRTH_EXPLAINS, kind=KIND_MESSAGE, what=_printable(topic)[:MAX_WHAT]
+    )
+    waiting = [
+        group
+        for group in groups.exclude(state=DeadLetterState.RESOLVED).select_for_update(of=("self",)).order_by("pk")
+        if group.state != DeadLetterState.REPLAYING or group.replay_from_us is not None
+    ]
+    for group in waiting:
+        group.replay_from_us = min(since_us, group.replay_from_us or since_us)
+        group.replay_until_us = max(until_us, group.replay_until_us or until_us)
+        group.state = DeadLetterState.REPLAYING.value
+        group.changed_at = at
+        group.save(update_fields=["replay_from_us", "replay_until_us", "state", "changed_at"])
+    if waiting:
+        publish(DeadLetterReplayRequested(group_ids=tuple(group.pk for group in waiting)), at=at)
+        _audit(actor, waiting, "dead_letters.replay", at)
+    return bool(waiting)
 
 
 @transaction.atomic
@@ -189,7 +224,8 @@ class ReplayPlan:
     """What is to go through again for one source (0: none) and reason, and where to.
 
     ``wanted`` maps (kind, what) to the group; ``known`` are all (kind, what) with a group of their own: what is not
-    among them belongs to the group `rules.OTHERS`, if that is wanted.
+    among them belongs to the group `rules.OTHERS`, if that is wanted. ``windows`` maps a group to the arrivals that
+    are to go through, in microseconds ``[from, until)``; a group without one goes through whole.
     """
 
     source_id: int
@@ -197,6 +233,7 @@ class ReplayPlan:
     wanted: dict[tuple[str, str], int]
     known: frozenset[tuple[str, str]]
     claims: list[tuple[str, int]]
+    windows: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def group_of(self, kind: str, what: str) -> int | None:
         """Return the group a message or point is to be replayed for; None when it is to stay."""
@@ -205,6 +242,11 @@ class ReplayPlan:
         if group is None and (kind, what) not in self.known:
             return self.wanted.get((kind, OTHERS))
         return group
+
+    def is_in_window(self, group_id: int, arrived_us: int) -> bool:
+        """Return whether a letter of the group is to be replayed."""
+        since_us, until_us = self.windows.get(group_id, (arrived_us, arrived_us + 1))
+        return since_us <= arrived_us < until_us
 
     def target(self, topic: str) -> int | None:
         """Return the source that takes a message with this topic; None when none does."""
@@ -222,7 +264,10 @@ def replay_plans() -> list[ReplayPlan]:
     if not waiting:
         return []
     plans: dict[tuple[int, str], dict[tuple[str, str], int]] = {}
+    windows: dict[int, tuple[int, int]] = {}
     for row in waiting:
+        if (window := _window(row)) is not None:
+            windows[row.pk] = window
         plans.setdefault((row.source_id or 0, row.reason), {})[(row.kind, row.what)] = row.pk
     known: dict[tuple[int, str], set[tuple[str, str]]] = {}
     siblings = DeadLetterGroup.objects.filter(reason__in={reason for _, reason in plans}).exclude(what=OTHERS)
@@ -230,22 +275,35 @@ def replay_plans() -> list[ReplayPlan]:
         known.setdefault((source_id or 0, reason), set()).add((kind, what))
     filters = claims()
     return [
-        ReplayPlan(source_id, reason, wanted, frozenset(known.get((source_id, reason), ())), filters)
+        ReplayPlan(source_id, reason, wanted, frozenset(known.get((source_id, reason), ())), filters, windows)
         for (source_id, reason), wanted in plans.items()
     ]
 
 
 @transaction.atomic
-def note_replayed(*, group_id: int, count: int, at: datetime) -> None:
-    """Record that ``count`` letters of a group went through again. The worker calls it once the stream let go."""
+def note_replayed(*, group_id: int, count: int, at: datetime, window: tuple[int, int] | None = None) -> None:
+    """Record that ``count`` letters of a group went through again. The worker calls it once the stream let go.
+
+    ``window`` is the plan's for this group. After a replay of some of its letters a group is open when others are
+    left; when more was asked for meanwhile, it goes on waiting.
+    """
     group = DeadLetterGroup.objects.select_for_update(of=("self",)).filter(pk=group_id).first()
     if group is None or group.state != DeadLetterState.REPLAYING:
         return
     group.replayed_count += count
-    group.state = DeadLetterState.REPLAYED.value
     group.changed_at = at
-    group.save(update_fields=["replayed_count", "state", "changed_at"])
+    if _window(group) == window:
+        is_left = window is not None and group.replayed_count < group.count
+        group.state = (DeadLetterState.OPEN if is_left else DeadLetterState.REPLAYED).value
+        group.replay_from_us = group.replay_until_us = None
+    group.save(update_fields=["replayed_count", "state", "replay_from_us", "replay_until_us", "changed_at"])
     publish(DeadLettersReplayed(group_id=group_id, count=count), at=at)
+
+
+def _window(group: DeadLetterGroup) -> tuple[int, int] | None:
+    if group.replay_from_us is None or group.replay_until_us is None:
+        return None
+    return group.replay_from_us, group.replay_until_us
 
 
 # ---- finding groups ---------------------------------------------------------------------------------------------

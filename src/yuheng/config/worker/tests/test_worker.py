@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from yuheng.bus import documents, subjects
-from yuheng.bus.messages import Interval, SampleBatch, StateRevision
+from yuheng.bus.messages import BirthNotice, Interval, SampleBatch, StateRevision
 from yuheng.bus.setup import ensure_streams
 from yuheng.bus.wire import connect
 from yuheng.config.environment import Environment
@@ -251,6 +251,50 @@ async def test_a_message_of_no_source_is_replayed_to_the_source_that_claims_its_
     assert b"Yh-Topic: plant/x" in message.header
     assert b"Yh-Arrived-Us: 17" in message.header
     assert await jetstream.next_message(connection, subjects.DEAD_STREAM, "yh.dead.>", 1) is None
+    connection.close()
+
+
+async def test_a_birth_sends_the_data_that_waited_for_it_through_again_once_and_only_those(broker, tmp_path):
+    source = await orm(a_source)
+    connection = await connect(broker.url)
+    topic = "spBv1.0/G/NDATA/edge"
+
+    async def refused(reason, arrived_us, topic=topic):
+        headers = {
+            subjects.HEADER_KIND: "message",
+            subjects.HEADER_TOPIC: topic,
+            subjects.HEADER_ARRIVED_US: str(arrived_us),
+        }
+        await jetstream.publish(connection, subjects.dead(source.pk, reason), str(arrived_us).encode(), headers=headers)
+
+    async def born(since_us, until_us):
+        notice = msgspec.json.encode(BirthNotice(topic, since_us, until_us))
+        await jetstream.publish(connection, subjects.born(source.pk), notice)
+
+    await refused(Refusal.NOT_BORN, 100)  # of an earlier session
+    await refused(Refusal.NOT_BORN, 200)
+    await refused(Refusal.UNKNOWN_ALIAS, 300)
+    await refused(Refusal.UNDECODABLE, 310)
+    await refused(Refusal.NOT_BORN, 320, topic="spBv1.0/G/NDATA/other")
+    await refused(Refusal.NOT_BORN, 400)  # after the birth
+    async with a_worker(broker, tmp_path):
+        await until_true(lambda: DeadLetterGroup.objects.count() == 4)
+        await born(200, 400)
+        await until_true(lambda: DeadLetterGroup.objects.filter(replayed_count=1).count() == 2)
+        await born(200, 400)
+        await refused(Refusal.UNDECODABLE, 500)
+        await until_true(lambda: DeadLetterGroup.objects.filter(reason="undecodable", count=2).exists())
+        await until_true(lambda: not DeadLetterGroup.objects.filter(state="replaying").exists())
+        await until_true(lambda: not OutboxEvent.objects.filter(delivered_at__isnull=True).exists())
+
+    assert sorted(m.payload for m in await ingested(connection, "yh.in.>")) == [b"200", b"300"]
+    rows = await orm(lambda: set(DeadLetterGroup.objects.values_list("reason", "what", "state", "replayed_count")))
+    assert rows == {
+        ("not_born", topic, "open", 1),
+        ("unknown_alias", topic, "replayed", 1),
+        ("undecodable", topic, "open", 0),
+        ("not_born", "spBv1.0/G/NDATA/other", "open", 0),
+    }
     connection.close()
 
 

@@ -3,7 +3,16 @@ import zlib
 
 import pytest
 
-from yuheng.engines.codec import KeepBirth, Message, RequestRebirth, TagSpec, birth_key, decoder_for, rebirth_command
+from yuheng.engines.codec import (
+    BirthExplains,
+    KeepBirth,
+    Message,
+    RequestRebirth,
+    TagSpec,
+    birth_key,
+    decoder_for,
+    rebirth_command,
+)
 from yuheng.engines.codec.sparkplug_schema import DataType, Payload
 from yuheng.engines.points import Quality, Refusal
 
@@ -313,3 +322,47 @@ def test_compressed_payloads_are_inflated_within_bounds(decoder):
 def test_the_group_enters_the_address_when_the_setting_says_so():
     decoder = decoder_for("sparkplug_b", {"has_group_in_address": True}, [], [TagSpec(1, "G/edge/load", "float")])
     assert rows(decoder.decode([nbirth()])) == [(1, NOW, 0.5)]
+
+
+def later(message, by_us):
+    return message._replace(arrived_us=NOW + by_us)
+
+
+def explained(batch):
+    return [action for action in batch.actions if isinstance(action, BirthExplains)]
+
+
+def test_a_birth_tells_which_refused_data_can_be_understood_now(decoder):
+    data = ddata({1: (DataType.DOUBLE, 1.0)})
+    assert explained(decoder.decode([data, later(data, 5)])) == []
+    assert explained(decoder.decode([later(nbirth(), 10)])) == []
+    told = explained(decoder.decode([later(dbirth(), 20)]))
+    assert told == [BirthExplains("spBv1.0/G/DDATA/edge/L01", NOW, NOW + 20)]
+    assert explained(decoder.decode([later(nbirth(), 30), later(dbirth(), 40)])) == []
+    again = decoder.decode([data])
+    assert (len(again.points), again.refused_messages, again.actions) == (1, [], [])
+
+
+def test_data_of_a_session_that_died_are_not_explained_by_the_next_birth(decoder):
+    data = ddata({1: (DataType.DOUBLE, 1.0)})
+    decoder.decode([data, later(ndeath(), 5), later(data, 10)])
+    told = explained(decoder.decode([later(nbirth(), 20), later(dbirth(), 30)]))
+    assert told == [BirthExplains("spBv1.0/G/DDATA/edge/L01", NOW + 10, NOW + 30)]
+
+
+def test_replayed_data_that_the_birth_does_not_explain_ask_for_no_other(decoder):
+    unknown = ddata({99: (DataType.DOUBLE, 1.0)})
+    decoder.decode([later(nbirth(), -20), later(dbirth(), -10), unknown, later(nbirth(), 10), later(dbirth(), 20)])
+    batch = decoder.decode([unknown])
+    assert [reason for _, reason, _ in batch.refused_messages] == [Refusal.UNKNOWN_ALIAS]
+    assert batch.actions == []
+    assert explained(decoder.decode([later(nbirth(), 30), later(dbirth(), 40)])) == []
+
+
+def test_sessions_go_on_when_the_tags_change(decoder):
+    decoder.decode([nbirth(), dbirth(), ddata({1: (DataType.DOUBLE, 1.0)})])
+    successor = decoder_for("sparkplug_b", {}, [], [TagSpec(9, "edge/L01/temp", "float")])
+    successor.take_over(decoder)
+    batch = successor.decode([ddata({1: (DataType.DOUBLE, 4.0)}, seq=5)])
+    assert rows(batch) == [(9, NOW + 1_000_000, 4.0)]
+    assert successor.gaps == 1
