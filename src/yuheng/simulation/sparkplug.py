@@ -243,7 +243,8 @@ class SparkplugSpeaker:
                     (sample.at_ms, name, value) for name, value in sample.values.items() if before.get(name) != value
                 ]
                 before = sample.values
-            items.append(DeviceData(device, tuple(changes)))
+            if changes:  # nothing changed in all of it, e.g. outside the shifts: nothing to say
+                items.append(DeviceData(device, tuple(changes)))
         return items
 
     def hear(self, topic: str, command: bytes) -> None:

@@ -13,7 +13,7 @@ from yuheng.simulation.sparkplug import (
     asks_for_rebirth,
     payload,
 )
-from yuheng.simulation.speakers import Sample
+from yuheng.simulation.speakers import SAMPLES_A_MESSAGE, Sample
 
 
 def read(message):
@@ -157,6 +157,17 @@ def test_history_is_sent_after_the_birth_as_what_changed():
         (1_000, 0), (10_000, 1), (20_000, 2), (30_000, 3), (40_000, 4),
     ]  # fmt: skip
     assert len(changes) == 4 + 4
+
+
+def test_history_in_which_nothing_changes_says_nothing_more():
+    speaker, _ = a_speaker()
+    connected(speaker)
+    samples = [a_sample(1_000 * step) for step in range(1, 4 * SAMPLES_A_MESSAGE)]
+
+    items = speaker.recall(samples)
+
+    assert [len(item.changes) for item in items if isinstance(item, DeviceData)] == [4]
+    assert all(speaker.encoding.encode(item).payload for item in items)
 
 
 def test_every_type_of_value_survives_the_wire():
