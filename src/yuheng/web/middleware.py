@@ -9,11 +9,18 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.errors import Conflict, DomainError, InvalidInput, NotVisible, PermissionRefused
+from yuheng.telemetry.selectors.history import HistorianAway
 from yuheng.web.security import HEADERS
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-STATUS_OF: dict[type[DomainError], int] = {PermissionRefused: 403, NotVisible: 404, InvalidInput: 422, Conflict: 409}
+STATUS_OF: dict[type[DomainError], int] = {
+    PermissionRefused: 403,
+    NotVisible: 404,
+    InvalidInput: 422,
+    Conflict: 409,
+    HistorianAway: 503,
+}
 
 
 class SecurityHeaders:
@@ -55,6 +62,7 @@ def error_page(request: HttpRequest, *, status: int, sentence: str) -> HttpRespo
         404: _("There is no such page"),
         409: _("This is no longer possible"),
         422: _("This cannot be accepted"),
+        503: _("Not to be had just now"),
         500: _("Something broke on our side"),
     }
     context = {"title": titles.get(status, titles[409]), "sentence": sentence, "status": status}

@@ -17,11 +17,14 @@ from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import DomainError, InvalidInput, NotVisible
 from yuheng.telemetry.selectors import signals
+from yuheng.telemetry.selectors.parts import by_tags, by_time, raw_in_pages
 from yuheng.telemetry.selectors.visible import VIEW, check_tags_visible
 
 ANSWER_WITHIN_S = 30.0
 LIVE_WITHIN_S = 5.0
 MAX_TAGS = 10_000
+MAX_RAW_ROWS = 500_000
+MAX_WIDTH = 10_000
 
 Answer = TypeVar("Answer")
 
@@ -66,7 +69,11 @@ def raw(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int, lim
     """Return tag, time, seq, value, text, quality, arrived; at most ``limit`` rows, ordered by tag, time, seq."""
     _check(actor, tag_ids)
     _check_span(start_us, end_us)
-    return _table("raw", messages.RawQuestion(list(tag_ids), start_us, end_us, max(1, min(limit, 500_000))))
+
+    def page(tags: Sequence[int], since_us: int, rows: int) -> pa.Table:
+        return _table("raw", messages.RawQuestion(list(tags), since_us, end_us, rows))
+
+    return raw_in_pages(page, tag_ids, start_us, max(1, min(limit, MAX_RAW_ROWS)))
 
 
 def aggregate(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int, bucket_us: int) -> pa.Table:
@@ -75,14 +82,26 @@ def aggregate(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: in
     _check_span(start_us, end_us)
     if bucket_us < 1:
         raise InvalidInput(_("The bucket must be longer than nothing."), {"bucket": str(bucket_us)})
-    return _table("aggregate", messages.AggregateQuestion(list(tag_ids), start_us, end_us, bucket_us))
+
+    def rows_of(tags: Sequence[int]) -> pa.Table:
+        def rows_between(low_us: int, high_us: int) -> pa.Table:
+            return _table("aggregate", messages.AggregateQuestion(list(tags), low_us, high_us, bucket_us))
+
+        return by_time(rows_between, start_us, end_us, bucket_us)
+
+    return by_tags(rows_of, tag_ids, (end_us - start_us) // bucket_us + 2)
 
 
 def pixels(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int, width: int) -> pa.Table:
     """Return tag, time, min, max, first, last, count: one row a pixel that has data, so that peaks survive."""
     _check(actor, tag_ids)
     _check_span(start_us, end_us)
-    return _table("pixels", messages.PixelsQuestion(list(tag_ids), start_us, end_us, max(1, min(width, 10_000))))
+    width = max(1, min(width, MAX_WIDTH))
+
+    def rows_of(tags: Sequence[int]) -> pa.Table:
+        return _table("pixels", messages.PixelsQuestion(list(tags), start_us, end_us, width))
+
+    return by_tags(rows_of, tag_ids, width)
 
 
 def increase(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int) -> pa.Table:
