@@ -26,6 +26,7 @@ from yuheng.historian.store import Store, StoreFailure
 log = logging.getLogger(__name__)
 
 MAX_TAGS = 20_000
+ROOM_FOR_HEADERS = 1000
 ERROR_HEADER = encode_header({"Yh-Error": "1"})
 
 Reply = Callable[[bytes, bytes], None]
@@ -44,6 +45,7 @@ class Answers:
         self._store = store
         self._limits = limits
         self._threads = ThreadPoolExecutor(limits.question_threads, "answer")
+        self._reply_bytes = 1_000_000
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.refused = 0
@@ -51,6 +53,7 @@ class Answers:
 
     def subscribe(self, connection: Connection) -> None:
         """Listen on a connection."""
+        self._reply_bytes = connection.max_payload - ROOM_FOR_HEADERS
         operations: dict[str, tuple[type[Any], Callable[[Any], bytes]]] = {
             "raw": (m.RawQuestion, self._raw),
             "aggregate": (m.AggregateQuestion, self._aggregate),
@@ -156,7 +159,7 @@ class Answers:
     async def _reply(self, connection: Connection, reply: bytes, work: Callable[[], bytes]) -> None:
         try:
             data = await asyncio.get_running_loop().run_in_executor(self._threads, work)
-            if len(data) > connection.max_payload - 1000:
+            if len(data) > connection.max_payload - ROOM_FOR_HEADERS:
                 raise Refused("The answer is too large. Ask for fewer tags, a shorter time or wider buckets.")
             _answer(connection, reply, data)
             self.answered += 1
@@ -172,7 +175,16 @@ class Answers:
     def _raw(self, q: m.RawQuestion) -> bytes:
         _check(q.tags, q.start_us, q.end_us)
         limit = min(max(1, q.limit), self._limits.raw_rows)
-        return queries.ipc(queries.raw(self._store, q.tags, q.start_us, q.end_us, limit))
+        return self._first_rows(queries.raw(self._store, q.tags, q.start_us, q.end_us, limit))
+
+    def _first_rows(self, table: pa.Table) -> bytes:
+        """Return as many rows as a message of the bus carries; with `messages.MORE` when there are others."""
+        data = queries.ipc(table)
+        rows = table.num_rows
+        while len(data) > self._reply_bytes and rows > 1:
+            rows = max(1, min(rows // 2, rows * self._reply_bytes // len(data)))
+            data = queries.ipc(table.slice(0, rows).replace_schema_metadata({m.MORE: "1"}))
+        return data
 
     def _pixels(self, q: m.PixelsQuestion) -> bytes:
         _check(q.tags, q.start_us, q.end_us)

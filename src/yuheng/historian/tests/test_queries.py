@@ -226,3 +226,28 @@ def test_what_arrived_since_comes_in_pieces_of_whole_seconds(store: Store, monke
     assert [len(block) for block, _ in pieces] == [20] * 5
     assert sorted(v for block, _ in pieces for v in block.value.tolist()) == [float(k) for k in range(100)]
     assert [len(texts) for _, texts in pieces] == [0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("bucket", [1000, 7_000_000, 90_000_000, MINUTE_US, 7 * MINUTE_US, HOUR_US])
+@pytest.mark.parametrize("span", [(0, HOUR_US), (7, 2 * HOUR_US - 3), (5, 900), (-9 * HOUR_US, -8 * HOUR_US)])
+@pytest.mark.parametrize("content", ["nothing", "texts", "raw", "roll-ups"])
+def test_every_way_of_putting_an_aggregate_together_is_answered(
+    store: Store, bucket: int, span: tuple[int, int], content: str
+):
+    """Each combination unites other parts (raw, minutes, hours, what is carried in): the engine must find one type."""
+    rows = a_walk(5, hours=2.0, tags=1)
+    if content == "texts":
+        texts = [TextPoint(1, T0 + 10, "on", 0, 0, T0), TextPoint(1, T0 + HOUR_US, "off", 0, 0, T0)]
+        store.insert("text_samples", text_columns(texts))
+    elif content != "nothing":
+        put(store, points(rows))
+    until = T0 + 2 * HOUR_US if content == "roll-ups" else 0
+    if until:
+        roll_up(store, points(rows))
+    low, high = span
+    table = queries.aggregate(
+        store, [1], T0 + low, T0 + high, bucket, minutes_until_us=until, hours_until_us=until
+    ).to_pylist()
+    wanted = expected_aggregate(rows, 1, low, high, bucket) if content in ("raw", "roll-ups") else {}
+    assert len(table) == len(wanted)
+    assert sum(row["count"] for row in table) == sum(low <= time < high for _, time, _, _ in rows) * bool(wanted)
