@@ -20,11 +20,19 @@ GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """Bounds of the streams. Overflow: ingest and events refuse new (producers hold); dead letters drop the oldest."""
+    """Bounds of the streams. Overflow: all refuse new (producers hold), but dead letters drop the oldest.
+
+    Together they must stay below what nats-server may store. One stream without a bound would fill all of it, and then
+    the server refuses every stream: the historian could keep no dead letter and tell no change of state, hence
+    acknowledge nothing, and what is full would stay full for ever.
+    """
 
     ingest_bytes: int = 4 * GIB
     dead_bytes: int = 2 * GIB
     events_bytes: int = 1 * GIB
+    births_bytes: int = 0  # 0, here and below: no bound of its own
+    mqtt_bytes: int = 0  # MQTT messages that the historian has not taken yet
+    mqtt_state_bytes: int = 0  # each of MQTT's own small streams: sessions, retained messages, QoS 2
     max_ack_pending: int = 500_000
     ack_wait_s: float = 600.0  # recovery after a restart is explicit, so redelivery is only a last resort
 
@@ -52,6 +60,9 @@ async def ensure_streams(
             await _ensure_stream(connection, stream)
         await greet_mqtt(mqtt_host, mqtt_port, mqtt_user, mqtt_password)
         await _wait_for_stream(connection, subjects.MQTT_STREAM)
+        await _bound(connection, subjects.MQTT_STREAM, limits.mqtt_bytes)
+        for name in subjects.MQTT_STATE_STREAMS:
+            await _bound(connection, name, limits.mqtt_state_bytes)
         await _ensure_consumer(
             connection,
             subjects.MQTT_STREAM,
@@ -71,7 +82,6 @@ def _streams(limits: StreamLimits) -> list[dict[str, Any]]:
         "retention": "limits",
         "discard": "new",
         "max_msgs_per_subject": 1,
-        "max_bytes": -1,
         "allow_rollup_hdrs": True,
         "deny_delete": True,
         "allow_direct": True,
@@ -103,8 +113,8 @@ def _streams(limits: StreamLimits) -> list[dict[str, Any]]:
             "max_bytes": limits.events_bytes,
         },
         *(
-            {**bucket, "name": f"KV_{name}", "subjects": [f"$KV.{name}.>"]}
-            for name in (subjects.CONFIG_BUCKET, subjects.BIRTHS_BUCKET)
+            {**bucket, "name": f"KV_{name}", "subjects": [f"$KV.{name}.>"], "max_bytes": size or -1}
+            for name, size in ((subjects.CONFIG_BUCKET, 0), (subjects.BIRTHS_BUCKET, limits.births_bytes))
         ),
     ]
 
@@ -144,6 +154,29 @@ async def _ensure_stream(connection: Connection, config: dict[str, Any]) -> None
     answer = await _call(connection, f"STREAM.{operation}.{name}", config)
     if "error" in answer:
         raise WireError(f"The stream {name} cannot be made: {answer['error'].get('description')}.")
+
+
+async def hold_producers(nats_url: str) -> None:
+    """Let the logs of samples take nothing more, so that devices keep what they have; nothing stored is dropped.
+
+    `ensure_streams` lets them go on. Raises `WireError`, `OSError` or `TimeoutError`.
+    """
+    connection = await connect(nats_url, name="yuheng-setup")
+    try:
+        for name in (subjects.MQTT_STREAM, subjects.INGEST_STREAM):
+            await _bound(connection, name, 1)
+    finally:
+        connection.close()
+
+
+async def _bound(connection: Connection, name: str, size: int) -> None:
+    """Bound a stream that is there to ``size`` bytes, beyond which it refuses; 0 leaves it as it is."""
+    config = (await _call(connection, f"STREAM.INFO.{name}")).get("config")
+    if not size or config is None or (config["max_bytes"], config["discard"]) == (size, "new"):
+        return
+    answer = await _call(connection, f"STREAM.UPDATE.{name}", {**config, "max_bytes": size, "discard": "new"})
+    if "error" in answer:
+        raise WireError(f"The stream {name} cannot be bounded: {answer['error'].get('description')}.")
 
 
 async def _ensure_consumer(connection: Connection, stream: str, config: dict[str, Any]) -> None:

@@ -25,6 +25,8 @@ from yuheng.engines.points import Refusal
 
 MQTT_STREAM = "$MQTT_msgs"
 MQTT_PREFIX = "$MQTT.msgs."
+MQTT_STATE_STREAMS = ("$MQTT_rmsgs", "$MQTT_sess", "$MQTT_out", "$MQTT_qos2in")
+"""nats-server's own: retained messages, sessions, and both directions of QoS 2."""
 
 INGEST_STREAM = "YH_INGEST"
 DEAD_STREAM = "YH_DEAD"

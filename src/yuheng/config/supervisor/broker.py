@@ -14,9 +14,11 @@ import socket
 import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from yuheng.bus.subjects import HISTORIAN_DURABLE, MQTT_STREAM
 from yuheng.config.supervisor.errors import CannotStart
 from yuheng.config.supervisor.places import write_private
 
@@ -48,9 +50,18 @@ def binary() -> Path:
 
 
 def store_limit(directory: Path) -> int:
-    """Return how many bytes the durable log may take on this disk; what it already takes counts as free."""
+    """Return how many bytes the durable log may take on this disk; what it already takes counts as free.
+
+    It is remembered and never becomes less: the streams were promised their shares of it, and nats-server refuses every
+    change of a stream when the promises are more than it has. When the disk becomes full, producers are held.
+    """
     taken = sum(path.stat().st_size for path in (directory / "jetstream").rglob("*") if path.is_file())
-    return int(min(MAX_STORE_BYTES, STORE_SHARE * (shutil.disk_usage(directory).free + taken)))
+    limit = int(min(MAX_STORE_BYTES, STORE_SHARE * (shutil.disk_usage(directory).free + taken)))
+    memory = directory / "store-limit"
+    with suppress(OSError, ValueError):
+        limit = max(limit, int(memory.read_text(encoding="ascii")))
+    write_private(memory, str(limit))
+    return limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +111,12 @@ class Broker:
         return True
 
     def keeps_messages(self) -> bool:
-        """Return whether the durable reader of MQTT's stream exists on disk, so that devices may connect at once."""
-        return any((self.directory / "jetstream").glob("**/streams/$MQTT_msgs/obs/*"))
+        """Return whether the historian's reader of MQTT's stream is on disk, so that devices may connect at once.
+
+        Readers of MQTT subscribers lie beside it and keep nothing for us.
+        """
+        kept = f"**/streams/{MQTT_STREAM}/obs/{HISTORIAN_DURABLE}"
+        return any((self.directory / "jetstream").glob(kept))
 
     def command(self) -> list[str]:
         """Return the server's command line; it holds no secret."""

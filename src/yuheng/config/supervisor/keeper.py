@@ -82,8 +82,8 @@ class Keeper:
         self.signal(self.service.stop_signal)
 
     def kill(self) -> None:
-        """End the process and everything it started."""
-        if self._process is not None:
+        """End the process and everything it started. Once it has ended its pid may be somebody else's."""
+        if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 

@@ -22,10 +22,13 @@ class RotatedLog:
         self._size = path.stat().st_size
 
     def write(self, data: bytes) -> None:
-        """Append; a full disk must not end the supervisor, so what cannot be written is let go."""
-        if self._size + len(data) > self.max_bytes:
-            self._rotate()
+        """Append; what cannot be written is let go.
+
+        A full disk must neither end us nor stop the reading: a child whose output nobody reads stands still.
+        """
         try:
+            if self._file.closed or self._size + len(data) > self.max_bytes:
+                self._rotate()
             self._file.write(data)
             self._size += len(data)
         except OSError:
@@ -37,6 +40,9 @@ class RotatedLog:
 
     def _rotate(self) -> None:
         self._file.close()
+        if not self.path.exists():  # an earlier rotation came only this far
+            self._file, self._size = self.path.open("ab", buffering=0), 0
+            return
         for number in range(self.kept - 1, 0, -1):
             older = self.path.with_name(f"{self.path.name}.{number}")
             if older.exists():

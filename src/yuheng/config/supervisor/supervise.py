@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
+import subprocess
 import sys
 import time
 import webbrowser
@@ -13,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from yuheng import __version__
-from yuheng.bus.setup import StreamLimits, ensure_streams
+from yuheng.bus.setup import StreamLimits, ensure_streams, hold_producers
 from yuheng.bus.wire import WireError
 from yuheng.config.supervisor import announcement
 from yuheng.config.supervisor.broker import RELOAD_SIGNAL, Broker, store_limit
@@ -41,6 +43,8 @@ STOP_WITHIN_S = 4.6
 _ENGINES_NEED_S = 1.4
 """Kept back for the engines when our own processes are slow to stop."""
 STEP_TIMEOUT_S = 180.0
+DISK_RESERVE_BYTES = 300_000_000
+"""Less free disk than this: producers are held. Below the historian's reserve, which stops first and tells why."""
 
 
 def say(line: str) -> None:
@@ -82,6 +86,9 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._asked_at: float | None = None
         self._is_started = False
+        self._is_holding = False
+        self._prepared_pid: int | None = None  # the broker whose streams are as they should be
+        self.disk_reserve_bytes = DISK_RESERVE_BYTES
         self._started_at = time.time()
 
     async def run(self) -> int:
@@ -171,6 +178,9 @@ class Supervisor:
             where = "" if self.installation.broker else " Check NATS_URL and --mqtt-port: that broker is yours."
             raise StartFailed(f"The durable log could not be prepared: {error}.{where}") from error
         await self._reload_devices()
+        self._is_holding = False
+        if "nats" in self.keepers:
+            self._prepared_pid = self.keepers["nats"].status.pid
         self._say(f"{'streams':<11} ready in {time.monotonic() - began:.1f} s")
 
     async def _prepare_database(self) -> None:
@@ -210,12 +220,42 @@ class Supervisor:
         known = _stamp(broker)
         while True:
             await asyncio.sleep(0.5)
-            if (now := _stamp(broker)) != known:
-                known = now
-                await self._reload_devices()
+            try:
+                await self._restore_streams()
+                if (now := _stamp(broker)) != known:
+                    await self._reload_devices()
+                    known = now
+                await self._mind_the_disk(broker)
+            except (OSError, subprocess.SubprocessError, StartFailed, TimeoutError, WireError) as error:
+                self._complain(f"The broker could not be looked after, trying again: {error}")
             if untold := self.violations.take_untold():
                 self._changed.set()
                 await tell_refusals(self.installation.nats_url, untold)
+
+    async def _restore_streams(self) -> None:
+        """After the broker was started again, maybe on an empty store: make what is missing, let devices in."""
+        status = self.keepers["nats"].status if "nats" in self.keepers else None
+        if self._prepared_pid is None or status is None or status.state is not ServiceState.READY:
+            return
+        if status.pid != self._prepared_pid:
+            await self._prepare_streams()
+
+    async def _mind_the_disk(self, broker: Broker) -> None:
+        """Hold the producers before the disk is full: a broker that ran into that refuses until it is restarted."""
+        free = shutil.disk_usage(broker.directory).free
+        if self._prepared_pid is None:
+            return
+        if not self._is_holding and free < self.disk_reserve_bytes:
+            await hold_producers(self.installation.nats_url)
+            self._is_holding = True
+        elif self._is_holding and free > 1.2 * self.disk_reserve_bytes:
+            self._is_holding = False
+            await self._prepare_streams()
+        if self._is_holding:
+            self._complain(
+                f"The disk is almost full ({free // 1_000_000} MB free): devices are held, nothing is lost. "
+                "Free some space."
+            )
 
     async def _reload_devices(self) -> None:
         if self.installation.broker is None:
@@ -340,6 +380,9 @@ def _stream_limits(broker: Broker | None) -> StreamLimits:
         ingest_bytes=min(usual.ingest_bytes, room // 5),
         dead_bytes=min(usual.dead_bytes, room // 10),
         events_bytes=min(usual.events_bytes, room // 20),
+        births_bytes=room // 50,
+        mqtt_bytes=room // 2,
+        mqtt_state_bytes=room // 50,
     )
 
 

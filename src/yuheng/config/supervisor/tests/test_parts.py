@@ -10,11 +10,13 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from yuheng.config.supervisor import broker as brokers
+from yuheng.config.supervisor import supervise
 from yuheng.config.supervisor.announcement import lines
 from yuheng.config.supervisor.broker import Broker
 from yuheng.config.supervisor.errors import CannotStart, StartFailed
@@ -27,6 +29,7 @@ from yuheng.config.supervisor.ports import FREE_RANGE, claim, free_port, is_free
 from yuheng.config.supervisor.postgres import check_external
 from yuheng.config.supervisor.privileges import child_setup
 from yuheng.config.supervisor.service import Service, ServiceState
+from yuheng.config.supervisor.supervise import Supervisor
 from yuheng.config.supervisor.violations import MAX_DISTINCT, Violations
 
 
@@ -297,3 +300,75 @@ def test_the_last_lines_name_the_addresses_the_people_and_the_password_once():
 
 def test_the_reduced_table_of_the_other_tests_is_found():
     assert Path(__file__).with_name("reduced.py").exists()
+
+
+def test_what_the_store_was_given_is_not_taken_back_when_the_disk_fills(tmp_path, monkeypatch):
+    class Usage:
+        free = 10_000
+
+    monkeypatch.setattr(brokers.shutil, "disk_usage", lambda path: Usage)
+    assert brokers.store_limit(tmp_path) == 4000
+    Usage.free = 100
+    assert brokers.store_limit(tmp_path) == 4000
+    Usage.free = 20_000
+    assert brokers.store_limit(tmp_path) == 8000
+
+
+def test_only_the_historians_reader_keeps_messages(broker):
+    readers = broker.directory / "jetstream" / "$G" / "streams" / "$MQTT_msgs" / "obs"
+    (readers / "some_subscriber").mkdir(parents=True)
+    assert not broker.keeps_messages()
+    (readers / "historian").mkdir()
+    assert broker.keeps_messages()
+
+
+async def test_a_log_that_cannot_be_written_is_still_read_to_its_end(tmp_path, monkeypatch):
+    log = RotatedLog(tmp_path / "x.log", max_bytes=10)
+    tail = Tail(log)
+    real, is_full = Path.open, [False]
+
+    def opened(path, *args, **options):
+        if is_full[0] and path.name == "x.log":
+            raise OSError(28, "No space left on device")
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    stream = asyncio.StreamReader()
+    stream.feed_data(b"first line\n")
+    reading = asyncio.create_task(tail.read(stream))
+    is_full[0] = True
+    stream.feed_data(b"lost on a full disk\n")
+    async with asyncio.timeout(5):
+        while "lost on a full disk" not in tail.last():  # noqa: ASYNC110 - the tail has no event
+            await asyncio.sleep(0)
+    is_full[0] = False
+    stream.feed_data(b"written again\n")
+    stream.feed_eof()
+    await asyncio.wait_for(reading, 5)
+    log.close()
+    assert (tmp_path / "x.log").read_text() == "written again\n"
+
+
+async def test_producers_are_held_before_the_disk_is_full_and_let_go_when_there_is_room(broker, monkeypatch):
+    did: list[str] = []
+
+    async def hold(url: str) -> None:
+        did.append("hold")
+
+    async def prepare(self: Supervisor) -> None:
+        did.append("let go")
+
+    class Usage:
+        free = 10**12
+
+    monkeypatch.setattr(supervise, "hold_producers", hold)
+    monkeypatch.setattr(Supervisor, "_prepare_streams", prepare)
+    monkeypatch.setattr(supervise.shutil, "disk_usage", lambda path: Usage)
+    supervisor = Supervisor(SimpleNamespace(nats_url="nats://x"), table=None, say=lambda line: None)
+    supervisor._prepared_pid = 1
+    for free in (10**12, 299_000_000, 250_000_000, 310_000_000, 10**12, 10**12):
+        Usage.free = free
+        await supervisor._mind_the_disk(broker)
+        if free < 300_000_000:
+            assert "almost full" in supervisor.complaint
+    assert did == ["hold", "let go"]

@@ -1,7 +1,9 @@
 """The life of an installation, with real engines and real processes."""
 
+import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -236,3 +238,31 @@ async def test_devices_are_let_in_when_their_file_changes_and_refused_publishes_
 async def _first_dead_letter(js):
     reader = await js.pull_subscribe_bind(subjects.WORKER_DURABLE, subjects.DEAD_STREAM)
     return (await reader.fetch(1, timeout=10))[0]
+
+
+def test_a_broker_whose_store_was_lost_keeps_messages_and_lets_devices_in_again(start):
+    plant = start().until_ready()
+    (plant.places.data_dir / "nats" / "devices.conf").write_text(DEVICE)
+    before = plant.service("nats")["pid"]
+    shutil.rmtree(plant.places.data_dir / "nats" / "jetstream")
+    os.kill(before, signal.SIGKILL)
+    plant.until(lambda: plant.service("nats").get("pid") not in (None, before), "the broker to be started again")
+
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="laser")
+    client.username_pw_set("laser", "pw")
+    client.reconnect_delay_set(1, 1)
+    client.connect_async("127.0.0.1", plant.status()["mqtt"]["port"])
+    client.loop_start()
+    plant.until(client.is_connected, "the device to be let in again")
+    client.publish("plant/laser/x", b"kept", qos=1).wait_for_publish(10)
+    client.disconnect()
+    client.loop_stop()
+    assert asyncio.run(_kept(plant)) == 1
+
+
+async def _kept(plant: Plant) -> int:
+    port = plant.status()["nats"]["port"]
+    session = await nats.connect(f"nats://yuheng:{passwords(plant.places).nats}@127.0.0.1:{port}")
+    info = await session.jetstream().consumer_info(subjects.MQTT_STREAM, subjects.HISTORIAN_DURABLE)
+    await session.close()
+    return info.num_pending
