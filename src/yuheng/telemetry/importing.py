@@ -217,6 +217,16 @@ class TagSection(Section):
         unit_id = _ANY_WORK_UNIT if values["work_unit"] else None
         return tags.check_tag(_spec(values, source_id=0, work_unit_id=unit_id)) or ""
 
+    def check_together(self, rows: Sequence[PlannedRow], existing: Mapping[str, Values]) -> dict[str, str]:
+        """Refuse the symbol of a work unit that another tag has. What is refused keeps the symbol it has."""
+        refused: dict[str, str] = {}
+        while True:
+            written = [row for row in rows if row.key not in refused]
+            found = _second_owners(written, existing)
+            if not found:
+                return refused
+            refused |= found
+
     def apply(self, *, actor: Actor, site_id: int, rows: Sequence[PlannedRow], at: datetime) -> None:
         """Write all of them at once."""
         source_ids = dict(DataSource.objects.filter(site_id=site_id).values_list("code", "pk"))
@@ -226,6 +236,28 @@ class TagSection(Section):
             for _row, values in _whole(self, site_id, rows)
         ]
         tags.write_tags(actor=actor, site_id=site_id, tags=specs, at=at)
+
+
+def _second_owners(rows: Sequence[PlannedRow], existing: Mapping[str, Values]) -> dict[str, str]:
+    """Return key -> why, of rows whose symbol stands for another tag of the work unit already."""
+    whole = {row.key: {**existing.get(row.key, {}), **row.values} for row in rows}
+    owners = {
+        (values["work_unit"], values["symbol"]): (key, values["address"])
+        for key, values in existing.items()
+        if values["symbol"] and key not in whole
+    }
+    found: dict[str, str] = {}
+    for key, values in whole.items():
+        if not values["symbol"]:
+            continue
+        owner, address = owners.setdefault((values["work_unit"], values["symbol"]), (key, values["address"]))
+        if owner != key:
+            found[key] = _("The symbol %(symbol)s stands for %(one)s and for %(other)s in one work unit.") % {
+                "symbol": values["symbol"],
+                "one": address,
+                "other": values["address"],
+            }
+    return found
 
 
 def _spec(values: Values, *, source_id: int, work_unit_id: int | None) -> TagSpec:

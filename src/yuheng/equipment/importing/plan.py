@@ -164,7 +164,16 @@ def _plan_section(
             one = _refused(section, row, one.key, reason)
         first_at.setdefault(one.key, row.where)
         planned.append(one)
-    return planned
+    accepted = [row for row in planned if row.action is not Action.REFUSE]
+    reasons = section.check_together(accepted, existing)
+    return [_refused_late(row, reasons) for row in planned]
+
+
+def _refused_late(row: PlannedRow, reasons: Mapping[str, str]) -> PlannedRow:
+    """Refuse an accepted row that has a reason by now."""
+    if row.action is Action.REFUSE or row.key not in reasons:
+        return row
+    return PlannedRow(row.section, Action.REFUSE, row.key, row.where, reason=reasons[row.key])
 
 
 def _plan_row(

@@ -95,6 +95,13 @@ class Section:
         """Return why clean, complete values are refused, or "". ``known``: section -> keys that exist or will."""
         return ""
 
+    def check_together(self, rows: Sequence[PlannedRow], existing: Mapping[str, Values]) -> dict[str, str]:
+        """Return key -> why, of rows that are fine alone but cannot stand beside the others.
+
+        ``rows`` are those that would be added, changed or left; ``existing`` is what the site has.
+        """
+        return {}
+
     # ---- how rows stand in files: overridden by nested sections -------------------------------------------------
 
     @property

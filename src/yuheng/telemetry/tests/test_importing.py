@@ -2,16 +2,15 @@
 
 import pytest
 
-from yuheng.equipment.importing import Action, apply_plan, export_document, make_plan, parse, write_csv
-from yuheng.kernel.errors import Conflict
-from yuheng.telemetry.importing import SECTIONS, ClassStateSection, DeviceSection, TagSection
+from yuheng.equipment.importing import Action, Section, apply_plan, export_document, make_plan, parse, write_csv
+from yuheng.telemetry.importing import SECTIONS, ClassStateSection, DeviceSection
 from yuheng.telemetry.models import DataSource, Device, StateRule, Tag, TagClass
 from yuheng.testing.builders import SHIFT_START, SYSTEM, a_site, a_work_unit, an_equipment_class
 
 pytestmark = pytest.mark.django_db
 
 
-class Known(TagSection):
+class Known(Section):
     """Stands for equipment's sections, whose keys ours refer to."""
 
     permission = "equipment.edit"
@@ -26,6 +25,9 @@ class Known(TagSection):
 
     def existing(self, site_id):
         return {key: {} for key in self.keys}
+
+    def apply(self, **given):
+        raise AssertionError
 
     def put_into(self, document, rows):
         if self.name == "classes":
@@ -109,13 +111,6 @@ def test_a_tag_that_cannot_be_is_refused_with_its_reason_and_the_others_stand(ro
     assert not Tag.objects.filter(address="x").exists()
 
 
-def test_a_symbol_used_twice_refuses_the_import_by_name():
-    bring_in(PLANT)
-    text = "source,address,data_type,work_unit,symbol\nlaser-json,L01/other,bool,L01,run\n"
-    with pytest.raises(Conflict, match="run"):
-        bring_in(text, kind="tags")
-
-
 def test_a_password_is_neither_shown_nor_exported_and_is_compared_by_its_hash():
     bring_in(PLANT)
     before = Device.objects.get().password_sha256
@@ -156,3 +151,35 @@ def test_ten_thousand_tags_come_in_within_seconds(django_assert_max_num_queries)
         bring_in("source,address,data_type\n" + lines, kind="tags")
     assert Tag.objects.count() == 10_003
     assert DataSource.objects.count() == 1
+
+
+HEAD = "source,address,data_type,work_unit,symbol\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "laser-json,x,bool,L01,run\n",  # the plant has it
+        "laser-json,x,bool,L01,mode\nlaser-json,y,bool,L01,mode\n",  # the file has it twice
+    ],
+)
+def test_the_dry_run_refuses_a_symbol_that_stands_for_another_tag(rows):
+    bring_in(PLANT)
+    plan = bring_in(HEAD + rows, kind="tags", leave_out_refused=True)
+    refused = [row for row in plan.rows if row.action is Action.REFUSE]
+    assert len(refused) == 1
+    assert "in one work unit" in refused[0].reason
+
+
+def test_two_tags_may_swap_their_symbols():
+    bring_in(PLANT)
+    plan = bring_in(HEAD + "laser-json,L01/run,bool,L01,fault_code\nlaser-json,L01/fault,int,L01,run\n", kind="tags")
+    assert plan.count(Action.CHANGE) == 2
+    assert Tag.objects.get(address="L01/run").symbol == "fault_code"
+
+
+def test_half_a_swap_is_refused_and_leaves_the_other_half_out():
+    bring_in(PLANT)
+    text = HEAD + "laser-json,L01/run,bool,L01,fault_code\nlaser-json,L01/new,int,L01,run\n"
+    plan = bring_in(text, kind="tags", leave_out_refused=True)
+    assert plan.count(Action.REFUSE) == 2
