@@ -199,16 +199,8 @@ class Answers:
         if len(q.tags) * ((q.end_us - q.start_us) // q.bucket_us + 1) > 5_000_000:
             raise Refused("That would be more than five million rows. Ask for wider buckets or fewer tags.")
         tags = np.array(q.tags, np.uint32)
-        minute, hour = self._pipeline.dirty.oldest_owed_us(tags, q.start_us, q.end_us)
-        table = queries.aggregate(
-            self._store,
-            q.tags,
-            q.start_us,
-            q.end_us,
-            q.bucket_us,
-            minutes_until_us=minute,
-            hours_until_us=hour,
-        )
+        owed = self._pipeline.dirty.owed(tags, q.start_us - queries.LOOK_BACK_US, q.end_us)
+        table = queries.aggregate(self._store, q.tags, q.start_us, q.end_us, q.bucket_us, owed=owed)
         return queries.ipc(queries.drop_column(table, "covered_s"))
 
     def _increase(self, q: m.IncreaseQuestion) -> bytes:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from yuheng.historian.rollups import HOUR_US, MINUTE_US, PLACE
+from yuheng.historian.rollups import ARRAYS, IN_ORDER, PLACE
+from yuheng.historian.spans import HOUR_US, MINUTE_US, Owed, plan, type_spans
 from yuheng.historian.store import Store
 
 _TAGS = "tag IN {tags:Array(UInt32)}"
@@ -115,85 +116,87 @@ def _newest(store: Store, tags: Sequence[int], start_us: int, end_us: int) -> pa
     return store.arrow(sql, {"tags": list(tags), "start": start_us, "end": end_us})
 
 
-_ROW = "min, max, sum, count, good_count, first, last, first_time, last_time, carry, integral, covered"
+LOOK_BACK_US = 24 * HOUR_US
+"""How far a value is looked for that still held when the first bucket began."""
 
 
-def aggregate(
-    store: Store,
-    tags: Sequence[int],
-    start_us: int,
-    end_us: int,
-    bucket_us: int,
-    *,
-    minutes_until_us: int,
-    hours_until_us: int,
-) -> pa.Table:
+def aggregate(store: Store, tags: Sequence[int], start_us: int, end_us: int, bucket_us: int, *, owed: Owed) -> pa.Table:
     """Return tag, bucket, min, max, avg, count, first, last, time_weighted_avg, good_count.
 
-    Buckets are aligned to 1970 (UTC); the first and last hold only what lies in [start, end). Up to
-    ``hours_until_us`` hours are used, up to ``minutes_until_us`` minutes, after that raw samples, each where the bucket
-    allows. The time-weighted average carries each good value to the next sample, over the borders of buckets too;
-    a BAD sample ends carrying.
+    Buckets are aligned to 1970 (UTC); the first and last hold only what lies in [start, end). Hours and minutes are
+    used where they are whole and nothing is ``owed``, raw samples for the rest, each where the bucket allows. The
+    time-weighted average carries each good value to the next sample, over the borders of buckets too; a BAD sample
+    ends carrying.
     """
-    hours_from = -(-start_us // HOUR_US) * HOUR_US
-    hours_end = min(hours_until_us, end_us) // HOUR_US * HOUR_US if bucket_us % HOUR_US == 0 else hours_from
-    minutes_from = -(-start_us // MINUTE_US) * MINUTE_US
-    minutes_end = min(minutes_until_us, end_us) // MINUTE_US * MINUTE_US if bucket_us % MINUTE_US == 0 else minutes_from
-    parts: list[str] = []
-    spans: dict[str, int] = {}
-
-    def add(sql: str, low: int, high: int) -> None:
-        if high > low:
-            name = f"p{len(parts)}"
-            spans.update({f"{name}_low": low, f"{name}_high": high})
-            parts.append(sql.replace("{low}", f"{{{name}_low:Int64}}").replace("{high}", f"{{{name}_high:Int64}}"))
-
-    if hours_end > hours_from:
-        add(_rolled("hours", 3600), hours_from, hours_end)
-        add(_rolled("minutes", 60), hours_end, max(hours_end, minutes_end))
-        add(_rolled("minutes", 60), minutes_from, min(hours_from, max(minutes_end, minutes_from)))
-        add(_RAW, max(hours_end, minutes_end), end_us)
-        add(_RAW, start_us, minutes_from)
-    elif minutes_end > minutes_from:
-        add(_rolled("minutes", 60), minutes_from, minutes_end)
-        add(_RAW, minutes_end, end_us)
-        add(_RAW, start_us, minutes_from)
-    else:
-        add(_RAW, start_us, end_us)
-    add(_LAST_BY_TAG.format(rows=_RAW), start_us - 5 * MINUTE_US, start_us)
-    add(_LAST_BY_TAG.format(rows=_rolled("minutes", 60)), start_us - 24 * HOUR_US, start_us - MINUTE_US)
-    parameters = {"tags": list(tags), "start": start_us, "end": end_us, "bucket": bucket_us, **spans}
+    by_minute = bucket_us % MINUTE_US == 0
+    inside = plan(start_us, end_us, owed, use_minutes=by_minute, use_hours=bucket_us % HOUR_US == 0)
+    before = plan(start_us - LOOK_BACK_US, start_us, owed)
+    parts = [
+        *_rolled("hours", 3600, before.hours + inside.hours),
+        *_rolled("minutes", 60, before.minutes + inside.minutes),
+        *_sampled(inside.raw, MINUTE_US if by_minute else bucket_us),
+        *_last_sample(before.raw),
+    ]
+    parameters = {"tags": list(tags), "start": start_us, "end": end_us, "bucket": bucket_us}
     return store.arrow(_AGGREGATE.format(parts=" UNION ALL ".join(parts)), parameters)
 
 
-def _rolled(table: str, seconds: int) -> str:
-    """Rows of a roll-up table, each with the end of its own bucket."""
-    return f"""
+def _in_spans(column: str, spans: type_spans) -> str:
+    """Return the condition that a time lies in one of some stretches."""
+    return " OR ".join(
+        f"({column} >= {_MOMENT.format(low)} AND {column} < {_MOMENT.format(high)})" for low, high in spans
+    )
+
+
+def _rolled(table: str, seconds: int, spans: type_spans) -> list[str]:
+    """Return the rows of a roll-up table, each with the end of its own bucket; nothing for no stretches."""
+    if not spans:
+        return []
+    return [
+        f"""
         SELECT tag, toInt64(toUnixTimestamp(bucket)) * 1000000 AS row_start, row_start + {seconds}000000 AS row_end,
-            min, max, sum, count, good_count, first, last, toUnixTimestamp64Micro(first_time) AS first_us,
-            carry, integral, covered
-        FROM {table} FINAL WHERE {_TAGS}
-            AND bucket >= toDateTime(intDiv({{low}}, 1000000), 'UTC')
-            AND bucket < toDateTime(intDiv({{high}}, 1000000), 'UTC')
-    """
+            min, max, sum, toUInt64(count) AS count, toUInt64(good_count) AS good_count, first, last,
+            toUnixTimestamp64Micro(first_time) AS first_us, carry, integral, covered
+        FROM {table} FINAL WHERE {_TAGS} AND ({_in_spans("bucket", spans)})
+        """
+    ]
 
 
-# Each raw sample is a row of its own that ends where it begins: the gap after it carries its value.
-_RAW = f"""
-    SELECT tag, {_US} AS row_start, row_start AS row_end, value AS min, value AS max,
-        if(quality < 128, value, 0) AS sum, toUInt32(1) AS count, toUInt32(quality < 128) AS good_count,
-        value AS first, value AS last, row_start AS first_us,
-        if(quality < 128, value, nan) AS carry, 0. AS integral, 0. AS covered
-    FROM samples FINAL WHERE {_TAGS}
-        AND time >= fromUnixTimestamp64Micro({{low}}, 'UTC') AND time < fromUnixTimestamp64Micro({{high}}, 'UTC')
-"""
+def _sampled(spans: type_spans, width_us: int) -> list[str]:
+    """Return raw samples as rows of ``width_us`` that begin and end with a sample: the gap after carries the last."""
+    if not spans:
+        return []
+    arrays = ARRAYS.format(slot=f"intDiv({_US}, {width_us})", condition=f"{_TAGS} AND ({_in_spans('time', spans)})")
+    return [
+        f"""
+        SELECT tag, ts[1] AS row_start, ts[-1] AS row_end, arrayMin(good) AS min, arrayMax(good) AS max,
+            arraySum(good) AS sum, length(ts) AS count, length(good) AS good_count, good[1] AS first, good[-1] AS last,
+            row_start AS first_us, if(gs[-1], vs[-1], nan) AS carry,
+            arraySum((v, t, after, g) -> if(g, v * (after - t), 0), vs, ts, after, gs) / 1e6 AS integral,
+            arraySum((t, after, g) -> if(g, after - t, 0), ts, after, gs) / 1e6 AS covered
+        FROM (SELECT *, arrayPushBack(arrayPopFront(ts), ts[-1]) AS after FROM ({arrays}))
+        """
+    ]
 
-# What is carried into the first bucket: the newest row before it (five minutes back in samples, a day in minutes).
-_LAST_BY_TAG = "SELECT * FROM ({rows}) ORDER BY tag, row_start DESC LIMIT 1 BY tag"
+
+def _last_sample(spans: type_spans) -> list[str]:
+    """Return the newest sample of each tag in some stretches, as a row that only carries."""
+    if not spans:
+        return []
+    return [
+        f"""
+        SELECT tag, max({_US}) AS row_start, row_start AS row_end, 0. AS min, 0. AS max, 0. AS sum,
+            toUInt64(0) AS count, toUInt64(0) AS good_count, 0. AS first, 0. AS last, row_start AS first_us,
+            argMax(if(quality < 128, value, nan), {PLACE}) AS carry, 0. AS integral, 0. AS covered
+        FROM samples FINAL WHERE {_TAGS} AND ({_in_spans("time", spans)}) GROUP BY tag
+        """
+    ]
+
 
 # `gap` is the time after a row in which its last value is carried: to the next row, but not beyond its own bucket;
 # `head` is the time before the first row of a bucket in which the value of the row before is carried.
-_AGGREGATE = """
+_AGGREGATE = (
+    """
     SELECT tag, fromUnixTimestamp64Micro(slot * {{bucket:Int64}}, 'UTC') AS bucket,
         if(sum(r.good_count) = 0, nan, minIf(r.min, r.good_count > 0)) AS min,
         if(sum(r.good_count) = 0, nan, maxIf(r.max, r.good_count > 0)) AS max,
@@ -221,6 +224,8 @@ _AGGREGATE = """
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
     ) AS r WHERE r.row_start >= {{start:Int64}} GROUP BY tag, slot ORDER BY tag, slot
 """
+    + IN_ORDER
+)
 
 
 def drop_column(table: pa.Table, name: str) -> pa.Table:

@@ -20,7 +20,7 @@ from yuheng.bus import documents, subjects
 from yuheng.bus.log_reader import LogReader, Tally
 from yuheng.bus.messages import Health
 from yuheng.bus.wire import Connection, WireError, header_value, keep_connected, type_raw
-from yuheng.historian import retention, rollups, snapshot
+from yuheng.historian import retention, rollups, snapshot, spans
 from yuheng.historian.answers import Answers
 from yuheng.historian.committer import Committer, revisions
 from yuheng.historian.limits import DEFAULT_LIMITS, Limits
@@ -332,12 +332,12 @@ class Historian:
                 dirty.mark(block.tag, block.time_us)  # not in the store yet: still owed afterwards
         if len(minutes):
             chunk = rollups.chunk_of(len(minutes), points)
-            if not await self._compute(minutes, rollups.MINUTE_US, chunk, dirty.give_back):
+            if not await self._compute(minutes, spans.MINUTE_US, chunk, dirty.give_back):
                 return
             dirty.done()
         hours = dirty.take_hours(before_us)
-        if len(hours):
-            await self._compute(hours, rollups.HOUR_US, rollups.CHUNK, lambda: dirty.owe_hours(hours))
+        if len(hours) and await self._compute(hours, spans.HOUR_US, rollups.CHUNK, dirty.give_back_hours):
+            dirty.done_hours()
 
     async def _compute(self, keys: rollups.type_keys, width_us: int, chunk: int, give_back: Callable[[], None]) -> bool:
         """Compute buckets in the maintenance thread; what fails or is cut short is owed again."""

@@ -94,7 +94,7 @@ def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
             if text is not None:
                 latest.texts[slot] = text
     pipeline.units.restore(picture.marks, picture.changes, now_us)
-    pipeline.dirty.hours = np.array(picture.owed_hours, np.int64)
+    pipeline.dirty.owe_hours(np.array(picture.owed_hours, np.int64))
 
 
 def _micros(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -10,7 +10,8 @@ import pytest
 
 from yuheng.engines.points import PointBlock, TextPoint
 from yuheng.historian import queries, rollups, snapshot
-from yuheng.historian.rollups import HOUR_US, MINUTE_US, DirtyMinutes
+from yuheng.historian.rollups import DirtyMinutes
+from yuheng.historian.spans import HOUR_US, MINUTE_US, NOTHING_OWED, Owed
 from yuheng.historian.store import Store, sample_columns, text_columns
 
 T0 = 1_790_000_000_000_000 // HOUR_US * HOUR_US
@@ -100,10 +101,8 @@ def test_buckets_from_raw_samples_follow_the_definition(store: Store, bucket: in
     rows = a_walk(1)
     put(store, points(rows))
     start, end = 3 * MINUTE_US + 17, 2 * HOUR_US + 40 * MINUTE_US + 5
-    table = queries.aggregate(
-        store, [1, 2, 3], T0 + start, T0 + end, bucket, minutes_until_us=T0 + start, hours_until_us=T0 + start
-    )
-    check_aggregate(table, [r for r in rows if r[1] >= start - 5 * MINUTE_US], [1, 2, 3], start, end, bucket)
+    table = queries.aggregate(store, [1, 2, 3], T0 + start, T0 + end, bucket, owed=all_owed(-24 * HOUR_US, 3 * HOUR_US))
+    check_aggregate(table, rows, [1, 2, 3], start, end, bucket)
 
 
 @pytest.mark.parametrize("bucket", [MINUTE_US, 15 * MINUTE_US, HOUR_US])
@@ -113,28 +112,44 @@ def test_buckets_from_roll_ups_equal_the_definition(store: Store, bucket: int, s
     put(store, points(rows))
     roll_up(store, points(rows))
     for start, end in [(0, 3 * HOUR_US), (HOUR_US, 2 * HOUR_US + 10 * MINUTE_US), (25 * MINUTE_US, 3 * HOUR_US)]:
-        table = queries.aggregate(
-            store, [1, 2, 3], T0 + start, T0 + end, bucket, minutes_until_us=T0 + end, hours_until_us=T0 + end
-        )
+        table = queries.aggregate(store, [1, 2, 3], T0 + start, T0 + end, bucket, owed=NOTHING_OWED)
         check_aggregate(table, rows, [1, 2, 3], start, end, bucket)
 
 
-def test_a_mixture_of_hours_minutes_and_raw_gives_the_same_buckets(store: Store):
-    rows = a_walk(5)
+@pytest.mark.parametrize("seed", range(4))
+def test_any_mixture_of_hours_minutes_and_raw_gives_the_same_buckets(store: Store, seed: int):
+    """Where something is owed the roll-ups are wrong on purpose: reading them there would show."""
+    rows = a_walk(5, hours=6.0)
     put(store, points(rows))
     roll_up(store, points(rows))
-    start, end = 30_000_001, 3 * HOUR_US - 1_000_003
-    for minutes_until, hours_until in [(2.6, 2.1), (1.5, 1.0), (2.0, 2.0), (0.2, 0.1)]:
-        table = queries.aggregate(
-            store,
-            [1, 2, 3],
-            T0 + start,
-            T0 + end,
-            HOUR_US,
-            minutes_until_us=T0 + int(minutes_until * HOUR_US),
-            hours_until_us=T0 + int(hours_until * HOUR_US),
-        )
-        check_aggregate(table, rows, [1, 2, 3], start, end, HOUR_US)
+    rng = np.random.default_rng(seed)
+    minutes = np.unique(rng.choice(360, rng.integers(1, 60), replace=False)) + T0 // MINUTE_US
+    hours = np.unique(rng.choice(6, rng.integers(0, 3), replace=False)) + T0 // HOUR_US
+    spoil(store, "minutes", 60, minutes)
+    spoil(store, "hours", 3600, np.union1d(hours, minutes // 60))
+    for start, end in [
+        (30_000_001, 6 * HOUR_US - 1_000_003),
+        (2 * HOUR_US, 5 * HOUR_US),
+        (97 * MINUTE_US + 1, 5 * HOUR_US),
+    ]:
+        for bucket in (HOUR_US, 5 * MINUTE_US):
+            owed = Owed(minutes, hours)
+            table = queries.aggregate(store, [1, 2, 3], T0 + start, T0 + end, bucket, owed=owed)
+            check_aggregate(table, rows, [1, 2, 3], start, end, bucket)
+
+
+def all_owed(start: int, end: int) -> Owed:
+    low, high = T0 + start, T0 + end
+    return Owed(np.arange(low // MINUTE_US, high // MINUTE_US + 1), np.arange(low // HOUR_US, high // HOUR_US + 1))
+
+
+def spoil(store: Store, table: str, seconds: int, numbers: np.ndarray) -> None:
+    store.command(
+        f"INSERT INTO {table} SELECT tag, bucket, -1e6 AS min, 1e6 AS max, 1e9 AS sum, count, good_count, first, last, "
+        "first_time, last_time, carry, 1e9 AS integral, covered, now64(6) + 1 "
+        f"FROM {table} FINAL WHERE bucket IN {{buckets:Array(DateTime('UTC'))}}",
+        {"buckets": [int(n) * seconds for n in numbers]},
+    )
 
 
 def test_recomputing_a_roll_up_after_late_samples_replaces_it(store: Store):
@@ -144,9 +159,7 @@ def test_recomputing_a_roll_up_after_late_samples_replaces_it(store: Store):
     late = [(1, 65 * MINUTE_US + k, 1000.0 + k, 0) for k in range(3)]
     put(store, points(late))
     roll_up(store, points(late))
-    table = queries.aggregate(
-        store, [1], T0, T0 + 3 * HOUR_US, HOUR_US, minutes_until_us=T0 + 3 * HOUR_US, hours_until_us=T0 + 3 * HOUR_US
-    )
+    table = queries.aggregate(store, [1], T0, T0 + 3 * HOUR_US, HOUR_US, owed=NOTHING_OWED)
     check_aggregate(table, rows + late, [1], 0, 3 * HOUR_US, HOUR_US)
 
 
@@ -246,7 +259,7 @@ def test_every_way_of_putting_an_aggregate_together_is_answered(
         roll_up(store, points(rows))
     low, high = span
     table = queries.aggregate(
-        store, [1], T0 + low, T0 + high, bucket, minutes_until_us=until, hours_until_us=until
+        store, [1], T0 + low, T0 + high, bucket, owed=NOTHING_OWED if until else all_owed(0, 2 * HOUR_US)
     ).to_pylist()
     wanted = expected_aggregate(rows, 1, low, high, bucket) if content in ("raw", "roll-ups") else {}
     assert len(table) == len(wanted)
