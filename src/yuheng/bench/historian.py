@@ -45,7 +45,8 @@ class Bus:
         """Leave, and end the thread."""
         if self._connection is not None:
             self._loop.call_soon_threadsafe(self._connection.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        # One turn later: a closed transport lets go of its socket in the turn after its closing.
+        self._loop.call_soon_threadsafe(self._loop.call_soon, self._loop.stop)
         self._thread.join()
         self._loop.close()
 

@@ -140,6 +140,13 @@ class _Bundle:
 
     messages: list[Message] = field(default_factory=list)
     references: list[tuple[str, int]] = field(default_factory=list)
+    _index_at: dict[int, int] = field(default_factory=dict)
+
+    def index_at(self, arrived_us: int) -> int:
+        """Return which message a point came with: points know the moment of their message, not its place."""
+        if not self._index_at:
+            self._index_at = {message.arrived_us: index for index, message in enumerate(self.messages)}
+        return self._index_at.get(arrived_us, 0)
 
 
 class Pipeline:
@@ -431,10 +438,14 @@ class Pipeline:
         if not found:
             return points
         keep = np.ones(len(points), np.bool_)
+        by_message: dict[int, list[RefusedPoint]] = {}
         for mask, reason in found:
             keep &= ~mask
-            refused = [self._refused(points, at, reason) for at in np.flatnonzero(mask).tolist()]
-            self._refuse_points(source_id, refused, bundle, 0)
+            for at in np.flatnonzero(mask).tolist():
+                index = bundle.index_at(int(points.arrived_us[at]))
+                by_message.setdefault(index, []).append(self._refused(points, at, reason))
+        for index, refused in by_message.items():
+            self._refuse_points(source_id, refused, bundle, index)
         return chosen(points, keep)
 
     def _refused(self, points: PointBlock, at: int, reason: Refusal) -> RefusedPoint:
@@ -464,7 +475,7 @@ class Pipeline:
             point = RefusedPoint(
                 self.tags.tags[text.tag].address, text.time_us, text.text, text.quality, text.seq, reason, ""
             )
-            self._refuse_points(source_id, [point], bundle, 0)
+            self._refuse_points(source_id, [point], bundle, bundle.index_at(text.arrived_us))
         return not found
 
     def _act(self, source_id: int, action: RequestRebirth | KeepBirth | BirthExplains) -> None:

@@ -20,7 +20,7 @@ async def tell_refusals(nats_url: str, refused: Mapping[tuple[str, str], int]) -
         for (client, subject), count in refused.items():
             times = "once" if count == 1 else f"{count} times"
             header = {
-                subjects.HEADER_TOPIC: _topic(subject),
+                subjects.HEADER_TOPIC: subjects.topic_of_subject(subject),
                 subjects.HEADER_ARRIVED_US: str(time.time_ns() // 1000),
                 subjects.HEADER_DETAIL: f"refused: no permission for the client {client} ({times})",
                 subjects.HEADER_KIND: "refused_publish",
@@ -31,8 +31,3 @@ async def tell_refusals(nats_url: str, refused: Mapping[tuple[str, str], int]) -
         return
     finally:
         connection.close()
-
-
-def _topic(subject: str) -> str:
-    """Spell the refused subject as the device's topic."""
-    return subjects.topic_of_subject(subject.removeprefix(subjects.MQTT_PREFIX))

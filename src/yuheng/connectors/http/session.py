@@ -35,7 +35,7 @@ class HttpPushSession:
             raise PayloadRefused(f"The body has {len(pushed.body)} bytes; the limit is {self._max_bytes}.")
         if pushed.path == "write":
             topic = f"write?{pushed.query}" if pushed.query else "write"
-            trouble = what_is_wrong_with_lines(pushed.body)
+            trouble = what_is_wrong_with_lines(pushed.body, topic)
         else:
             topic = pushed.path
             trouble = what_is_wrong_with_json(pushed.body, self._encoding)

@@ -83,14 +83,12 @@ class LineProtocolDecoder:
         return columns.finish()
 
     def _take(self, columns: Columns, index: int, message: Message, text: str) -> None:
-        factor, divisor = PRECISIONS.get(precision_of(message.topic), (1, 1000))
         count, trouble = 0, ""
+        precision = precision_of(message.topic)
         for number, line in enumerate(_lines(text), start=1):
             try:
                 parsed = parse_line(line)
-                time_us = message.arrived_us if parsed.time is None else parsed.time * factor // divisor
-                if not MIN_TIME_US <= time_us < MAX_TIME_US:
-                    raise ValueError("the time is outside the years 1 to 9999")
+                time_us = _time_us(parsed, precision, message.arrived_us)
                 for field, value in parsed.fields.items():
                     address = self._address(parsed, field)
                     columns.add_value(index, address, value, time_us, 0, Quality.GOOD, message.arrived_us)
@@ -114,8 +112,20 @@ def precision_of(topic: str) -> str:
     return parse_qs(urlsplit(topic).query).get("precision", ["ns"])[0]
 
 
-def what_is_wrong_with_lines(body: bytes) -> str:
+def _time_us(line: Line, precision: str, arrived_us: int) -> int:
+    """Return the time of a line; raises `ValueError` when no calendar has it."""
+    if line.time is None:
+        return arrived_us
+    factor, divisor = PRECISIONS.get(precision, (1, 1000))
+    time_us = line.time * factor // divisor
+    if not MIN_TIME_US <= time_us < MAX_TIME_US:
+        raise ValueError("the time is outside the years 1 to 9999")
+    return time_us
+
+
+def what_is_wrong_with_lines(body: bytes, topic: str = "write") -> str:
     """Return the sentence that tells a sender why something in its body can never be read; "" when all can."""
+    precision = precision_of(topic)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -123,7 +133,7 @@ def what_is_wrong_with_lines(body: bytes) -> str:
     number = 0
     for number, line in enumerate(_lines(text), start=1):
         try:
-            parse_line(line)
+            _time_us(parse_line(line), precision, 0)
         except ValueError as error:
             return f"Line {number}: {error}."
     return "" if number else "There is no line in the body."

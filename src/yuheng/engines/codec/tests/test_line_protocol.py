@@ -100,5 +100,7 @@ def test_json_and_lines_of_one_source_keep_their_places():
 def test_a_sender_is_told_what_is_wrong():
     assert what_is_wrong_with_lines(b"m a=1\nm b=2 17\n") == ""
     assert what_is_wrong_with_lines(b"m a=1\nm b\n") == "Line 2: a field at column 3 has no '='."
+    late = what_is_wrong_with_lines(b"m a=1 9223372036854775807", "write?precision=h")
+    assert late == "Line 1: the time is outside the years 1 to 9999."
     assert what_is_wrong_with_lines(b"\xff") == "Byte 0 is not valid UTF-8."
     assert what_is_wrong_with_lines(b"\n") == "There is no line in the body."
