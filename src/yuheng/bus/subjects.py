@@ -53,7 +53,11 @@ KIND_POINTS = "points"
 """Dead letter holding refused points as `messages.SampleBatch`; replay sends it to ``yh.in.<source>.points``."""
 BORN = "born"
 HEADER_COUNTED = "Yh-Counted"
-"""Set on a dead letter put back by a partial replay: it was counted when it first came."""
+"""Set on a dead letter that was counted when it first came: ``COUNTED_PUT_BACK`` or ``COUNTED_REPLAYED``."""
+COUNTED_PUT_BACK = "1"
+"""A partial replay left it in the stream."""
+COUNTED_REPLAYED = "replayed"
+"""A replay sent it through the path (there, the header is set already), and it was refused again."""
 
 
 def ingest_raw(source_id: int) -> str:

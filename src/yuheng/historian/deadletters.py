@@ -25,9 +25,20 @@ class DeadLetter(NamedTuple):
 
 
 def of_message(
-    source_id: int, reason: Refusal, detail: str, *, topic: str, payload: bytes, arrived_us: int, reference: str
+    source_id: int,
+    reason: Refusal,
+    detail: str,
+    *,
+    topic: str,
+    payload: bytes,
+    arrived_us: int,
+    reference: str,
+    is_replayed: bool = False,
 ) -> DeadLetter:
-    """Keep a whole message. ``reference`` (stream and sequence) makes a redelivered one count once."""
+    """Keep a whole message. ``reference`` (stream and sequence) makes a redelivered one count once.
+
+    One that is refused again after a replay (``is_replayed``) says so: it was counted before.
+    """
     header = {
         "Nats-Msg-Id": f"{reference}:{reason.value}",
         subjects.HEADER_KIND: subjects.KIND_MESSAGE,
@@ -35,12 +46,19 @@ def of_message(
         subjects.HEADER_ARRIVED_US: str(arrived_us),
         subjects.HEADER_REFERENCE: reference,
         subjects.HEADER_DETAIL: detail[:500],
+        **_counted(is_replayed),
     }
     return DeadLetter(subjects.dead(source_id, reason), encode_header(header), payload)
 
 
 def of_points(
-    source_id: int, refused: Iterable[RefusedPoint], *, topic: str, arrived_us: int, reference: str
+    source_id: int,
+    refused: Iterable[RefusedPoint],
+    *,
+    topic: str,
+    arrived_us: int,
+    reference: str,
+    is_replayed: bool = False,
 ) -> list[DeadLetter]:
     """Keep refused points of one message: one letter a reason (and 500 points), as a `SampleBatch`."""
     by_reason: dict[Refusal, list[RefusedPoint]] = {}
@@ -57,9 +75,14 @@ def of_points(
                 subjects.HEADER_ARRIVED_US: str(arrived_us),
                 subjects.HEADER_REFERENCE: reference,
                 subjects.HEADER_DETAIL: next((p.detail for p in part if p.detail), "")[:500],
+                **_counted(is_replayed),
             }
             letters.append(DeadLetter(subjects.dead(source_id, reason), encode_header(header), _samples(part)))
     return letters
+
+
+def _counted(is_replayed: bool) -> dict[str, str]:
+    return {subjects.HEADER_COUNTED: subjects.COUNTED_REPLAYED} if is_replayed else {}
 
 
 def _samples(points: Sequence[RefusedPoint]) -> bytes:

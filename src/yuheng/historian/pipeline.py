@@ -49,6 +49,8 @@ from yuheng.historian.units import Units
 POINT_BYTES = 41
 """Size of one point in columns."""
 
+_COUNTED = f"{subjects.HEADER_COUNTED}: {subjects.COUNTED_REPLAYED}".encode()
+
 type_key = tuple[int, bool]
 """Source id, and whether the payload is `messages.SampleBatch` rather than the source's own."""
 
@@ -140,6 +142,7 @@ class _Bundle:
 
     messages: list[Message] = field(default_factory=list)
     references: list[tuple[str, int]] = field(default_factory=list)
+    replayed: set[int] = field(default_factory=set)  # indexes of what came out of the dead letters
     _index_at: dict[int, int] = field(default_factory=dict)
 
     def index_at(self, arrived_us: int) -> int:
@@ -333,7 +336,9 @@ class Pipeline:
             told = header_value(header, subjects.HEADER_ARRIVED_US) or ""
             arrived = int(told) if told.isdigit() else arrived_us
             message = Message(topic, payload, arrived)
-            self._bundle(bundles, (source_id, words[-1] == b"points"), message, (stream, sequence))
+            bundle = self._bundle(bundles, (source_id, words[-1] == b"points"), message, (stream, sequence))
+            if _COUNTED in header:
+                bundle.replayed.add(len(bundle.messages) - 1)
 
     def _sort_best_effort(self, bundles: dict[type_key, _Bundle]) -> None:
         self.counters.messages += len(self._best_effort)
@@ -343,12 +348,15 @@ class Pipeline:
             self._bundle(bundles, (source_id, False), Message(topic, payload, arrived_us), ("", 0))
 
     @staticmethod
-    def _bundle(bundles: dict[type_key, _Bundle], key: type_key, message: Message, reference: tuple[str, int]) -> None:
+    def _bundle(
+        bundles: dict[type_key, _Bundle], key: type_key, message: Message, reference: tuple[str, int]
+    ) -> _Bundle:
         bundle = bundles.get(key)
         if bundle is None:
             bundle = bundles[key] = _Bundle()
         bundle.messages.append(message)
         bundle.references.append(reference)
+        return bundle
 
     def _decode(self, key: type_key, bundle: _Bundle, blocks: list[PointBlock], texts: list[TextPoint]) -> None:
         source_id, is_samples = key
@@ -397,6 +405,7 @@ class Pipeline:
                 payload=bytes(message.payload),
                 arrived_us=message.arrived_us,
                 reference=self._reference(bundle, index),
+                is_replayed=index in bundle.replayed,
             )
         )
         self.counters.refuse(reason)
@@ -418,6 +427,7 @@ class Pipeline:
             topic=message.topic,
             arrived_us=message.arrived_us,
             reference=self._reference(bundle, index),
+            is_replayed=index in bundle.replayed,
         ):
             self._keep(letter)
         for point in points:

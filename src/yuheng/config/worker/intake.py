@@ -18,6 +18,7 @@ from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
 from yuheng.bus.messages import BirthNotice, SampleBatch, StateRevision
 from yuheng.bus.subjects import (
     BORN,
+    COUNTED_REPLAYED,
     EVENTS_STREAM,
     HEADER_ARRIVED_US,
     HEADER_COUNTED,
@@ -223,6 +224,7 @@ def letters_of(message: LogMessage) -> list[DeadLetter]:
     source_id, reason = _source_and_reason(message.subject.decode(errors="replace"))
     topic = header_value(message.header, HEADER_TOPIC) or ""
     arrived = header_value(message.header, HEADER_ARRIVED_US) or ""
+    counted = header_value(message.header, HEADER_COUNTED)
     points = points_of(message.header, message.payload)
     found = [(topic, message.payload)] if points is None else [(p["address"], msgspec.json.encode(p)) for p in points]
     return [
@@ -236,7 +238,8 @@ def letters_of(message: LogMessage) -> list[DeadLetter]:
             payload=payload,
             sequence=message.sequence,
             detail=header_value(message.header, HEADER_DETAIL) or "",
-            is_counted=header_value(message.header, HEADER_COUNTED) is not None,
+            is_counted=counted is not None,
+            is_replayed=counted == COUNTED_REPLAYED,
         )
         for what, payload in found
     ]

@@ -221,6 +221,7 @@ class Worker:
                 if await self.database.run(is_replay_waiting):
                     await self._until_historian_knows(connection)
                     self.replayed += await replay_what_waits(connection, self.database)
+                    self._unknown_tags.set()  # a letter may have come, or come back, while we were at it
             except DatabaseAway:
                 self._replay_requested.set()
                 await asyncio.sleep(0.5)

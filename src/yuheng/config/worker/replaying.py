@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from yuheng.bus.subjects import (
+    COUNTED_PUT_BACK,
+    COUNTED_REPLAYED,
     DEAD_STREAM,
     HEADER_ARRIVED_US,
     HEADER_COUNTED,
@@ -36,12 +38,14 @@ async def replay_what_waits(connection: Connection, database: Database) -> int:
     """
     total = 0
     for plan in await database.run(replay_plans):
-        counts = await _replay(connection, plan)
+        end = await jetstream.last_sequence(connection, DEAD_STREAM)
+        counts = await _replay(connection, plan, end)
         for group_id in plan.wanted.values():
             await database.run(
                 note_replayed,
                 group_id=group_id,
                 count=counts[group_id],
+                until_sequence=end,
                 window=plan.windows.get(group_id),
                 at=datetime.now(UTC),
             )
@@ -49,11 +53,10 @@ async def replay_what_waits(connection: Connection, database: Database) -> int:
     return total
 
 
-async def _replay(connection: Connection, plan: ReplayPlan) -> Counter[int]:
-    """Go once through what the stream held when we began: what is refused again comes behind that."""
+async def _replay(connection: Connection, plan: ReplayPlan, end: int) -> Counter[int]:
+    """Go once through what the stream held when we began: what is refused again comes behind ``end``."""
     counts: Counter[int] = Counter()
     subject = f"yh.dead.{plan.source_id}.{plan.reason}"
-    end = await jetstream.last_sequence(connection, DEAD_STREAM)
     sequence = 1
     while sequence <= end:
         stored = await jetstream.next_message(connection, DEAD_STREAM, subject, sequence)
@@ -75,7 +78,12 @@ async def _replay_message(connection: Connection, plan: ReplayPlan, stored: Stor
     arrived = _arrived(stored)
     if group_id is None or source_id is None or not plan.is_in_window(group_id, int(arrived)):
         return
-    headers = {HEADER_TOPIC: topic, HEADER_ARRIVED_US: arrived, **_reference(stored)}
+    headers = {
+        HEADER_TOPIC: topic,
+        HEADER_ARRIVED_US: arrived,
+        HEADER_COUNTED: COUNTED_REPLAYED,
+        **_reference(stored),
+    }
     await jetstream.publish(connection, ingest_raw(source_id), stored.payload, headers=headers)
     await jetstream.delete(connection, DEAD_STREAM, stored.sequence)
     counts[group_id] += 1
@@ -98,12 +106,13 @@ async def _replay_points(
     if not wanted or not plan.source_id:
         return
     headers = {HEADER_TOPIC: header_value(stored.header, HEADER_TOPIC) or "", HEADER_ARRIVED_US: _arrived(stored)}
-    await jetstream.publish(connection, ingest_points(plan.source_id), batch_of(wanted), headers=headers)
+    again = {**headers, HEADER_COUNTED: COUNTED_REPLAYED}
+    await jetstream.publish(connection, ingest_points(plan.source_id), batch_of(wanted), headers=again)
     if left:
         back = {
             **headers,
             HEADER_KIND: KIND_POINTS,
-            HEADER_COUNTED: "1",
+            HEADER_COUNTED: COUNTED_PUT_BACK,
             HEADER_DETAIL: header_value(stored.header, HEADER_DETAIL) or "",
         }
         await jetstream.publish(connection, stored.subject, batch_of(left), headers=back)

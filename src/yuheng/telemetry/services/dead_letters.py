@@ -60,7 +60,8 @@ class DeadLetter:
     payload: bytes
     sequence: int
     detail: str = ""
-    is_counted: bool = False  # put back by a partial replay: counted before
+    is_counted: bool = False  # counted before: put back by a partial replay, or
+    is_replayed: bool = False  # refused again after a replay
 
     @property
     def key(self) -> Key:
@@ -281,11 +282,14 @@ def replay_plans() -> list[ReplayPlan]:
 
 
 @transaction.atomic
-def note_replayed(*, group_id: int, count: int, at: datetime, window: tuple[int, int] | None = None) -> None:
+def note_replayed(
+    *, group_id: int, count: int, until_sequence: int, at: datetime, window: tuple[int, int] | None = None
+) -> None:
     """Record that ``count`` letters of a group went through again. The worker calls it once the stream let go.
 
-    ``window`` is the plan's for this group. After a replay of some of its letters a group is open when others are
-    left; when more was asked for meanwhile, it goes on waiting.
+    The replay went through the stream up to ``until_sequence``; ``window`` is the plan's for this group. A group is
+    open again when letters came behind that (new ones, or some that were refused again), and when only some of its
+    letters were replayed and others are left; when more was asked for meanwhile, it goes on waiting.
     """
     group = DeadLetterGroup.objects.select_for_update(of=("self",)).filter(pk=group_id).first()
     if group is None or group.state != DeadLetterState.REPLAYING:
@@ -294,6 +298,7 @@ def note_replayed(*, group_id: int, count: int, at: datetime, window: tuple[int,
     group.changed_at = at
     if _window(group) == window:
         is_left = window is not None and group.replayed_count < group.count
+        is_left = is_left or group.samples.filter(sequence__gt=until_sequence).exists()
         group.state = (DeadLetterState.OPEN if is_left else DeadLetterState.REPLAYED).value
         group.replay_from_us = group.replay_until_us = None
     group.save(update_fields=["replayed_count", "state", "replay_from_us", "replay_until_us", "changed_at"])
@@ -447,17 +452,20 @@ def _new_group(key: Key, letters: Sequence[DeadLetter], site_id: int | None) -> 
 
 
 def _add(group: DeadLetterGroup, letters: Sequence[DeadLetter]) -> None:
+    """Count new letters; one that was refused again after a replay is no new one, and was not replayed after all."""
     fresh = [letter for letter in letters if not letter.is_counted]
-    if not fresh:
+    again = [letter for letter in letters if letter.is_replayed]
+    if not fresh and not again:
         return
+    group.replayed_count -= len(again)
     arrived = [moment(letter.arrived_us) for letter in fresh]
     group.count += len(fresh)
-    group.first_seen_at = min(group.first_seen_at, *arrived)
-    group.last_seen_at = max(group.last_seen_at, *arrived)
-    group.detail = fresh[-1].detail[:400]
+    group.first_seen_at = min([group.first_seen_at, *arrived])
+    group.last_seen_at = max([group.last_seen_at, *arrived])
+    group.detail = (fresh or again)[-1].detail[:400]
     if group.state in (DeadLetterState.RESOLVED, DeadLetterState.REPLAYED):
         group.state = DeadLetterState.OPEN.value
-    group.save(update_fields=["count", "first_seen_at", "last_seen_at", "detail", "state"])
+    group.save(update_fields=["count", "replayed_count", "first_seen_at", "last_seen_at", "detail", "state"])
 
 
 def _keep_samples(groups: dict[Key, DeadLetterGroup], bundles: dict[Key, list[DeadLetter]]) -> None:

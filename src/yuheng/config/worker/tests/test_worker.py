@@ -13,7 +13,7 @@ from django.db import connections
 from yuheng.bus import documents, subjects
 from yuheng.bus.messages import BirthNotice, Interval, SampleBatch, StateRevision
 from yuheng.bus.setup import ensure_streams
-from yuheng.bus.wire import connect
+from yuheng.bus.wire import connect, header_value
 from yuheng.config.environment import Environment
 from yuheng.config.worker import jetstream
 from yuheng.config.worker.process import Worker
@@ -167,7 +167,11 @@ async def test_a_message_that_is_no_revision_does_not_hold_up_those_behind_it(br
     connection.close()
 
 
-async def put_dead_points(connection, source_id, addresses, value=1.5):
+async def _two_sent(connection):
+    return len(await ingested(connection, "yh.in.>")) == 2
+
+
+async def put_dead_points(connection, source_id, addresses, value=1.5, counted=""):
     batch = SampleBatch(
         addresses, [1_795_000_000_000_000] * len(addresses), [value] * len(addresses), [0] * len(addresses)
     )
@@ -179,6 +183,7 @@ async def put_dead_points(connection, source_id, addresses, value=1.5):
             subjects.HEADER_KIND: subjects.KIND_POINTS,
             subjects.HEADER_TOPIC: "plant/L01",
             subjects.HEADER_ARRIVED_US: "1795000000000001",
+            **({subjects.HEADER_COUNTED: counted} if counted else {}),
         },
     )
 
@@ -228,6 +233,14 @@ async def test_a_source_that_makes_its_own_tags_does_so_and_the_points_go_throug
 
     async with a_worker(broker, tmp_path):
         await until_true(lambda: DeadLetterGroup.objects.filter(what="L01/a", state="replayed").exists())
+        [sent] = await ingested(connection, "yh.in.>")
+        assert header_value(sent.header, subjects.HEADER_COUNTED) == subjects.COUNTED_REPLAYED
+        # The historian did not know the tag yet: refused again, it is neither counted nor shown as done, and replayed.
+        await put_dead_points(connection, source.pk, ["L01/a"], value=True, counted=subjects.COUNTED_REPLAYED)
+        await until_true(lambda: DeadLetterGroup.objects.filter(what="L01/a", samples__sequence__gt=2).exists())
+        await until(lambda: _two_sent(connection))
+        group = await until_true(lambda: DeadLetterGroup.objects.filter(what="L01/a", state="replayed").first())
+        assert (group.count, group.replayed_count) == (1, 1)
 
     tags = await orm(lambda: list(Tag.objects.values_list("address", "data_type", "is_made_by_itself")))
     assert tags == [("L01/a", "bool", True)]  # the limit is one
