@@ -118,6 +118,8 @@ def _newest(store: Store, tags: Sequence[int], start_us: int, end_us: int) -> pa
 
 LOOK_BACK_US = 24 * HOUR_US
 """How far a value is looked for that still held when the first bucket began."""
+NEAR_US = 5 * MINUTE_US
+"""Samples that near before the start are read together with those after it: they lie in the same granules."""
 
 
 def aggregate(store: Store, tags: Sequence[int], start_us: int, end_us: int, bucket_us: int, *, owed: Owed) -> pa.Table:
@@ -130,12 +132,13 @@ def aggregate(store: Store, tags: Sequence[int], start_us: int, end_us: int, buc
     """
     by_minute = bucket_us % MINUTE_US == 0
     inside = plan(start_us, end_us, owed, use_minutes=by_minute, use_hours=bucket_us % HOUR_US == 0)
-    before = plan(start_us - LOOK_BACK_US, start_us, owed)
+    before = plan((start_us - LOOK_BACK_US) // HOUR_US * HOUR_US, start_us, owed)
+    near = [span for span in before.raw if span[0] >= start_us - NEAR_US]
     parts = [
         *_rolled("hours", 3600, before.hours + inside.hours),
         *_rolled("minutes", 60, before.minutes + inside.minutes),
-        *_sampled(inside.raw, MINUTE_US if by_minute else bucket_us),
-        *_last_sample(before.raw),
+        *_sampled(near + inside.raw, MINUTE_US if by_minute else bucket_us, start_us),
+        *_last_sample(before.raw[: len(before.raw) - len(near)]),
     ]
     parameters = {"tags": list(tags), "start": start_us, "end": end_us, "bucket": bucket_us}
     return store.arrow(_AGGREGATE.format(parts=" UNION ALL ".join(parts)), parameters)
@@ -162,11 +165,15 @@ def _rolled(table: str, seconds: int, spans: type_spans) -> list[str]:
     ]
 
 
-def _sampled(spans: type_spans, width_us: int) -> list[str]:
-    """Return raw samples as rows of ``width_us`` that begin and end with a sample: the gap after carries the last."""
+def _sampled(spans: type_spans, width_us: int, start_us: int) -> list[str]:
+    """Return raw samples as rows of ``width_us`` that begin and end with a sample: the gap after carries the last.
+
+    No row has samples from both sides of ``start_us``.
+    """
     if not spans:
         return []
-    arrays = ARRAYS.format(slot=f"intDiv({_US}, {width_us})", condition=f"{_TAGS} AND ({_in_spans('time', spans)})")
+    slot = f"intDiv({_US}, {width_us}) * 2 + ({_US} >= {start_us})"
+    arrays = ARRAYS.format(slot=slot, condition=f"{_TAGS} AND ({_in_spans('time', spans)})")
     return [
         f"""
         SELECT tag, ts[1] AS row_start, ts[-1] AS row_end, arrayMin(good) AS min, arrayMax(good) AS max,

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS samples (
 ) ENGINE = ReplacingMergeTree(arrived)
 PARTITION BY toYYYYMM(time) ORDER BY (tag, time, seq)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_bytes_for_wide_part = 20000000,
-         max_bytes_to_merge_at_max_space_in_pool = 5000000000, index_granularity = 4096
+         max_bytes_to_merge_at_max_space_in_pool = 5000000000, index_granularity = 2048
 """
 
 TEXT_SAMPLES = """
@@ -55,7 +55,8 @@ CREATE TABLE IF NOT EXISTS {name} (
     computed_at DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1))
 ) ENGINE = ReplacingMergeTree(computed_at)
 PARTITION BY {partition} ORDER BY (tag, bucket)
-SETTINGS min_bytes_for_wide_part = 20000000
+SETTINGS index_granularity = 256, min_compress_block_size = 8192, max_compress_block_size = 16384,
+    min_bytes_for_wide_part = 20000000
 """
 
 LATEST = """
