@@ -21,6 +21,7 @@ from yuheng.historian.limits import Limits
 from yuheng.historian.live import Live
 from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.rederive import preview_states
+from yuheng.historian.spans import HOUR_US
 from yuheng.historian.store import Store, StoreFailure
 
 log = logging.getLogger(__name__)
@@ -199,7 +200,7 @@ class Answers:
         if len(q.tags) * ((q.end_us - q.start_us) // q.bucket_us + 1) > 5_000_000:
             raise Refused("That would be more than five million rows. Ask for wider buckets or fewer tags.")
         tags = np.array(q.tags, np.uint32)
-        owed = self._pipeline.dirty.owed(tags, q.start_us - queries.LOOK_BACK_US - queries.HOUR_US, q.end_us)
+        owed = self._pipeline.dirty.owed(tags, q.start_us - queries.LOOK_BACK_US - HOUR_US, q.end_us)
         table = queries.aggregate(self._store, q.tags, q.start_us, q.end_us, q.bucket_us, owed=owed)
         return queries.ipc(queries.drop_column(table, "covered_s"))
 
