@@ -17,6 +17,7 @@ import msgspec
 
 from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, WireError
+from yuheng.historian import deadletters
 from yuheng.historian.limits import Limits
 from yuheng.historian.pipeline import Pending, Pipeline
 from yuheng.historian.store import (
@@ -46,6 +47,7 @@ class CommitFacts:
     retries: int = 0
     hold_reason: str = ""
     newest_commit_us: int = 0
+    births_refused: int = 0
 
 
 class Committer:
@@ -60,6 +62,7 @@ class Committer:
         clock_us: Callable[[], int],
         connection: Callable[[], Connection | None],
         after_commit: Callable[[], Awaitable[None]],
+        at_swap: Callable[[], None] = lambda: None,
     ) -> None:
         self.facts = CommitFacts()
         self.points_since_snapshot = 0
@@ -69,6 +72,7 @@ class Committer:
         self._clock_us = clock_us
         self._connection = connection
         self._after_commit = after_commit
+        self._at_swap = at_swap  # called when all that was observed is in the commit that begins
         self._thread = ThreadPoolExecutor(1, "commit")
         self._stopping = False
         self._force = asyncio.Event()
@@ -112,16 +116,18 @@ class Committer:
             except TimeoutError:
                 continue
 
-    async def commit(self) -> None:
-        """Make everything pending durable; return only when it is, or when stopping makes it hopeless."""
+    async def commit(self) -> bool:
+        """Make everything pending durable; return False only when stopping makes it hopeless."""
         pending = self._pipeline.swap()
         emission = self._pipeline.units.emit(self._clock_us())
+        self._at_swap()
         if pending.is_empty() and not emission.rows:
-            return
+            await self._after_commit()
+            return True
         self._last_points = pending.points
         begun = time.perf_counter()
         if not await self._until_done(pending, emission):
-            return
+            return False
         for reader, sequence in pending.reached.items():
             reader.acknowledge(sequence)
         facts = self.facts
@@ -134,6 +140,7 @@ class Committer:
         self.points_since_snapshot += pending.points
         self._pipeline.committed()
         await self._after_commit()
+        return True
 
     async def _until_done(self, pending: Pending, emission: Emission) -> bool:
         """Try until everything is durable; return False only when told to stop while it cannot be."""
@@ -146,14 +153,18 @@ class Committer:
         while True:
             try:
                 letters = await self.publish_all(letters)
-                births = await self.publish_all(births)
+                # A birth that finds no room is asked for again after a restart: no reason to hold everything else.
+                self.facts.births_refused += len(await self.publish_all(births))
+                births = []
                 if not is_stored:
-                    await self._in_thread(lambda: self._write(pending, emission))
+                    await self._in_thread(lambda: self._write(pending))
                     is_stored = True
                 facts = await self.publish_all(facts)
-                if not letters and not births:  # whoever hears of a birth must find the letters that it explains
+                if not letters:  # whoever hears of a birth must find the letters that it explains
                     notices = await self.publish_all(notices)
-                if not (letters or births or facts or notices):
+                if not (letters or facts or notices):
+                    # Last: these rows say what was told. Were they there first, a crash between would leave it untold.
+                    await self._in_thread(lambda: self._write_changes(emission))
                     return True
                 reason = "The message log does not take dead letters or state changes."
             except (StoreFailure, WireError, TimeoutError, OSError) as error:
@@ -174,13 +185,15 @@ class Committer:
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _write(self, pending: Pending, emission: Emission) -> None:
+    def _write(self, pending: Pending) -> None:
         """Write columns; when it returns they are on disk. In the commit thread."""
         self.require_room()
         if pending.blocks:
             self._store.insert("samples", sample_columns(concatenated(pending.blocks)))
         if pending.texts:
             self._store.insert("text_samples", text_columns(pending.texts))
+
+    def _write_changes(self, emission: Emission) -> None:
         if emission.rows:
             self._store.insert("state_changes", state_change_columns(emission.rows))
 
@@ -208,7 +221,8 @@ class Committer:
             if connection is None:
                 raise WireError("The message log cannot be reached.")
             async with asyncio.timeout(self._limits.publish_timeout_s):
-                futures = [connection.request_later(s, data, header=header) for s, header, data in window]
+                fit = [deadletters.fitting(item, connection.max_payload) for item in window]
+                futures = [connection.request_later(s, data, header=header) for s, header, data in fit]
                 answers = await asyncio.gather(*futures)
                 await connection.drained()
             for item, (_header, answer) in zip(window, answers, strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +14,8 @@ from yuheng.bus.wire import encode_header
 from yuheng.engines.points import Refusal, RefusedPoint
 
 POINTS_A_LETTER = 500
+BYTES_A_LETTER = 256_000
+"""A letter of points is not much larger: a long topic may stand in each of its addresses."""
 _msgpack = msgspec.msgpack.Encoder(enc_hook=repr)
 
 
@@ -40,7 +43,7 @@ def of_message(
     One that is refused again after a replay (``is_replayed``) says so: it was counted before.
     """
     header = {
-        "Nats-Msg-Id": f"{reference}:{reason.value}",
+        "Nats-Msg-Id": f"{source_id}:{reference}:{arrived_us}:{reason.value}",
         subjects.HEADER_KIND: subjects.KIND_MESSAGE,
         subjects.HEADER_TOPIC: topic,
         subjects.HEADER_ARRIVED_US: str(arrived_us),
@@ -60,16 +63,21 @@ def of_points(
     reference: str,
     is_replayed: bool = False,
 ) -> list[DeadLetter]:
-    """Keep refused points of one message: one letter a reason (and 500 points), as a `SampleBatch`."""
+    """Keep refused points of one message: one letter a reason (and 500 points), as a `SampleBatch`.
+
+    What a letter holds is part of its id: after a restart the same message may be gathered with others, and a letter
+    with more in it than the one before must not be taken for its repetition.
+    """
     by_reason: dict[Refusal, list[RefusedPoint]] = {}
     for point in refused:
         by_reason.setdefault(point.reason, []).append(point)
     letters = []
     for reason, points in by_reason.items():
-        for start in range(0, len(points), POINTS_A_LETTER):
-            part = points[start : start + POINTS_A_LETTER]
+        for part in _parts(points):
+            payload = _samples(part)
+            content = hashlib.blake2b(payload, digest_size=8).hexdigest()
             header = {
-                "Nats-Msg-Id": f"{reference}:{reason.value}:{start}",
+                "Nats-Msg-Id": f"{source_id}:{reference}:{reason.value}:{content}",
                 subjects.HEADER_KIND: subjects.KIND_POINTS,
                 subjects.HEADER_TOPIC: topic,
                 subjects.HEADER_ARRIVED_US: str(arrived_us),
@@ -77,8 +85,35 @@ def of_points(
                 subjects.HEADER_DETAIL: next((p.detail for p in part if p.detail), "")[:500],
                 **_counted(is_replayed),
             }
-            letters.append(DeadLetter(subjects.dead(source_id, reason), encode_header(header), _samples(part)))
+            letters.append(DeadLetter(subjects.dead(source_id, reason), encode_header(header), payload))
     return letters
+
+
+def fitting(letter: tuple[str, bytes, bytes], max_payload: int) -> tuple[str, bytes, bytes]:
+    """Return (subject, header, payload) cut to what the log takes in one message, headers included, saying so.
+
+    One byte more and nats-server closes the connection; the commit would be tried again for ever.
+    """
+    subject, header, payload = letter
+    room = max_payload - len(header)
+    if len(payload) <= room:
+        return letter
+    note = f"Yh-Cut: {len(payload)} bytes came, the end was cut off\r\n\r\n".encode()
+    header = header.removesuffix(b"\r\n") + note
+    return subject, header, payload[: max(0, max_payload - len(header))]
+
+
+def _parts(points: Sequence[RefusedPoint]) -> Iterator[list[RefusedPoint]]:
+    part: list[RefusedPoint] = []
+    size = 0
+    for point in points:
+        part.append(point)
+        size += 32 + len(point.address) + (len(point.value) if isinstance(point.value, str) else 0)
+        if len(part) >= POINTS_A_LETTER or size >= BYTES_A_LETTER:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _counted(is_replayed: bool) -> dict[str, str]:

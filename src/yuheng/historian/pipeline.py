@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,9 +44,12 @@ from yuheng.historian.latest import Latest, time_order
 from yuheng.historian.limits import DEFAULT_LIMITS, Limits
 from yuheng.historian.rollups import DirtyMinutes
 from yuheng.historian.routing import Router, TagTable
-from yuheng.historian.store import chosen, concatenated
+from yuheng.historian.store import chosen, concatenated, empty_block
 from yuheng.historian.units import Units
 
+log = logging.getLogger(__name__)
+
+REMEMBERED_NODES = 10_000
 POINT_BYTES = 41
 """Size of one point in columns."""
 
@@ -172,6 +176,7 @@ class Pipeline:
         self.counters = Counters()
         self.plant: Plant | None = None
         self.wake = asyncio.Event()  # set when there is something to commit
+        self.broken = asyncio.Event()  # set when nothing more can be taken
         self.on_live: Callable[[], None] = lambda: None  # called after states may have changed
         self.changed_slots: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.zeros(0, np.bool_)
         self.data_time_us: dict[int, int] = {}  # site -> newest source time
@@ -251,6 +256,8 @@ class Pipeline:
         """Gather messages of a durable log."""
         self._waiting.append((reader, messages))
         self._readers.add(reader)
+        if self._is_held:  # a reader that came after the others were held, after a reconnection for one
+            reader.pause()
         if reader.pending:
             self.log_time_us[reader.stream] = messages[0].arrived_us
         else:
@@ -297,7 +304,21 @@ class Pipeline:
     # ---- decoding -----------------------------------------------------------------------------------------------
 
     def process(self) -> None:
-        """Decode everything that waits."""
+        """Decode everything that waits.
+
+        A defect in here must not pass for decoded messages: the next ones would acknowledge these unseen. So after an
+        unexpected error nothing more is taken, and `broken` tells the process to end: the log holds everything.
+        """
+        if self.broken.is_set():
+            return
+        try:
+            self._process()
+        except Exception:
+            log.exception("A batch could not be worked on.")
+            self.pending = Pending()  # it may say that these messages were reached
+            self.broken.set()
+
+    def _process(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -334,7 +355,7 @@ class Pipeline:
             source_id = int(words[2]) if len(words) == 4 and words[2].isdigit() else 0
             topic = header_value(header, subjects.HEADER_TOPIC) or ""
             told = header_value(header, subjects.HEADER_ARRIVED_US) or ""
-            arrived = int(told) if told.isdigit() else arrived_us
+            arrived = int(told) if told.isdigit() and len(told) < 17 else arrived_us
             message = Message(topic, payload, arrived)
             bundle = self._bundle(bundles, (source_id, words[-1] == b"points"), message, (stream, sequence))
             if _COUNTED in header:
@@ -376,7 +397,7 @@ class Pipeline:
             for index in range(len(bundle.messages)):
                 self._refuse_message(source_id, bundle, index, Refusal.WRONG_SHAPE, state.complaint)
             return
-        batch = decoder.decode(bundle.messages)
+        batch = self._decoded(source_id, decoder, bundle)
         self._keep_refused(source_id, bundle, batch)
         for action in batch.actions:
             self._act(source_id, action)
@@ -391,6 +412,29 @@ class Pipeline:
                 state.data_time_us = max(state.data_time_us, text.time_us)
         site = state.source.site_id
         self.data_time_us[site] = max(self.data_time_us.get(site, 0), state.data_time_us)
+
+    def _decoded(self, source_id: int, decoder: Decoder, bundle: _Bundle) -> Batch:
+        """Decode; a message that the decoder cannot even refuse is found and kept, and must not stop the others."""
+        try:
+            return decoder.decode(bundle.messages)
+        except Exception:
+            log.exception("The decoder of source %d failed; trying its messages one by one.", source_id)
+        blocks: list[PointBlock] = []
+        whole = Batch(empty_block())
+        for index, message in enumerate(bundle.messages):
+            try:
+                one = decoder.decode([message])
+            except Exception as error:
+                detail = f"The decoder failed: {type(error).__name__}: {error}"
+                whole.refused_messages.append((index, Refusal.UNDECODABLE, detail))
+                continue
+            blocks.append(one.points)
+            whole.texts += one.texts
+            whole.refused += [(index, point) for _, point in one.refused]
+            whole.refused_messages += [(index, reason, detail) for _, reason, detail in one.refused_messages]
+            whole.actions += one.actions
+        whole.points = concatenated(blocks)
+        return whole
 
     # ---- refusing -----------------------------------------------------------------------------------------------
 
@@ -503,6 +547,8 @@ class Pipeline:
         node = f"{action.group}/{action.edge_node}"
         if now_us - self._rebirth_at.get(node, 0) < self.limits.rebirth_s * 1e6:
             return
+        if len(self._rebirth_at) >= REMEMBERED_NODES:
+            self._rebirth_at.clear()  # whoever invents nodes must not fill the memory
         self._rebirth_at[node] = now_us
         known = self._sources.get(source_id)
         if known is not None and "broker" in known.source.settings:  # somebody else's broker: the gateway is there

@@ -104,6 +104,18 @@ class DirtyMinutes:
         with self._lock:
             return np.union1d(self._hours, self._working_hours)
 
+    @property
+    def minutes(self) -> type_keys:
+        """All minutes owed, also those being computed: what a snapshot keeps."""
+        with self._lock:
+            return np.union1d(self._minutes(), self._working)
+
+    def owe_minutes(self, minutes: type_keys) -> None:
+        """Owe minutes: an earlier run did."""
+        with self._lock:
+            self._parts.append(minutes)
+            self._size += len(minutes)
+
     def owe_hours(self, hours: type_keys) -> None:
         """Owe hours: an earlier run did."""
         with self._lock:

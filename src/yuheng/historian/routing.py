@@ -11,6 +11,8 @@ from yuheng.bus import subjects
 from yuheng.bus.documents import Plant, Source, Tag
 
 DAY_US = 86_400_000_000
+LONGEST_REMEMBERED = 500
+"""Bytes of a subject that is worth remembering; MQTT allows 65,535."""
 FOR_EVER = np.int64(2**62)
 
 
@@ -58,7 +60,9 @@ class Router:
             if len(self._remembered) >= self.REMEMBERED:
                 self._remembered.clear()
             topic = subjects.topic_of_subject(subject.decode("utf-8", "replace"))
-            found = self._remembered[subject] = (self.source_of(topic), topic)
+            found = (self.source_of(topic), topic)
+            if len(subject) <= LONGEST_REMEMBERED:
+                self._remembered[subject] = found
         return found
 
     def source_of(self, topic: str) -> int:

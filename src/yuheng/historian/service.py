@@ -66,6 +66,7 @@ class Historian:
             clock_us=now_us,
             connection=lambda: self.connection,
             after_commit=self._after_commit,
+            at_swap=self._at_swap,
         )
         self.pipeline.on_live = self.live.states
         self.readers: list[LogReader] = []
@@ -77,6 +78,9 @@ class Historian:
         self._best_effort_sids: dict[str, bytes] = {}
         self._core_owner: dict[bytes, str] = {}
         self._rederived_at = 0.0
+        self._late: dict[int, tuple[int, int]] = {}  # unit -> oldest late sample, newest sample; all of them committed
+        self._wants_picture = False
+        self._picture: snapshot.Picture | None = None
         self._snapshot_at = time.monotonic()
         self._retention_at = time.monotonic() + limits.retention_first_s
         self._rates = (time.monotonic(), 0, 0)
@@ -100,6 +104,7 @@ class Historian:
             asyncio.create_task(self._every(self.limits.watched_values_s, self._watched_tick)),
             asyncio.create_task(self._every(self.limits.health_s, self._health)),
             asyncio.create_task(self._every(self.limits.rollup_s, self._maintain)),
+            asyncio.create_task(self._until_broken()),
         ]
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -136,8 +141,9 @@ class Historian:
         """Connect -> configuration -> catch up -> recover -> stream."""
         self._best_effort_sids = {}
         await self._load_births(connection)
-        await self._load_plant(connection)
+        # first the subscription: a document published between would be missed the other way round
         connection.subscribe(f"$KV.{subjects.CONFIG_BUCKET}.{subjects.CONFIG_KEY}", self._take_plant)
+        await self._load_plant(connection)
         self.connection = connection
         if self.pipeline.plant is None:
             self._ready()
@@ -157,6 +163,11 @@ class Historian:
         for reader in self.readers:
             await reader.start()
         log.info("Reading the log.")
+
+    async def _until_broken(self) -> None:
+        """End the process when a batch could not be worked on: the log holds it, and nothing was acknowledged."""
+        await self.pipeline.broken.wait()
+        raise RuntimeError("The pipeline broke; see the log above.")
 
     def _lost(self, reason: str) -> None:
         if reason != self.connection_trouble:
@@ -194,7 +205,13 @@ class Historian:
         except msgspec.MsgspecError as error:
             log.error("The configuration document cannot be read (%s); the one before stays in force.", error)
             return
-        if self.pipeline.configure(plant):
+        try:
+            is_newer = self.pipeline.configure(plant)
+        except Exception:
+            # Whatever is in a document must not end the process, again and again.
+            log.exception("Configuration %d cannot be used; the one before stays in force.", plant.version)
+            return
+        if is_newer:
             log.info("Configuration %d: %d sources, %d tags.", plant.version, len(plant.sources), len(plant.tags))
             self._subscribe_best_effort()
             for sentence in self.pipeline.complaints():
@@ -238,14 +255,21 @@ class Historian:
             points, slots = self.pipeline.ordered(piece[0])
             self.pipeline.observe(points, slots, piece[1])
         self._is_caught_up = True
-        await self._rederive()
+        async with self.committer.turn:
+            self._note_late()
+            await self._rederive()
 
     async def _snapshot(self) -> None:
-        """Keep newest values and marks, so that the next start is quick. Only when nothing late is waiting."""
+        """Keep newest values and marks of what is stored, for a quick next start. Not while late units wait."""
         async with self.committer.turn:
-            if self.pipeline.units.late:
+            self._wants_picture = True
+            if not await self.committer.commit():
+                return
+            if self._late:
                 await self._rederive()
-            picture = snapshot.take(self.pipeline, self._watermark_s())
+            picture, self._picture = self._picture, None
+            if picture is None or self._late:
+                return
             await self._in_background(lambda: snapshot.save(self.store, picture, self._now_us()))
         self._snapshot_at = time.monotonic()
         self.committer.points_since_snapshot = 0
@@ -257,32 +281,45 @@ class Historian:
 
     # ---- late samples -----------------------------------------------------------------------------------------------
 
+    def _at_swap(self) -> None:
+        """Everything observed until now is in the commit that begins; what comes later is not."""
+        self._note_late()
+        if self._wants_picture:
+            self._wants_picture = False
+            self._picture = snapshot.take(self.pipeline, self._watermark_s())
+
+    def _note_late(self) -> None:
+        """Gather the late units whose samples are stored, or are about to be: those of the next commit must wait."""
+        for unit_id, (since_us, until_us) in self.pipeline.units.take_late().items():
+            known = self._late.get(unit_id, (since_us, until_us))
+            self._late[unit_id] = (min(since_us, known[0]), max(until_us, known[1]))
+
     async def _after_commit(self) -> None:
-        if self.pipeline.units.late and time.monotonic() - self._rederived_at >= self.limits.recompute_s:
+        if self._late and time.monotonic() - self._rederived_at >= self.limits.recompute_s:
             await self._rederive()
 
     async def _rederive(self) -> None:
         """Derive units with late samples anew, from committed data; tell the differences."""
         self._rederived_at = time.monotonic()
         units, plant = self.pipeline.units, self.pipeline.plant
-        late = units.take_late()
+        late = {unit_id: span for unit_id, span in self._late.items() if unit_id in units.by_id}
         if not late or plant is None:
+            self._late = {}
             return
         try:
             version = units.next_version(self._now_us())
             emission, anew = await self._in_background(lambda: rederive(self.store, plant, late, version))
-            if emission.rows:
-                await self._in_background(
-                    lambda: self.store.insert("state_changes", state_change_columns(emission.rows))
-                )
             left = await self.committer.publish_all(revisions(emission))
             if left:
                 raise WireError("The message log does not take state changes.")
+            if emission.rows:  # after the telling: see `Committer`
+                await self._in_background(
+                    lambda: self.store.insert("state_changes", state_change_columns(emission.rows))
+                )
         except (StoreFailure, WireError, TimeoutError) as error:
             log.warning("States of %d units could not be derived anew (%s); trying again.", len(late), error)
-            for unit_id, (since_us, _) in late.items():
-                units.mark_late(unit_id, since_us)
             return
+        self._late = {}
         for unit in anew:
             units.replace(unit.unit_id, unit.changes, unit.until_us)
         self.live.states()
@@ -299,7 +336,7 @@ class Historian:
         if not self.connection_trouble:  # while the log cannot be reached, silence says nothing about machines
             self.pipeline.units.tick(now_us)
             self.live.states()
-        if self.pipeline.units.touched:
+        if self.pipeline.units.touched or self._late:
             self.pipeline.wake.set()
         self.live.values()
         for reader in self.readers:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from yuheng.engines.points import PointBlock, TextPoint
@@ -26,10 +30,15 @@ class Picture:
     marks: dict[str, list[int]] = field(default_factory=dict)
     changes: dict[int, list[Change]] = field(default_factory=dict)
     owed_hours: list[int] = field(default_factory=list)
+    owed_minutes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def take(pipeline: Pipeline, watermark_s: int) -> Picture:
-    """Copy the present. On the loop, between commits; includes points that are not stored yet, which is harmless."""
+    """Copy the present, on the loop. Save it only once everything observed until now is stored.
+
+    Values that are not stored yet would be known after a restart, and then come again without changing anything: the
+    change of state that they made would be missed.
+    """
     latest, tags = pipeline.latest, pipeline.tags
     slots = np.flatnonzero(latest.time_us > 0)
     table = pa.table(
@@ -43,7 +52,9 @@ def take(pipeline: Pipeline, watermark_s: int) -> Picture:
             "arrived": pa.array(latest.arrived_us[slots].view("datetime64[us]"), pa.timestamp("us", "UTC")),
         }
     )
-    return Picture(watermark_s, table, pipeline.units.marks(), {}, pipeline.dirty.hours.tolist())
+    return Picture(
+        watermark_s, table, pipeline.units.marks(), {}, pipeline.dirty.hours.tolist(), pipeline.dirty.minutes
+    )
 
 
 def save(store: Store, picture: Picture, version: int) -> None:
@@ -51,7 +62,8 @@ def save(store: Store, picture: Picture, version: int) -> None:
     assert picture.latest is not None
     size = picture.latest.num_rows
     store.insert("latest", picture.latest.append_column("version", pa.array(np.full(size, version, np.uint64))))
-    detail = json.dumps({"marks": picture.marks, "hours": picture.owed_hours})
+    minutes = base64.b64encode(zlib.compress(picture.owed_minutes.tobytes(), 1)).decode()
+    detail = json.dumps({"marks": picture.marks, "hours": picture.owed_hours, "minutes": minutes})
     row = {
         "name": pa.array(["snapshot"], pa.string()),
         "at": pa.array(np.array([picture.watermark_s * 1_000_000], "datetime64[us]"), pa.timestamp("us", "UTC")),
@@ -74,7 +86,7 @@ def load(store: Store) -> Picture:
         return Picture(changes=changes)
     detail = json.loads(rows[0][1])
     latest = store.arrow("SELECT tag, time, seq, value, text, quality, arrived FROM latest FINAL")
-    return Picture(int(rows[0][0]), latest, detail["marks"], changes, detail["hours"])
+    return Picture(int(rows[0][0]), latest, detail["marks"], changes, detail["hours"], _minutes_of(detail))
 
 
 def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
@@ -95,6 +107,15 @@ def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
                 latest.texts[slot] = text
     pipeline.units.restore(picture.marks, picture.changes, now_us)
     pipeline.dirty.owe_hours(np.array(picture.owed_hours, np.int64))
+    pipeline.dirty.owe_minutes(picture.owed_minutes)
+
+
+def _minutes_of(detail: dict[str, Any]) -> npt.NDArray[np.int64]:
+    return (
+        np.frombuffer(zlib.decompress(base64.b64decode(detail["minutes"])), np.int64)
+        if "minutes" in detail
+        else (np.empty(0, np.int64))
+    )
 
 
 def _micros(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
