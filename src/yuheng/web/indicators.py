@@ -84,6 +84,11 @@ class SourceNow:
     silent_s: float | None
     unit_count: int
 
+    @property
+    def has_fallen_silent(self) -> bool:
+        """Return whether it spoke once and does not now. One that never spoke is not in use (yet): nobody misses it."""
+        return not self.is_connected and self.silent_s is not None
+
 
 @dataclass(frozen=True, slots=True)
 class AttentionRow:
@@ -103,7 +108,7 @@ def attention(
 ) -> list[AttentionRow]:
     """List everything that waits for somebody, worst consequence first."""
     rows = [row for unit in units if (row := _unit_row(unit, now_us)) is not None]
-    rows += [_source_row(source) for source in sources if not source.is_connected]
+    rows += [_source_row(source) for source in sources if source.has_fallen_silent]
     if open_dead_letters:
         title = _("%(n)d kinds of messages could not be read") % {"n": open_dead_letters}
         rows.append(AttentionRow("3", title, (_("Dead letters"),), dead_letters_url, None, 0, 1.0))
