@@ -23,6 +23,10 @@ from typing import Any, NamedTuple
 
 from yuheng.bus.wire import Connection, WireError, header_value, type_raw
 
+FIRST_WINDOW = 2
+WINDOW_BYTES = 32_000_000
+"""Messages fetched by sequence at once, about; nats-server keeps 128 MB for us, in which they are a third larger."""
+
 
 class LogMessage(NamedTuple):
     """One stored message."""
@@ -153,6 +157,8 @@ class LogReader:
         """Keep one request ahead, so that the server never waits for us."""
         if self._paused or not self._streaming or self._connection.closed.is_set():
             return
+        if self._stash is not None:  # a hole is being fetched: what waits behind it must not grow meanwhile
+            return
         while self._outstanding <= self._limits.batch // 2:
             body = {
                 "batch": self._limits.batch,
@@ -184,7 +190,15 @@ class LogReader:
         self._top_up()
 
     def _take_status(self, header: bytes) -> None:
-        """A request ended early: what it still owed will not come."""
+        """A request ended early: what it still owed will not come.
+
+        A consumer or stream that is gone ends the session: one made anew counts from the beginning, and its messages
+        would pass for ones already seen.
+        """
+        status = header[9 : header.find(b"\r")]
+        if status.startswith(b"503") or status.startswith(b"409 Consumer Deleted"):
+            self._give_up(f"The reader {self._durable} of {self.stream} is gone from the server.")
+            return
         left = header_value(header, "Nats-Pending-Messages")
         if left is not None:
             self._outstanding = max(0, self._outstanding - int(left))
@@ -228,13 +242,17 @@ class LogReader:
             await self._fetch_range(first, last, self._refetched)
         except (WireError, TimeoutError) as error:
             # Without the hole nothing behind it may be handed on: give up the session, the next one recovers it.
-            self._connection.reason = f"Could not fetch messages {first}..{last} of {self.stream} again: {error}"
-            self._connection.close()
+            self._give_up(f"Could not fetch messages {first}..{last} of {self.stream} again: {error}")
             return
         self.last = max(self.last, last)
         waiting, self._stash = self._stash or [], None
         self._order(waiting)
         self._top_up()
+
+    def _give_up(self, reason: str) -> None:
+        self._streaming = False
+        self._connection.reason = reason
+        self._connection.close()
 
     def _recovered(self, messages: list[LogMessage]) -> None:
         self.tally.recovered += len(messages)
@@ -255,11 +273,18 @@ class LogReader:
         return info
 
     async def _fetch_range(self, first: int, last: int, take: Callable[[list[LogMessage]], None]) -> None:
-        """Fetch ``[first, last]`` in windows of pipelined requests, in order; skip holes in one step."""
+        """Fetch ``[first, last]`` in windows of pipelined requests, in order; skip holes in one step.
+
+        A window is as wide as the largest message of the one before allows: many large answers at once are more than
+        the server keeps for a client that reads, and it would cut us off again and again.
+        """
         at = first
+        width = FIRST_WINDOW
         while at <= last:
-            window = range(at, min(at + self._limits.fetch_window, last + 1))
+            window = range(at, min(at + width, last + 1))
             found = [m for m in await asyncio.gather(*(self._fetch(s) for s in window)) if m is not None]
+            largest = max((len(message.payload) for message in found), default=0)
+            width = max(1, min(2 * width, self._limits.fetch_window, WINDOW_BYTES // (largest + 1)))
             self.tally.missing += len(window) - len(found)
             if found:
                 take(found)

@@ -283,7 +283,9 @@ class Connection(asyncio.Protocol):
             return future
         self._next_reply += 1
         token = str(self._next_reply)
-        self._replies[token.encode()] = future
+        key = token.encode()
+        self._replies[key] = future
+        future.add_done_callback(lambda _: self._replies.pop(key, None))  # nobody may wait for a late answer
         self.publish(subject, payload, reply=f"{self._inbox}.{token}", header=header)
         return future
 

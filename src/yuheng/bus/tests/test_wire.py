@@ -164,3 +164,64 @@ async def test_a_paused_reader_leaves_the_rest_in_the_log(fresh_nats: RunningBro
 async def test_nobody_there_is_an_error_at_once():
     with pytest.raises(OSError):
         await connect("nats://127.0.0.1:1", timeout_s=2)
+
+
+async def test_a_reader_whose_consumer_is_deleted_ends_the_session_instead_of_falling_silent(fresh_nats: RunningBroker):
+    sender = await prepared(fresh_nats)
+    reader, found = await read(fresh_nats)
+    await send(sender, 1, 5)
+    await until(lambda: len(found) == 5)
+    await sender.request("$JS.API.CONSUMER.DELETE.T.r", b"")
+    await asyncio.wait_for(reader._connection.closed.wait(), 10)
+    assert "gone from the server" in reader._connection.reason
+    sender.close()
+
+
+async def test_while_a_hole_is_fetched_nothing_more_is_asked_for(fresh_nats: RunningBroker):
+    sender = await prepared(fresh_nats)
+    reader, found = await read(fresh_nats, PullLimits(batch=10))
+    reader._stash = []  # a hole is being fetched
+    await send(sender, 1, 200)
+    await until(lambda: len(reader._stash or []) >= 10)
+    await sender.flush()
+    await reader._connection.flush()
+    assert len(reader._stash) <= 20  # what was asked for before
+    waiting, reader._stash = reader._stash, None
+    reader._order(waiting)
+    reader._top_up()
+    await until(lambda: len(found) == 200)
+    assert numbers(found) == list(range(1, 201))
+    reader._connection.close()
+    sender.close()
+
+
+async def test_large_messages_are_recovered_a_few_at_a_time():
+    under_way, most = 0, 0
+
+    async def fetch(sequence: int, *, or_next: bool = False) -> LogMessage:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return LogMessage(sequence, 0, b"t", b"", bytes(10_000_000))
+
+    found: list[int] = []
+    reader = LogReader(Connection({}, "test"), "T", "r", lambda _, messages: None)
+    reader._fetch = fetch
+    await reader._fetch_range(1, 40, lambda messages: found.extend(m.sequence for m in messages))
+    assert found == list(range(1, 41))
+    assert most <= 4
+
+
+async def test_a_request_that_nobody_waits_for_any_more_is_forgotten(fresh_nats: RunningBroker):
+    connection = await connect(fresh_nats.url)
+    silent = await connect(fresh_nats.url)
+    silent.subscribe("silence", lambda items: None)
+    await silent.flush()
+    with pytest.raises(TimeoutError):
+        await connection.request("silence", b"", timeout_s=0.05)
+    await asyncio.sleep(0)
+    assert connection._replies == {}
+    connection.close()
+    silent.close()

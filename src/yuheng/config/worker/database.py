@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, connection
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import InterfaceError, InternalError, OperationalError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Database:
     ) -> Result:
         try:
             result = work(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:  # internal: read-only, after a failover
             self._note(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
             _forget_connection()
             raise DatabaseAway(self.last_error) from error

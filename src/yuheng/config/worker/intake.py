@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 import msgspec
 from django.db import transaction
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import DatabaseError, DataError, IntegrityError
 
 from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
 from yuheng.bus.messages import BirthNotice, SampleBatch, StateRevision
@@ -101,16 +101,19 @@ class Intake:
     async def run(self) -> None:
         """Take in until the connection is lost. Raises `WireError` or `TimeoutError`."""
         made_at = await stream_made_at(self._connection, self._stream)
-        reading = asyncio.create_task(self._read())
         try:
-            while True:
-                await self._arrived.wait()
-                self._arrived.clear()
-                while self._waiting:
-                    await self._take(made_at)
+            async with asyncio.TaskGroup() as group:  # a reader that fails must not look like a silent log
+                group.create_task(self._read())
+                group.create_task(self._take_all(made_at))
         finally:
-            reading.cancel()
             await self._reader.close()
+
+    async def _take_all(self, made_at: str) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                await self._take(made_at)
 
     async def _read(self) -> None:
         await self._reader.start()
@@ -171,12 +174,15 @@ def _take_in_what_can_be(stream: str, messages: Sequence[LogMessage], take_in: T
     try:
         with transaction.atomic():
             return take_in(messages)
-    except (OperationalError, InterfaceError):
-        raise  # not a message's fault: the database is away
+    except DatabaseError as error:
+        if not isinstance(error, DataError | IntegrityError):
+            raise  # not a message's fault: the database is away, read-only, or not migrated
+        fault: Exception = error
     except Exception as error:
-        if len(messages) == 1:
-            LOGGER.exception("Message %d of %s could not be taken in: %s", messages[0].sequence, stream, error)
-            return 0
+        fault = error
+    if len(messages) == 1:
+        LOGGER.error("Message %d of %s could not be taken in: %s", messages[0].sequence, stream, fault, exc_info=fault)
+        return 0
     middle = len(messages) // 2
     return sum(_take_in_what_can_be(stream, half, take_in) for half in (messages[:middle], messages[middle:]))
 
