@@ -27,7 +27,9 @@ _ENGINE_OPTIONS = {
     "background_fetches_pool_size": "1",
     "mark_cache_size": "33554432",
     "index_mark_cache_size": "8388608",
-    "max_server_memory_usage": "2500000000",
+    "query_condition_cache_size": "8388608",
+    "compiled_expression_cache_size": "16777216",
+    "max_server_memory_usage": "1500000000",  # the engine's own; beyond it a question fails and a commit waits
 }
 _SESSION = {
     "max_partitions_per_insert_block": "0",  # a backfill over decades is one block of many months
@@ -35,7 +37,9 @@ _SESSION = {
     "do_not_merge_across_partitions_select_final": "1",  # a key never lies in two partitions
     "max_threads": "2",
     "max_insert_threads": "1",
-    "max_memory_usage": "1500000000",
+    "max_memory_usage": "700000000",
+    "max_bytes_before_external_group_by": "250000000",  # to disk rather than refused
+    "max_bytes_before_external_sort": "250000000",
     "optimize_move_to_prewhere_if_final": "1",
     "session_timezone": "UTC",
 }
