@@ -14,7 +14,7 @@ from yuheng.bus.wire import Connection, WireError
 from yuheng.gateway.connector import PayloadRefused
 
 _RETRY_FIRST_S, _RETRY_MOST_S = 0.05, 2.0
-_HEADER_ROOM = 4096  # of nats-server's max_payload, which counts headers too
+_HEADER_ROOM = 4096  # of nats-server's max_payload, which counts headers too, for those of a later dead letter
 
 
 class LogUnavailable(Exception):
@@ -107,7 +107,7 @@ class DurableLog:
             connection = self._connection
             if connection is None:
                 continue
-            if len(payload) + _HEADER_ROOM > connection.max_payload:
+            if len(payload) + len(header) + _HEADER_ROOM > connection.max_payload:
                 raise PayloadRefused(f"{len(payload)} bytes are more than the log takes in one message.")
             trouble = await self._try(connection, subject, payload, header)
             if not trouble:

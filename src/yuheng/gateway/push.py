@@ -62,6 +62,13 @@ class _Answer(Exception):
         self.headers = headers or {}
 
 
+@dataclass(slots=True)
+class _Held:
+    """How much of the door's memory one request holds."""
+
+    size: int = 0
+
+
 class _Target(NamedTuple):
     source_code: str  # "" when the credential decides
     path: str
@@ -127,9 +134,9 @@ class HttpDoor:
         source, handler = self._source_for(device, target)
         if reason := self._why_log_is_down():
             raise _Answer(503, reason, {"Retry-After": "2"})
-        body = await self._body(scope, receive)
-        self._bytes += len(body)
+        held = _Held()
         try:
+            body = await self._body(scope, receive, held)
             async with asyncio.timeout(self._limits.log_timeout_s):
                 trouble = await handler(Pushed(target.path, target.query, body, device.username))
         except PayloadRefused as refused:
@@ -138,7 +145,7 @@ class HttpDoor:
             sentence = str(error) or self._why_log_is_down() or "The log is too slow at the moment."
             raise _Answer(503, sentence, {"Retry-After": "2"}) from error
         finally:
-            self._bytes -= len(body)
+            self._bytes -= held.size
         self.taken += 1
         if trouble:
             raise _Answer(400, f"{trouble} The body is kept among the dead letters of '{source.code}'.")
@@ -188,7 +195,14 @@ class HttpDoor:
 
     # ---- what -----------------------------------------------------------------------------------------------
 
-    async def _body(self, scope: type_scope, receive: type_receive) -> bytes:
+    def _hold(self, held: _Held, size: int) -> None:
+        """Count bytes as they come: slow senders hold theirs for a long time."""
+        held.size += size
+        self._bytes += size
+        if self._bytes > self._limits.bytes_at_once:
+            raise _Answer(503, "Too many bytes at once.", {"Retry-After": "1"})
+
+    async def _body(self, scope: type_scope, receive: type_receive, held: _Held) -> bytes:
         limits = self._limits
         encoding = _header(scope, b"content-encoding").lower()
         if encoding not in ("", "identity", "gzip", "deflate"):
@@ -206,6 +220,7 @@ class HttpDoor:
                         raise _Answer(400, "The client went away in the middle of the body.")
                     chunks.append(message.get("body", b""))
                     size += len(chunks[-1])
+                    self._hold(held, len(chunks[-1]))
                     if size > limits.wire_bytes:
                         raise _Answer(413, f"The body has more than {limits.wire_bytes} bytes.")
                     if not message.get("more_body"):
@@ -214,7 +229,8 @@ class HttpDoor:
             raise _Answer(408, f"The body did not come within {limits.body_timeout_s:.0f} s.") from error
         whole = b"".join(chunks)
         if encoding in ("gzip", "deflate"):
-            return _inflated(whole, 31 if encoding == "gzip" else 15, limits.body_bytes)
+            whole = _inflated(whole, 31 if encoding == "gzip" else 15, limits.body_bytes)
+            self._hold(held, len(whole))
         return whole
 
 
