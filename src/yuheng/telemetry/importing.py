@@ -35,6 +35,7 @@ from yuheng.telemetry.rules import DataType
 from yuheng.telemetry.services import devices, sources, state_rules, tags
 from yuheng.telemetry.services.state_rules import RuleSpec
 from yuheng.telemetry.services.tags import STANDARD, TagSpec
+from yuheng.telemetry.source_settings import masked, with_kept_passwords
 
 EDIT = "telemetry.edit"
 CLASSES = "classes"
@@ -120,6 +121,29 @@ class TagClassSection(Section):
             tags.define_tag_class(actor=actor, site_id=site_id, at=at, **values)
 
 
+class SettingsOfSource(dict[str, Any]):
+    """Settings that never show a password, and equal others that keep theirs (`source_settings.MASK`)."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return False
+        return with_kept_passwords(self, other) == dict(other) or with_kept_passwords(other, self) == dict(self)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # dict has its own
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return repr(masked(self))
+
+    __str__ = __repr__
+
+
+def _settings(value: Any) -> SettingsOfSource:
+    return SettingsOfSource(read.mapping(value))
+
+
 class SourceSection(Section):
     """Ways in."""
 
@@ -129,7 +153,7 @@ class SourceSection(Section):
         Field("code", read.filled_text(60), is_key=True),
         Field("connector", read.filled_text(60)),
         Field("topics", read.texts(400), default=[]),
-        Field("settings", read.mapping, default={}),
+        Field("settings", _settings, default={}),
         Field("is_enabled", read.boolean, default=True),
         Field("makes_tags_by_itself", read.boolean, default=False),
         Field("own_tags_limit", read.whole_number(least=1, most=1_000_000), default=5000),
@@ -138,7 +162,16 @@ class SourceSection(Section):
     def existing(self, site_id: int) -> dict[str, Values]:
         """Sources of the site by code."""
         names = [field.name for field in self.fields]
-        return {row["code"]: dict(row) for row in DataSource.objects.filter(site_id=site_id).values(*names)}
+        rows = DataSource.objects.filter(site_id=site_id).values(*names)
+        return {row["code"]: {**row, "settings": SettingsOfSource(row["settings"])} for row in rows}
+
+    def put_into(self, document: dict[str, Any], rows: Sequence[Values]) -> None:
+        """Write them without their passwords."""
+        super().put_into(document, [{**row, "settings": masked(row["settings"])} for row in rows])
+
+    def to_csv(self, values: Values) -> Iterator[dict[str, str]]:
+        """Turn a row into a line without passwords."""
+        return super().to_csv({**values, "settings": masked(values["settings"])})
 
     def check(self, values: Values, known: Mapping[str, frozenset[str]]) -> str:
         """Return why the source is refused."""

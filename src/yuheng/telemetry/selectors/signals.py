@@ -13,13 +13,17 @@ from yuheng.kernel.actor import Actor
 from yuheng.telemetry.models import DataSource, DeadLetterGroup, Device, StateRule, StateRuleSet, Tag, TagClass
 from yuheng.telemetry.rules import DeadLetterState
 from yuheng.telemetry.selectors.visible import VIEW, of_visible_sites, one_visible
+from yuheng.telemetry.source_settings import masked
 
 MAX_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A data source with what hangs on it; ``dead_letters`` counts messages and points of open groups."""
+    """A data source with what hangs on it; ``dead_letters`` counts messages and points of open groups.
+
+    ``settings`` have no passwords, see `telemetry.source_settings`.
+    """
 
     id: int
     site_id: int
@@ -65,7 +69,7 @@ def _source_rows(rows: Any) -> list[SourceRow]:
             code=row.code,
             connector=row.connector,
             topics=row.topics,
-            settings=row.settings,
+            settings=masked(row.settings),
             is_enabled=row.is_enabled,
             makes_tags_by_itself=row.makes_tags_by_itself,
             own_tags_limit=row.own_tags_limit,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator
 
-from yuheng.gateway.connector import find_connectors
 from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput
@@ -20,6 +18,7 @@ from yuheng.telemetry.events import SourceChanged
 from yuheng.telemetry.models import DataSource
 from yuheng.telemetry.rules import is_username, what_is_wrong_with_filter
 from yuheng.telemetry.services.access import EDIT, locked
+from yuheng.telemetry.source_settings import settings_schema, with_kept_passwords
 
 MAX_TOPICS = 1000
 
@@ -49,6 +48,7 @@ def create_source(
         The site already has a source of that code, or another source claims the same topic filter.
     """
     actor.require(EDIT, site_id=site_id)
+    settings = with_kept_passwords(settings, {})
     check_source(code=code, connector=connector, topics=topics, settings=settings)
     _check_free(site_id=site_id, topics=topics, own_id=None)
     source = DataSource(
@@ -81,8 +81,12 @@ def configure_source(
     makes_tags_by_itself: bool = False,
     own_tags_limit: int = 5000,
 ) -> DataSource:
-    """Give a source new topics and settings (its payload mapping among them); raises as `create_source` does."""
+    """Give a source new topics and settings (its payload mapping among them); raises as `create_source` does.
+
+    A password given as `source_settings.MASK` stays as it is.
+    """
     source = locked(DataSource, actor=actor, pk=source_id)
+    settings = with_kept_passwords(settings, source.settings)
     check_source(code=source.code, connector=source.connector, topics=topics, settings=settings)
     _check_free(site_id=source.site_id, topics=topics, own_id=source.pk)
     source.topics = list(topics)
@@ -123,13 +127,6 @@ def check_source(*, code: str, connector: str, topics: Sequence[str], settings: 
             fields["topics"] = sentence_about_filter(topic, wrong)
     if fields:
         raise InvalidInput(_("The data source cannot be accepted as it is."), fields)
-
-
-@cache
-def settings_schema(connector: str) -> dict[str, Any] | None:
-    """Return the JSON Schema of a connector's settings; None when no such connector is installed."""
-    point = find_connectors().get(connector)
-    return None if point is None else dict(point.load().manifest.config_schema)
 
 
 def sentence_about_filter(topic: str, wrong: str) -> str:
