@@ -103,6 +103,7 @@ class Counters:
     """What happened since the start; the health line makes rates of them."""
 
     messages: int = 0
+    messages_by_source: dict[int, int] = field(default_factory=dict)
     points: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     dropped_best_effort: int = 0
@@ -386,6 +387,8 @@ class Pipeline:
             for index in range(len(bundle.messages)):
                 self._refuse_message(0, bundle, index, Refusal.UNKNOWN_TOPIC, "No data source claims this topic.")
             return
+        spoken = self.counters.messages_by_source
+        spoken[source_id] = spoken.get(source_id, 0) + len(bundle.messages)
         if not is_samples:
             limit = self.limits.preview_bytes
             state.preview.extend(

@@ -26,6 +26,7 @@ from yuheng.historian.committer import Committer, revisions
 from yuheng.historian.limits import DEFAULT_LIMITS, Limits
 from yuheng.historian.live import Live
 from yuheng.historian.pipeline import Pipeline
+from yuheng.historian.rates import MinuteRates
 from yuheng.historian.rederive import rederive
 from yuheng.historian.routing import best_effort_subjects
 from yuheng.historian.store import Store, StoreFailure, state_change_columns
@@ -84,6 +85,7 @@ class Historian:
         self._snapshot_at = time.monotonic()
         self._retention_at = time.monotonic() + limits.retention_first_s
         self._rates = (time.monotonic(), 0, 0)
+        self._source_rates = MinuteRates()
         self._job = 0
         self._statistics: dict[str, float] = {}
         self._is_caught_up = False
@@ -424,6 +426,10 @@ class Historian:
                 "messages_per_s": round((counters.messages - messages) / span, 1),
                 "points": counters.points,
                 "messages": counters.messages,
+                "source_messages_per_min": {
+                    str(source): rate
+                    for source, rate in self._source_rates.per_minute(counters.messages_by_source, now).items()
+                },
                 "lag_messages": sum(reader.pending for reader in self.readers),
                 "buffer_fill": round(self.pipeline.fill_ratio, 4),
                 "is_held": self.pipeline.is_held,
