@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -142,6 +142,7 @@ def _unit_now(
         since_us=live.since_us,
         seen_us=live.seen_us,
         peers=peers,
+        work_center_id=unit.work_center_id,
     )
 
 
@@ -237,7 +238,7 @@ def measures(*, actor: Actor, plant: PlantNow) -> Measures:
 
         good = ask("output", lambda: growth("good_count"))
         rejects = ask("rejects", lambda: growth("reject_count"))
-        last = {unit.id for unit in plant.areas[-1].units} if plant.areas else set()
+        last = _output_units(plant, good)
         base = replace(
             base,
             state_s=state_s,
@@ -252,6 +253,14 @@ def measures(*, actor: Actor, plant: PlantNow) -> Measures:
     return replace(base, power_kw=power, failed=frozenset(failed))
 
 
+def _output_units(plant: PlantNow, good: Mapping[int, float]) -> set[int]:
+    """Return the units whose good pieces leave the plant: those of the last area that counts any."""
+    for area in reversed(plant.areas):
+        if any(unit.id in good for unit in area.units):
+            return {unit.id for unit in area.units}
+    return set()
+
+
 def explanation(name: str) -> str:
     """How a figure is made: shown wherever the rows behind it are."""
     return {
@@ -261,7 +270,7 @@ def explanation(name: str) -> str:
         ),
         "online": _("Units from which data arrives, of all units."),
         "down": _("Units whose state rule says 'down', the longest first."),
-        "output": _("Growth of the good-piece counters of the last area since the shift began."),
+        "output": _("Growth of the good-piece counters of the last area that counts any, since the shift began."),
         "rejects": _("Rejected pieces divided by all pieces counted, since the shift began."),
         "power": _("Sum of the latest power of all units that report one."),
     }[name]

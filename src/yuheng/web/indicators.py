@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,10 @@ _PRIORITY: dict[UnitState, str] = {
     UnitState.SETUP: "3",
     UnitState.IDLE: "3",
 }
+_LOST = frozenset({UnitState.DOWN, UnitState.NO_DATA})
+"""States in which nobody may count on a unit."""
 _BAND = {"1": 0, "2": 1, "?": 2, "3": 3}
+_UNCOUNTED_S = 300.0
 _SOURCE_WEIGHT = 4.0
 _MIN_MINUTES = 1.0
 
@@ -63,6 +67,7 @@ class UnitNow:
     since_us: int
     seen_us: int
     peers: int = 1
+    work_center_id: int = 0
 
     def waits(self, now_us: int) -> bool:
         """Return whether it is able to work but has not for so long that somebody should look."""
@@ -75,7 +80,11 @@ class UnitNow:
 
 @dataclass(frozen=True, slots=True)
 class SourceNow:
-    """A data source and whether something comes from it. ``silent_s`` None: it never spoke."""
+    """A data source and whether something comes from it.
+
+    ``silent_s`` None: it never spoke. ``units``: work units that depend on it. ``per_minute``: messages in the last
+    minute; None when nobody counted.
+    """
 
     id: int
     code: str
@@ -83,6 +92,8 @@ class SourceNow:
     is_connected: bool
     silent_s: float | None
     unit_count: int
+    units: frozenset[int] = frozenset()
+    per_minute: float | None = None
 
     @property
     def has_fallen_silent(self) -> bool:
@@ -92,7 +103,7 @@ class SourceNow:
 
 @dataclass(frozen=True, slots=True)
 class AttentionRow:
-    """One line of "needs a person". Order: priority, then ``score`` = minutes × weight × scarcity."""
+    """One line of "needs a person"; ``score`` orders the lines of a priority, see `attention`."""
 
     priority: str
     title: str
@@ -106,16 +117,36 @@ class AttentionRow:
 def attention(
     units: Iterable[UnitNow], sources: Iterable[SourceNow], open_dead_letters: int, dead_letters_url: str, now_us: int
 ) -> list[AttentionRow]:
-    """List everything that waits for somebody, worst consequence first."""
-    rows = [row for unit in units if (row := _unit_row(unit, now_us)) is not None]
-    rows += [_source_row(source) for source in sources if source.has_fallen_silent]
+    """List everything that waits for somebody, worst consequence first.
+
+    The order, told to the reader by `order_rule`: by priority (1 down, 2 a source is silent, ? a unit is silent, 3
+    waits too long or cannot be read); within a priority by minutes × weight × (1 + lost share of the work center). The
+    weight of a source is 4 for each unit that depends on it. Units that are silent because their source is are not
+    listed one by one: one cause, one line.
+    """
+    units, silent = list(units), [source for source in sources if source.has_fallen_silent]
+    lost = Counter(unit.work_center_id for unit in units if unit.state in _LOST)
+    explained = frozenset[int]().union(*(source.units for source in silent))
+    shown = (unit for unit in units if not (unit.state == UnitState.NO_DATA and unit.id in explained))
+    rows = [row for unit in shown if (row := _unit_row(unit, lost[unit.work_center_id], now_us)) is not None]
+    rows += [_source_row(source, now_us) for source in silent]
     if open_dead_letters:
         title = _("%(n)d kinds of messages could not be read") % {"n": open_dead_letters}
-        rows.append(AttentionRow("3", title, (_("Dead letters"),), dead_letters_url, None, 0, 1.0))
+        facts = (_("nothing is lost: they wait under dead letters"),)
+        rows.append(AttentionRow("3", title, facts, dead_letters_url, None, 0, 1.0))
     return sorted(rows, key=lambda row: (_BAND[row.priority], -row.score, row.title))
 
 
-def _unit_row(unit: UnitNow, now_us: int) -> AttentionRow | None:
+def order_rule() -> str:
+    """Say how `attention` orders its lines, for the reader."""
+    return _(
+        "First by priority: 1 a unit is down, 2 a data source is silent, ? a unit is silent, 3 a unit waits too long "
+        "or messages could not be read. Within a priority by how long it lasts, how much it weighs, and how much of "
+        "the work center is lost with it: the last unit of its kind comes before one of many."
+    )
+
+
+def _unit_row(unit: UnitNow, lost: int, now_us: int) -> AttentionRow | None:
     try:
         state = UnitState(unit.state)
     except ValueError:
@@ -125,12 +156,26 @@ def _unit_row(unit: UnitNow, now_us: int) -> AttentionRow | None:
         return None
     what = unit.cause_text or str(STATE_SENTENCES[state])
     facts = [str(STATE_SENTENCES[state])] if unit.cause_text else []
-    if unit.peers == 1:
+    share = 0.0
+    if state in _LOST:
+        share = max(1, lost) / unit.peers
+        facts.append(_loss(unit, max(1, lost)))
+    elif unit.peers == 1:
+        share = 1.0
         facts.append(_("the only unit of its work center"))
-    score = max(_MIN_MINUTES, lasting_s / 60) * _WEIGHT[state] * (1 + 1 / unit.peers)
+    score = max(_MIN_MINUTES, lasting_s / 60) * _WEIGHT[state] * (1 + share)
     title = f"{unit.area} {unit.code} {what}"
     url = f"/work-units/{unit.id}"
     return AttentionRow(_PRIORITY[state], title, tuple(facts), url, lasting_s, unit.since_us, score)
+
+
+def _loss(unit: UnitNow, lost: int) -> str:
+    """Say what its work center loses."""
+    if unit.peers == 1:
+        return _("the only unit of its work center")
+    if lost >= unit.peers:
+        return _("all %(n)d units of its work center are lost") % {"n": unit.peers}
+    return _("%(lost)d of %(all)d units of its work center are lost") % {"lost": lost, "all": unit.peers}
 
 
 STATE_SENTENCES: dict[UnitState, Promise] = {
@@ -142,15 +187,15 @@ STATE_SENTENCES: dict[UnitState, Promise] = {
 }
 
 
-def _source_row(source: SourceNow) -> AttentionRow:
-    silent = (
-        _("never heard") if source.silent_s is None else _("silent for %(time)s") % {"time": in_words(source.silent_s)}
-    )
-    facts = (silent, _("%(n)d units depend on it") % {"n": source.unit_count})
+def _source_row(source: SourceNow, now_us: int) -> AttentionRow:
+    facts = [_("%(n)d units depend on it, their states are not known") % {"n": source.unit_count}]
+    if source.silent_s is None:
+        facts.append(_("never heard"))
     minutes = max(_MIN_MINUTES, (source.silent_s or 0.0) / 60)
     score = minutes * _SOURCE_WEIGHT * max(1, source.unit_count)
     title = _("Data source %(code)s is disconnected") % {"code": source.code}
-    return AttentionRow("2", title, facts, source.url, source.silent_s, 0, score)
+    since_us = 0 if source.silent_s is None else now_us - int(source.silent_s * 1e6)
+    return AttentionRow("2", title, tuple(facts), source.url, source.silent_s, since_us, score)
 
 
 # ---- bullets ------------------------------------------------------------------------------------------------------
@@ -284,6 +329,21 @@ def _down(m: Measures) -> Bullet:
     return Bullet("down", _("Units down"), str(len(down)), "", note, bar, 0.0, rows, (_("Work unit"), _("Cause")))
 
 
+def _known_share(m: Measures, units: Iterable[int]) -> float:
+    """Return the share of the time since the shift began in which somebody knew what these units did.
+
+    Pieces made while nobody counted are not in the figure, so they are not due either.
+    """
+    if not m.state_s or m.shift_s <= 0:
+        return 1.0
+    known = total = 0.0
+    for unit in units:
+        states = m.state_s.get(unit, {})
+        known += min(m.shift_s, sum(states.values()) - states.get(UnitState.NO_DATA, 0.0))
+        total += m.shift_s
+    return known / total if total else 1.0
+
+
 def _output(m: Measures) -> Bullet:
     label = _("Output this shift")
     if not m.good_last_area:
@@ -293,8 +353,15 @@ def _output(m: Measures) -> Bullet:
     columns = (_("Work unit"), _("Good pieces"))
     if not target:
         return Bullet("output", label, f"{total:.0f}", "", _("no target set"), 0.0, None, rows, columns)
-    due = target * min(1.0, m.shift_s / m.shift_total_s) if m.shift_total_s else target
+    counted_s = m.shift_s * _known_share(m, m.good_last_area)
+    due = target * min(1.0, counted_s / m.shift_total_s) if m.shift_total_s else target
     note = _("%(due)d due by now, %(target)d in the shift") % {"due": round(due), "target": round(target)}
+    if m.shift_s - counted_s >= _UNCOUNTED_S:
+        note = _("%(due)d due in the %(time)s counted, %(target)d in the shift") % {
+            "due": round(due),
+            "target": round(target),
+            "time": in_words(counted_s),
+        }
     length = max(target, total)
     return Bullet("output", label, f"{total:.0f} / {target:.0f}", "", note, total / length, due / length, rows, columns)
 

@@ -37,6 +37,7 @@ STRINGS = (
     _("on"),
     _("producing %(n)d/%(all)d"),
     _("uncertain"),
+    _("unchanged for %(age)s"),
 )
 
 

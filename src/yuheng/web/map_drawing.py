@@ -17,8 +17,10 @@ from yuheng.web.durations import in_words
 from yuheng.web.indicators import UnitNow
 from yuheng.web.states import look
 
-FONT_EM = 9.5  # pixels of one em in the tile's second line, see map.css
-LATIN_EM = 0.56
+FONT_EM = 9.5  # pixels of one em in the words of a tile, see map.css
+SMALL_EM = 8.2  # the same when they take two lines
+LATIN_EM = 0.52
+TIGHT = 44.0  # tiles lower than this move their lines closer for a second line of words
 MARGIN = 12.0
 
 
@@ -48,7 +50,7 @@ def fit(text: str, em: float) -> str:
     Examples
     --------
     >>> fit("送丝故障", 5), fit("送丝故障送丝故障", 5), fit("Wire feed fault", 5)
-    ('送丝故障', '送丝故障…', 'Wire fe…')
+    ('送丝故障', '送丝故障…', 'Wire fee…')
     """
     width = 0.0
     for i, char in enumerate(text):
@@ -56,6 +58,46 @@ def fit(text: str, em: float) -> str:
         if width > em and not (i == len(text) - 1 and width <= em + 0.3):
             return text[: max(1, i - 1)] + "…"
     return text
+
+
+def width_of(text: str) -> float:
+    """Return the width of a text in em: a Chinese character is 1, others about half."""
+    return sum(1.0 if ord(char) > 0x2E7F else LATIN_EM for char in text)
+
+
+def two_lines(text: str, tile_w: float) -> tuple[str, str]:
+    """Break the words of a tile into lines; the second is empty when one is enough. Twin in ``format.js``.
+
+    Examples
+    --------
+    >>> two_lines("Down", 58), two_lines("Planned stop", 58), two_lines("送丝故障", 58)
+    (('Down', ''), ('Planned', 'stop'), ('送丝故障', ''))
+    >>> two_lines("Oven temperature too high", 58), two_lines("电机过载保护动作", 58)
+    (('Oven', 'temperatur…'), ('电机过载保护', '动作'))
+    """
+    room = tile_w - 8
+    if width_of(text) <= room / FONT_EM + 0.3:
+        return text, ""
+    em = room / SMALL_EM
+    words = text.split(" ")
+    first = words[0]
+    if width_of(first) > em:
+        cut = max(1, _count_that_fits(text, em))
+        return text[:cut], fit(text[cut:].lstrip(), em)
+    taken = 1
+    while taken < len(words) and width_of(f"{first} {words[taken]}") <= em:
+        first = f"{first} {words[taken]}"
+        taken += 1
+    return first, fit(" ".join(words[taken:]), em)
+
+
+def _count_that_fits(text: str, em: float) -> int:
+    width = 0.0
+    for count, char in enumerate(text):
+        width += width_of(char)
+        if width > em:
+            return count
+    return len(text)
 
 
 def draw(
@@ -104,18 +146,21 @@ def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
     waits = unit.waits(now_us)
     mark = "●3" if waits else shown.mark
     code = f"{unit.code} {mark}" if mark else unit.code
-    what = fit(unit.cause_text or str(shown.word), (b.w - 8) / FONT_EM)
+    what, more = two_lines(unit.cause_text or str(shown.word), b.w)
     since = in_words(unit.lasting_s(now_us)) if unit.since_us else ""
     title = " · ".join(part for part in (f"{unit.code} {unit.name}", str(shown.word), unit.cause_text) if part)
     x = f"{b.x + 5:g}"
-    classes = f"tile is-{shown.name} is-waiting" if waits else f"tile is-{shown.name}"
+    classes = f"tile is-{shown.name}{' is-waiting' if waits else ''}{' is-long' if more else ''}"
+    tight = " data-tight" if b.h < TIGHT else ""
+    last = b.y + b.h - 3.5
     name = escape(f"{unit.code} {unit.name}")
     return (
         f'<a class="{classes}" href="/work-units/{unit.id}" data-unit="{unit.id}" data-area="{unit.area_id}"'
         f' data-class="{escape(unit.class_code)}" data-state="{unit.state}" data-cause="{escape(unit.cause)}"'
-        f' data-since="{unit.since_us}"><title data-name="{name}">{escape(title)}</title>'
+        f' data-since="{unit.since_us}"{tight}><title data-name="{name}">{escape(title)}</title>'
         f'<rect x="{b.x:g}" y="{b.y:g}" width="{b.w:g}" height="{b.h:g}" rx="2"/>'
         f'<text class="tile-code" x="{x}" y="{b.y + 12:g}" data-code="{escape(unit.code)}">{escape(code)}</text>'
         f'<text class="tile-what" x="{x}" y="{b.y + 22.5:g}">{escape(what)}</text>'
-        f'<text class="tile-since" x="{x}" y="{b.y + 32.5:g}">{escape(since)}</text></a>'
+        f'<text class="tile-more" x="{x}" y="{(b.y + 22.5 + last) / 2:g}">{escape(more)}</text>'
+        f'<text class="tile-since" x="{x}" y="{last:g}">{escape(since)}</text></a>'
     )

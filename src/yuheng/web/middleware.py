@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.errors import Conflict, DomainError, InvalidInput, NotVisible, PermissionRefused
 from yuheng.telemetry.selectors.history import HistorianAway
 from yuheng.web.security import HEADERS
+from yuheng.web.shell import site_time_zone
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -35,6 +37,18 @@ class SecurityHeaders:
         for name, value in HEADERS.items():
             response.setdefault(name, value)
         return response
+
+
+class SiteTime:
+    """Pages show times as the clock on the wall of the chosen site does. The API speaks UTC, whoever asks."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer in the site's time zone; without a site, in UTC."""
+        with timezone.override(site_time_zone(request)):
+            return self._get_response(request)
 
 
 class DomainErrorPages:

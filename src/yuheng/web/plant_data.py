@@ -20,15 +20,14 @@ from yuheng.bus.messages import Interval, LiveSnapshot, ValueLive
 from yuheng.engines.points import Quality
 from yuheng.kernel.actor import Actor
 from yuheng.telemetry.selectors import dead_letters, history, signals, states
+from yuheng.web import unit_symbols
+from yuheng.web.freshness import HOLDING_CONNECTORS, MIN_SILENCE_S, heard_by_source, is_current
 from yuheng.web.indicators import SourceNow
 from yuheng.web.names import local_name
-from yuheng.web.unit_symbols import symbol_of
 
 CATALOGUE_S = 60
 """How long the list of a site's tags is kept; a new tag is counted at most so much later."""
 STATES_S = 10
-MIN_SILENCE_S = 30.0
-"""A source is not called silent before this, however fast its tags are."""
 PAGE = 1000
 QUIET_CONNECTORS = frozenset({"files"})
 """Connectors that bring history when asked: their silence is no fault."""
@@ -46,7 +45,8 @@ class Unavailable(RuntimeError):
 class SignalNow:
     """A tag of a work unit with its latest value; ``time_us`` 0: never heard.
 
-    The name is in the reader's language, the unit as people write it.
+    The name is in the reader's language, the unit as people write it. ``heard_us``: until when its source is known to
+    be there, so that an unchanged value is a present one. ``factor`` makes the value fit the unit (a ratio in percent).
     """
 
     id: int
@@ -61,6 +61,13 @@ class SignalNow:
     quality: int
     time_us: int
     role: str = ""
+    source_id: int = 0
+    heard_us: int = 0
+    factor: float = 1.0
+
+    def is_current(self, now_us: int) -> bool:
+        """Return whether the value may be used as the present one, see `freshness`."""
+        return is_current(self.quality, self.time_us, self.heard_us, self.stale_after_s, now_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +125,7 @@ def live_units(*, actor: Actor, site_id: int) -> LiveSnapshot:
 def sources(*, actor: Actor, site_id: int) -> list[SourceNow]:
     """Data sources of a site that should speak, and whether they do: by the newest time of any of their tags."""
     tags = _catalogue(actor, site_id)
-    newest = _newest_times(actor, site_id, [tag.id for tag in tags])
-    return _source_rows(actor, site_id, tags, newest)
+    return _source_rows(actor, site_id, tags, _values(actor, site_id, [tag.id for tag in tags]))
 
 
 def open_dead_letters(*, actor: Actor, site_id: int) -> int:
@@ -152,16 +158,34 @@ def _sum_states(rows: Iterable[states.StateRow], start: datetime, end: datetime)
 
 
 def latest_by_unit(*, actor: Actor, site_id: int, role: str) -> dict[int, float]:
-    """Sum of the latest good values of a role, by work unit; stale and bad ones are left out."""
+    """Sum of the latest values of a role, by work unit; only what is present and good counts, see `freshness`."""
     tags = {tag.id: tag for tag in _catalogue(actor, site_id) if tag.role == role and tag.work_unit_id is not None}
+    if not tags:
+        return {}
+    snapshot = _answered(lambda: history.live_snapshot(actor=actor, site_id=site_id, tag_ids=list(tags)))
+    seen_us = {unit.work_unit_id: unit.seen_us for unit in snapshot.units}
+    connectors = _connectors(actor, site_id)
     found: dict[int, float] = {}
     now_us = time.time_ns() // 1000
-    for value in _values(actor, site_id, list(tags)):
+    for value in snapshot.values:
         tag = tags[value.tag_id]
-        is_fresh = now_us - value.time_us <= max(tag.stale_after_s, MIN_SILENCE_S) * 1e6
-        if isinstance(value.value, float | int) and value.quality < Quality.BAD and is_fresh and tag.work_unit_id:
-            found[tag.work_unit_id] = found.get(tag.work_unit_id, 0.0) + value.value
+        unit_id = tag.work_unit_id
+        if unit_id is None or not isinstance(value.value, float | int):
+            continue
+        heard = heard_by_source([(tag.source_id, value.time_us)], connectors, seen_us.get(unit_id, 0))
+        patience_s = max(tag.stale_after_s, MIN_SILENCE_S)
+        if is_current(value.quality, value.time_us, heard[tag.source_id], patience_s, now_us):
+            found[unit_id] = found.get(unit_id, 0.0) + value.value
     return found
+
+
+def _connectors(actor: Actor, site_id: int) -> dict[int, str]:
+    """Return source id -> connector."""
+    return _kept(
+        f"web.connectors.{site_id}",
+        CATALOGUE_S,
+        lambda: {row.id: row.connector for row in signals.sources(actor=actor, site_id=site_id)},
+    )
 
 
 def growth_by_unit(*, actor: Actor, site_id: int, role: str, start: datetime, end: datetime) -> dict[int, float]:
@@ -205,27 +229,31 @@ def _values(actor: Actor, site_id: int, tag_ids: list[int]) -> list[ValueLive]:
     return _answered(lambda: history.live_snapshot(actor=actor, site_id=site_id, tag_ids=tag_ids)).values
 
 
-def _newest_times(actor: Actor, site_id: int, tag_ids: list[int]) -> dict[int, int]:
-    return {value.tag_id: value.time_us for value in _values(actor, site_id, tag_ids)}
-
-
-def _source_rows(actor: Actor, site_id: int, tags: Iterable[_CatalogueTag], newest: dict[int, int]) -> list[SourceNow]:
-    heard_us: dict[int, int] = {}
-    patience_s: dict[int, float] = {}
-    units: dict[int, set[int]] = {}
+def _source_rows(
+    actor: Actor, site_id: int, tags: Iterable[_CatalogueTag], values: Iterable[ValueLive]
+) -> list[SourceNow]:
+    newest = {value.tag_id: value for value in values}
+    of_source: dict[int, list[_CatalogueTag]] = {}
     for tag in tags:
-        heard_us[tag.source_id] = max(heard_us.get(tag.source_id, 0), newest.get(tag.id, 0))
-        patience_s[tag.source_id] = min(patience_s.get(tag.source_id, tag.stale_after_s), tag.stale_after_s)
-        if tag.work_unit_id is not None:
-            units.setdefault(tag.source_id, set()).add(tag.work_unit_id)
+        of_source.setdefault(tag.source_id, []).append(tag)
+    rates = history.health_of("historian").get("source_messages_per_min", {})
     rows = []
     for row in signals.sources(actor=actor, site_id=site_id):
-        if row.id not in heard_us or not row.is_enabled or row.connector in QUIET_CONNECTORS:
+        if row.id not in of_source or not row.is_enabled or row.connector in QUIET_CONNECTORS:
             continue
-        silent_s = max(0.0, time.time() - heard_us[row.id] / 1e6) if heard_us[row.id] else None
-        is_connected = silent_s is not None and silent_s <= max(patience_s[row.id], MIN_SILENCE_S)
+        mine = of_source[row.id]
+        heard = [newest[tag.id] for tag in mine if tag.id in newest and newest[tag.id].time_us]
+        heard_us = max((value.time_us for value in heard), default=0)
+        silent_s = max(0.0, time.time() - heard_us / 1e6) if heard_us else None
+        if row.connector in HOLDING_CONNECTORS:  # dead when the death certificate has taken every value's quality
+            is_connected = any(value.quality < Quality.BAD for value in heard)
+        else:
+            patience_s = max(min(tag.stale_after_s for tag in mine), MIN_SILENCE_S)
+            is_connected = silent_s is not None and silent_s <= patience_s
+        units = frozenset(tag.work_unit_id for tag in mine if tag.work_unit_id is not None)
         address = _address("telemetry:source", row.id)
-        rows.append(SourceNow(row.id, row.code, address, is_connected, silent_s, len(units.get(row.id, ()))))
+        rate = rates.get(str(row.id))
+        rows.append(SourceNow(row.id, row.code, address, is_connected, silent_s, len(units), units, rate))
     return rows
 
 
@@ -235,22 +263,32 @@ def _source_rows(actor: Actor, site_id: int, tags: Iterable[_CatalogueTag], newe
 def signals_of(*, actor: Actor, site_id: int, work_unit_id: int) -> list[SignalNow]:
     """Signals of a work unit with their latest values; without a historian, without values."""
     tags = signals.tags_of_work_unit(actor=actor, work_unit_id=work_unit_id)
+    if not tags:
+        return []
+    values: dict[int, ValueLive] = {}
+    seen_us = 0
     try:
-        values = {value.tag_id: value for value in _values(actor, site_id, [tag.id for tag in tags])}
+        found = _answered(lambda: history.live_snapshot(actor=actor, site_id=site_id, tag_ids=[tag.id for tag in tags]))
+        values = {value.tag_id: value for value in found.values}
+        seen_us = next((unit.seen_us for unit in found.units if unit.work_unit_id == work_unit_id), 0)
     except Unavailable:
-        values = {}
-    return [_signal(tag, values.get(tag.id)) for tag in tags]
+        pass  # the page says so above the table
+    times = [(tag.source_id, values[tag.id].time_us if tag.id in values else 0) for tag in tags]
+    heard = heard_by_source(times, _connectors(actor, site_id), seen_us)
+    return [_signal(tag, values.get(tag.id), heard[tag.source_id]) for tag in tags]
 
 
-def _signal(tag: signals.TagRow, value: ValueLive | None) -> SignalNow:
+def _signal(tag: signals.TagRow, value: ValueLive | None, heard_us: int) -> SignalNow:
     value = value or ValueLive(tag.id, 0, None, Quality.GOOD)
     name = local_name(tag) if tag.name_zh or tag.name_en else ""
+    unit, factor = unit_symbols.shown(tag.unit, tag.data_type, tag.symbol)
     return SignalNow(
         id=tag.id,
         symbol=tag.symbol,
         address=tag.address,
         name=name,
-        unit=symbol_of(tag.unit),
+        unit=unit,
+        factor=factor,
         data_type=tag.data_type,
         stale_after_s=tag.stale_after_s,
         source_code=tag.source,
@@ -258,6 +296,8 @@ def _signal(tag: signals.TagRow, value: ValueLive | None) -> SignalNow:
         quality=value.quality,
         time_us=value.time_us,
         role=tag.role,
+        source_id=tag.source_id,
+        heard_us=heard_us,
     )
 
 
@@ -271,7 +311,7 @@ def sources_of(*, actor: Actor, site_id: int, work_unit_id: int) -> list[SourceN
     """Data sources that the signals of a work unit come from; silent, when this unit's signals are."""
     tags = signals.tags_of_work_unit(actor=actor, work_unit_id=work_unit_id)
     brief = [_CatalogueTag(t.id, t.source_id, t.work_unit_id, t.role, t.stale_after_s) for t in tags]
-    return _source_rows(actor, site_id, brief, _newest_times(actor, site_id, [tag.id for tag in tags]))
+    return _source_rows(actor, site_id, brief, _values(actor, site_id, [tag.id for tag in tags]))
 
 
 def dead_letters_of(*, actor: Actor, source_ids: Iterable[int], limit: int = 10) -> list[DeadLetterLine]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -73,7 +74,7 @@ def _pages(actor: Actor, path: str) -> Iterator[Link]:
         yield Link(str(page.label), url, is_current=is_plant or (url != "/" and path.startswith(url)))
 
 
-def _sites(actor: Actor, request: HttpRequest) -> list[Link]:
+def _site_rows(actor: Actor) -> list[SiteRow]:
     """Return the sites to choose from; read at most every `SITES_S` seconds, because every page shows them."""
     if actor.kind != "person":
         return []
@@ -83,8 +84,23 @@ def _sites(actor: Actor, request: HttpRequest) -> list[Link]:
     if rows is None:
         rows = visible_sites(actor=actor)
         cache.set(key, rows, SITES_S)
+    return rows
+
+
+def _sites(actor: Actor, request: HttpRequest) -> list[Link]:
     current = request.COOKIES.get(SITE_COOKIE, "")
-    return [Link(local_name(row), reverse("web:site", args=[row.code]), is_current=row.code == current) for row in rows]
+    return [
+        Link(local_name(row), reverse("web:site", args=[row.code]), is_current=row.code == current)
+        for row in _site_rows(actor)
+    ]
+
+
+def site_time_zone(request: HttpRequest) -> ZoneInfo:
+    """Return the time zone of the chosen site, else of the first one that the person sees, else UTC."""
+    rows = _site_rows(getattr(request, "actor", ANONYMOUS))
+    chosen = request.COOKIES.get(SITE_COOKIE, "")
+    zone = next((row.time_zone for row in rows if row.code == chosen), rows[0].time_zone if rows else "UTC")
+    return ZoneInfo(zone)
 
 
 def _choice(request: HttpRequest, cookie: str, allowed: tuple[str, ...]) -> str:
@@ -101,7 +117,7 @@ def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
             "theme": _choice(request, THEME_COOKIE, THEMES),
             "text_size": _choice(request, TEXT_COOKIE, TEXT_SIZES),
             "is_signed_in": actor.kind == "person",
-            "actor_name": actor.name,
+            "actor_name": local_name(actor) or actor.name,
             "impersonator": actor.impersonator,
             "pages": list(_pages(actor, request.path)),
             "sites": _sites(actor, request),

@@ -130,8 +130,12 @@ def _worth_a_look(signals: list[SignalNow]) -> list[SignalNow]:
 
 
 def lanes(*, actor: Actor, unit: equipment.WorkUnitRow, hours: int) -> dict[str, Any]:
-    """The states of a unit over the last hours, as ``y-lanes`` reads them; causes are in the reader's language."""
+    """The states of a unit over the last hours, as ``y-lanes`` reads them; causes are in the reader's language.
+
+    ``shift_us`` is when the shift that runs now began, None outside all shifts.
+    """
     now = datetime.now(UTC)
+    shift = shift_now(actor=actor, site_id=unit.site_id)
     start = now - timedelta(hours=hours)
     causes = cause_texts(actor, unit.site_id).get(unit.class_code, {})
     found = _intervals(actor, unit.id, start, now)
@@ -139,6 +143,7 @@ def lanes(*, actor: Actor, unit: equipment.WorkUnitRow, hours: int) -> dict[str,
         "zone": equipment.site(actor=actor, site_id=unit.site_id).time_zone,
         "start_us": _us(start),
         "end_us": _us(now),
+        "shift_us": _us(shift.start) if shift else None,
         "lanes": [
             {
                 "name": unit.code,

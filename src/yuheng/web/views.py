@@ -20,7 +20,7 @@ from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.people.identity import actor_of
 from yuheng.web import centre, plant_data, stations
 from yuheng.web.durations import in_words
-from yuheng.web.indicators import ATTENTION_AFTER_S, WAITING, Bullet, bullets
+from yuheng.web.indicators import ATTENTION_AFTER_S, WAITING, Bullet, bullets, order_rule
 from yuheng.web.live_token import LIFETIME_S, make_token
 from yuheng.web.map_drawing import draw
 from yuheng.web.names import local_name
@@ -169,6 +169,11 @@ def _figures_context(request: HttpRequest, plant: centre.PlantNow) -> dict[str, 
         "bullets": [_drawn(bullet, plant.site.code) for bullet in figures.bullets],
         "attention": figures.attention,
         "attention_failed": figures.attention_failed,
+        "order_rule": order_rule(),
+        "site": plant.site,
+        "unit_count": len(plant.units),
+        "online": plant.online,
+        "clock": centre.local_clock(plant.site.time_zone),
     }
 
 
@@ -201,6 +206,9 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
             "unit": signal.unit,
             "type": signal.data_type,
             "stale_after_s": signal.stale_after_s,
+            "factor": signal.factor,
+            "source": signal.source_id,
+            "heard_us": signal.heard_us,
         }
         for signal in found.signals
     }

@@ -88,6 +88,12 @@ def test_tiles_lie_inside_their_area_and_nothing_overlaps(plant):
             assert tile["y"] + tile["h"] <= area["map"]["y"] + area["map"]["h"]
 
 
+def test_every_figure_of_the_command_centre_has_a_target_and_the_site_a_calendar(plant):
+    named = {target["indicator"] for target in plant["targets"]}
+    assert {"producing_ratio", "output_per_shift", "reject_ratio", "power_kw"} <= named
+    assert [calendar["code"] for calendar in plant["calendars"] if calendar["is_site_default"]] == ["continuous"]
+
+
 def test_passwords_are_in_the_description_only_when_given():
     named = plant_description(1, {"edge-laser": "geheim"})
     assert [device.get("password") for device in named["devices"]].count("geheim") == 1

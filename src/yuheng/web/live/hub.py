@@ -12,6 +12,7 @@ import msgspec
 from yuheng.bus import subjects
 from yuheng.bus.documents import Plant
 from yuheng.bus.messages import LiveQuestion, LiveSnapshot, LiveStates, LiveValues, UnitLive, ValueLive
+from yuheng.web.freshness import heard_by_source
 from yuheng.web.live.board import Board
 from yuheng.web.live.streams import Client, SiteFrame, Topic, ValuesFrame, frame
 
@@ -25,6 +26,7 @@ HEARTBEAT_S = 15.0
 SNAPSHOT_TIMEOUT_S = 5.0
 RETRY_S = 1.0
 AUDIT_S = 60.0  # a fresh snapshot now and then, so that no error of any kind lives longer than a minute
+HISTORIAN_SILENT_S = 3.0  # it says how it is once a second
 MAX_CLIENTS = 1000
 MAX_TOPICS = 32
 MAX_TAGS = 200
@@ -104,9 +106,19 @@ class SiteTopic(Topic):
 class TagsTopic(Topic):
     """Latest values of some tags: of one opened unit (fast) or of a trend (slow)."""
 
-    def __init__(self, name: str, site_id: int, tags: frozenset[int], board: Board, *, is_fast: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        site_id: int,
+        tags: frozenset[int],
+        board: Board,
+        *,
+        is_fast: bool,
+        heard: Callable[[], dict[int, int]],
+    ) -> None:
         super().__init__(name)
         self.site_id = site_id
+        self._heard = heard
         self.tags = tags
         self.is_fast = is_fast
         self._board = board
@@ -119,13 +131,23 @@ class TagsTopic(Topic):
     def snapshot(self) -> bytes:
         """Return the latest value of every tag that has one."""
         values = [self._board.values[tag] for tag in sorted(self.tags) if tag in self._board.values]
-        return frame("snapshot", ValuesFrame(self.name, _now_us(), values), f"v-{_now_us()}")
+        return self._frame("snapshot", values)
 
     def push_changes(self) -> None:
         """Send values that changed since the last push."""
         if self._changed and self.clients:
-            self.send(frame("delta", ValuesFrame(self.name, _now_us(), list(self._changed.values())), f"v-{_now_us()}"))
+            self.send(self._frame("delta", list(self._changed.values())))
         self._changed.clear()
+
+    def push_heard(self) -> None:
+        """Send who was heard, though nothing changed: an unchanged value of a device that speaks is a present one."""
+        if self.clients:
+            self.send(self._frame("delta", []))
+
+    def _frame(self, event: str, values: list[ValueLive]) -> bytes:
+        heard = {str(source): until_us for source, until_us in self._heard().items()}
+        now_us = _now_us()
+        return frame(event, ValuesFrame(self.name, now_us, values, heard), f"v-{now_us}")
 
 
 class Hub:
@@ -139,6 +161,9 @@ class Hub:
         self._site_of_unit: dict[int, int] = {}
         self._tags_of_unit: dict[int, frozenset[int]] = {}
         self._site_of_tag: dict[int, int] = {}
+        self._source_of_tag: dict[int, int] = {}
+        self._connectors: dict[int, str] = {}
+        self._historian_at: float | None = None  # monotonic; None: not heard yet
         self._clients: set[Client] = set()
         self._dirty = asyncio.Event()
         self._wanted = asyncio.Event()
@@ -234,16 +259,33 @@ class Hub:
     def _tag_topic(self, name: str, site_id: int, tags: frozenset[int], *, is_fast: bool) -> TagsTopic:
         topic = self._tag_topics.get(name)
         if topic is None:
-            topic = TagsTopic(name, site_id, tags, self._site(site_id).board, is_fast=is_fast)
+            board = self._site(site_id).board
+            unit_id = int(name.partition(":")[2]) if is_fast else None
+            topic = TagsTopic(
+                name, site_id, tags, board, is_fast=is_fast, heard=lambda: self._heard_sources(board, unit_id)
+            )
             self._tag_topics[name] = topic
             for tag in tags:
                 self._by_tag.setdefault(tag, []).append(topic)
         return topic
 
+    def _heard_sources(self, board: Board, unit_id: int | None) -> dict[int, int]:
+        """Return until when each source of an opened unit is known to be there."""
+        if unit_id is None:
+            return {}
+        unit = board.units.get(unit_id)
+        times = []
+        for tag in self._tags_of_unit.get(unit_id, ()):
+            source = self._source_of_tag.get(tag)
+            if source is not None:
+                times.append((source, board.values[tag].time_us if tag in board.values else 0))
+        return heard_by_source(times, self._connectors, unit.seen_us if unit else 0)
+
     def _trouble(self, board: Board) -> str:
         if not self._bus.is_connected:
             return "no_broker"
-        return "no_historian" if board.needs_snapshot else ""
+        is_silent = self._historian_at is not None and time.monotonic() - self._historian_at > HISTORIAN_SILENT_S
+        return "no_historian" if board.needs_snapshot or is_silent else ""
 
     # ---- bus -----------------------------------------------------------------------------------------------------
 
@@ -252,6 +294,7 @@ class Hub:
         self._bus.on_loss(self._distrust)
         await self._bus.listen("yh.live.state.*", self._on_states)
         await self._bus.listen("yh.live.values.*", self._on_values)
+        await self._bus.listen(subjects.live_health("historian"), self._on_health)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._bus.follow_plant(self._on_plant))
             group.create_task(self._fetch_snapshots())
@@ -286,6 +329,9 @@ class Hub:
                 for topic in self._by_tag.get(value.tag_id, ()):
                     topic.take(value)
 
+    def _on_health(self, _subject: str, _body: bytes) -> None:
+        self._historian_at = time.monotonic()
+
     def _on_plant(self, plant: Plant) -> None:
         """Learn which tags a unit has, and whose they are. A unit whose tags changed is followed anew."""
         site_of_source = {source.id: source.site_id for source in plant.sources}
@@ -297,6 +343,8 @@ class Hub:
         self._site_of_tag = {
             tag.id: site_of_source[tag.source_id] for tag in plant.tags if tag.source_id in site_of_source
         }
+        self._source_of_tag = {tag.id: tag.source_id for tag in plant.tags}
+        self._connectors = {source.id: source.connector for source in plant.sources}
         self._tags_of_unit = {unit: frozenset(tags) for unit, tags in tags_of_unit.items()}
         for topic in self._tag_topics.values():
             kind, _, number = topic.name.partition(":")
@@ -359,7 +407,9 @@ class Hub:
 
     async def _push_slow(self) -> None:
         for topic in list(self._tag_topics.values()):
-            if not topic.is_fast:
+            if topic.is_fast:
+                topic.push_heard()
+            else:
                 topic.push_changes()
         for site in self._sites.values():
             site.push_age()

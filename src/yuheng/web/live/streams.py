@@ -27,11 +27,15 @@ class SiteFrame(msgspec.Struct, frozen=True):
 
 
 class ValuesFrame(msgspec.Struct, frozen=True):
-    """Latest values of a few tags."""
+    """Latest values of a few tags.
+
+    ``heard``: source id -> until when it is known to be there, see `yuheng.web.freshness`; only for an opened unit.
+    """
 
     topic: str
     now_us: int
     values: list[ValueLive]
+    heard: dict[str, int] = {}
 
 
 def frame(event: str, body: SiteFrame | ValuesFrame, event_id: str) -> bytes:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 from django import template
 from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
@@ -9,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from yuheng.engines.points import MAX_EXACT_INTEGER, Quality
 from yuheng.web import durations
+from yuheng.web.freshness import is_silent
 from yuheng.web.island_strings import translated
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import SignalNow
@@ -63,10 +68,23 @@ def signal_value(signal: SignalNow) -> str:
         return value
     if signal.data_type == "bool":
         return _("on") if value else _("off")
+    value *= signal.factor
     if value == int(value) and abs(value) < MAX_EXACT_INTEGER:
         return f"{int(value):,}" if abs(value) >= GROUPED_FROM else str(int(value))
     digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
     return f"{value:.{digits}f}"
+
+
+@register.simple_tag
+def signal_age(signal: SignalNow) -> str:
+    """Say how old a value is; of one whose source is there, how long it has not changed."""
+    if not signal.time_us:
+        return "–"
+    now_us = time.time_ns() // 1000
+    age_s = (now_us - signal.time_us) / 1e6
+    words = durations.in_words(age_s)
+    is_there = not is_silent(signal.heard_us, signal.stale_after_s, now_us)
+    return _("unchanged for %(time)s") % {"time": words} if is_there and age_s > signal.stale_after_s else words
 
 
 @register.simple_tag
@@ -101,6 +119,15 @@ def state_class(state: int) -> str:
 def duration(seconds: float) -> str:
     """Return seconds as people say them."""
     return durations.in_words(seconds)
+
+
+@register.filter
+def wall_time(at_us: int, time_zone: str) -> str:
+    """Return a moment as the clock of a site shows it: the hour, and the day unless it is today."""
+    zone = ZoneInfo(time_zone)
+    at = datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(zone)
+    is_today = at.date() == datetime.now(zone).date()
+    return at.strftime("%H:%M" if is_today else "%m-%d %H:%M")
 
 
 register.filter("local_name", local_name)

@@ -208,3 +208,20 @@ async def test_a_stopping_server_ends_every_stream(hub: Hub):
     client = hub.open(["site:1"], sites=None, expires_at=FOR_EVER)
     hub.close()
     assert client.is_closed
+
+
+async def test_an_opened_unit_is_told_that_its_source_was_heard_though_nothing_changed(hub: Hub, bus: FakeBus):
+    client = hub.open(["unit:7"], sites=None, expires_at=FOR_EVER)
+    await events_until(client, lambda event: event.get("heard") == {"1": 6})
+    body = msgspec.json.encode(LiveValues(1, [], 99, [(7, 12_345)]))
+    bus.handlers["yh.live.values.*"]("yh.live.values.1", body)
+    events = await events_until(client, lambda event: event.get("heard") == {"1": 12_345})
+    assert events[-1]["values"] == []
+
+
+async def test_a_historian_that_fell_silent_is_named(hub: Hub, bus: FakeBus, monkeypatch):
+    client = hub.open(["site:1"], sites=None, expires_at=FOR_EVER)
+    bus.handlers["yh.live.health.historian"]("yh.live.health.historian", b"{}")
+    assert (await events_until(client, has_unit(2)))[-1]["trouble"] == ""
+    monkeypatch.setattr("yuheng.web.live.hub.HISTORIAN_SILENT_S", 0.0)
+    await events_until(client, lambda event: event.get("trouble") == "no_historian")

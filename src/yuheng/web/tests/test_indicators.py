@@ -111,3 +111,32 @@ def test_without_a_target_there_is_neither_bar_nor_mark():
         shown = {bullet.name: bullet for bullet in bullets(replace(MEASURES, targets={}))}
     for name in ("output", "rejects", "power"):
         assert (shown[name].bar, shown[name].mark, shown[name].note) == (0.0, None, "no target set")
+
+
+def test_units_that_are_silent_because_their_source_is_are_one_line():
+    source = SourceNow(1, "edge", "", False, 90.0, 2, frozenset({1, 2}))
+    silent = [a_unit(code, UnitState.NO_DATA, 2, number=number) for number, code in enumerate("ABC", start=1)]
+    assert titles(*silent, sources=(source,)) == [
+        "Data source edge is disconnected",
+        "Area C No data; counted as unknown",
+    ]
+
+
+def test_the_last_of_a_work_center_comes_before_one_of_many():
+    broken = [
+        replace(a_unit(code, UnitState.DOWN, 9, number=number), work_center_id=center)
+        for number, (code, center) in enumerate([("one", 1), ("two", 2), ("three", 2), ("four", 2), ("five", 2)])
+    ]
+    assert titles(*broken)[-1].startswith("Area one")
+    with translation.override("en"):
+        rows = attention(broken, (), 0, "", NOW)
+    assert "all 4 units of its work center are lost" in rows[0].facts
+    assert "1 of 4 units of its work center are lost" in rows[-1].facts
+
+
+def test_pieces_are_not_due_for_time_in_which_nobody_counted():
+    counted = replace(MEASURES, shift_s=3600.0, shift_total_s=7200.0, state_s={2: {2: 1800.0, 0: 1800.0}})
+    with translation.override("en"):
+        output = next(bullet for bullet in bullets(counted) if bullet.name == "output")
+    assert output.mark == 0.25
+    assert output.note == "10 due in the 30 min counted, 40 in the shift"

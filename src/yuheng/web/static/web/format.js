@@ -24,17 +24,44 @@ export function age(seconds) {
   return s < 10 ? t("%(s)s s", { s: s.toFixed(1) }) : duration(s);
 }
 
+const LATIN_EM = 0.52;
 const isWide = (char) => char.codePointAt(0) > 0x2e7f;
 
-/** Cut a text to a width in em (a Chinese character is 1 em, others about 0.56). Twin of web/layout.py. */
+/** Cut a text to a width in em (a Chinese character is 1 em, others about half). Twin of web/map_drawing.py. */
 export function fit(text, em) {
   let width = 0;
   const chars = [...text];
   for (let i = 0; i < chars.length; i++) {
-    width += isWide(chars[i]) ? 1 : 0.56;
+    width += isWide(chars[i]) ? 1 : LATIN_EM;
     if (width > em && !(i === chars.length - 1 && width <= em + 0.3)) return chars.slice(0, Math.max(1, i - 1)).join("") + "…";
   }
   return text;
+}
+
+const FONT_EM = 9.5;
+const SMALL_EM = 8.2;
+const widthOf = (text) => [...text].reduce((sum, char) => sum + (isWide(char) ? 1 : LATIN_EM), 0);
+
+/** Break the words of a tile into lines; the second is empty when one is enough. Twin of two_lines in map_drawing.py. */
+export function twoLines(text, tileW) {
+  const room = tileW - 8;
+  if (widthOf(text) <= room / FONT_EM + 0.3) return [text, ""];
+  const em = room / SMALL_EM;
+  const words = text.split(" ");
+  let first = words[0];
+  if (widthOf(first) > em) {
+    const chars = [...text];
+    let cut = 0;
+    for (let width = 0; cut < chars.length; cut++) {
+      width += widthOf(chars[cut]);
+      if (width > em) break;
+    }
+    cut = Math.max(1, cut);
+    return [chars.slice(0, cut).join(""), fit(chars.slice(cut).join("").trimStart(), em)];
+  }
+  let taken = 1;
+  while (taken < words.length && widthOf(`${first} ${words[taken]}`) <= em) first += ` ${words[taken++]}`;
+  return [first, fit(words.slice(taken).join(" "), em)];
 }
 
 /** A number with the digits its size deserves. */

@@ -27,7 +27,9 @@ async function renew(part) {
     const old = document.querySelector(`[data-part="${piece.dataset.part}"]`);
     if (!old || old.innerHTML === piece.innerHTML) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const isOpen = [...old.querySelectorAll("details")].map((details) => details.open);
     old.replaceChildren(...piece.childNodes);
+    old.querySelectorAll("details").forEach((details, i) => { details.open = isOpen[i] ?? false; });
     if (focused) old.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
   }
   clock();

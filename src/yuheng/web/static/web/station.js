@@ -12,6 +12,7 @@ const rows = new Map();
 for (const row of document.querySelectorAll("tr[data-tag]")) {
   rows.set(Number(row.dataset.tag), { row, value: row.querySelector("[data-value]"), quality: row.querySelector("[data-quality]"), age: row.querySelector("[data-age]"), timeUs: Number(row.dataset.time) });
 }
+const heardUs = new Map(Object.values(tags).map((tag) => [tag.source, tag.heard_us])); // source -> known to be there until
 let dataUs = Number(root.dataset.dataUs);
 let shown = root.dataset.state + root.dataset.cause + root.dataset.began;
 
@@ -20,11 +21,13 @@ function qualityWord(quality) {
 }
 
 function takeValues(message) {
+  for (const [source, until] of Object.entries(message.heard ?? {})) heardUs.set(Number(source), until);
   for (const [tag, timeUs, value, quality] of message.values) {
     const entry = rows.get(tag);
     if (!entry) continue;
     const isBool = tags[tag].type === "bool" && typeof value === "number";
-    const text = isBool ? (value ? t("on") : t("off")) : number(value);
+    const shownValue = typeof value === "number" ? value * tags[tag].factor : value;
+    const text = isBool ? (value ? t("on") : t("off")) : number(shownValue);
     if (entry.value.textContent !== text) entry.value.textContent = text;
     const word = qualityWord(quality);
     if (entry.quality.textContent !== word) entry.quality.textContent = word;
@@ -53,9 +56,13 @@ function tick() {
   const now = serverNow() * 1000;
   for (const [tag, entry] of rows) {
     const seconds = entry.timeUs ? (now - entry.timeUs) / 1e6 : null;
-    const text = seconds === null ? "–" : age(seconds);
+    // Twin of is_silent in web/freshness.py: old is who has not been heard, not what has not changed.
+    const patienceUs = tags[tag].stale_after_s * 1e6;
+    const isSilent = seconds !== null && now - (heardUs.get(tags[tag].source) ?? 0) > patienceUs;
+    const isUnchanged = !isSilent && seconds !== null && seconds * 1e6 > patienceUs;
+    const text = seconds === null ? "–" : isUnchanged ? t("unchanged for %(age)s", { age: age(seconds) }) : age(seconds);
     if (entry.age.textContent !== text) entry.age.textContent = text;
-    entry.row.classList.toggle("is-old", seconds !== null && seconds > tags[tag].stale_after_s);
+    entry.row.classList.toggle("is-old", isSilent);
   }
   const siteAge = dataUs ? age((now - dataUs) / 1e6) : t("none");
   for (const node of document.querySelectorAll("[data-live=age]")) node.textContent = siteAge;

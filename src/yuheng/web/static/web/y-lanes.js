@@ -1,14 +1,19 @@
 /**
- * <y-lanes data-src="/work-units/17/states?hours=24">: intervals on a time axis, one canvas. Rows of intervals
- * {lanes: [{name, intervals: [[state, cause text, start_us, end_us], …]}], start_us, end_us, zone}. Hover or arrow keys
- * read an interval out; the page carries the same intervals as a table. Only what is visible is drawn.
+ * <y-lanes data-src="/work-units/17/states">: intervals on a time axis, one canvas. Answers are
+ * {lanes: [{name, intervals: [[state, cause text, start_us, end_us], …]}], start_us, end_us, shift_us, zone}.
+ * Shows the shift that runs, or what there is of it; buttons, Ctrl and wheel, and dragging zoom and move; going further back
+ * asks for more. Hover or arrow keys read an interval out; the page carries the same intervals as a table.
  */
 import { serverNow } from "./live.js";
 import { clockFormat, duration, t } from "./format.js";
 
 const ROW = 30;
 const AXIS = 22;
-const STEPS_S = [60, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 604800];
+const HOUR_US = 3600e6;
+const LEAST_US = 60e6;
+const FIRST_HOURS = 24;
+const MOST_HOURS = 24 * 31;
+const STEPS_S = [10, 60, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 604800];
 
 class Lanes extends HTMLElement {
   async connectedCallback() {
@@ -20,11 +25,11 @@ class Lanes extends HTMLElement {
     this.readout = this.appendChild(document.createElement("p"));
     this.readout.className = "lane-readout";
     this.readout.setAttribute("aria-live", "polite");
+    this.mode = "shift"; // or "24h", or "free": start and end stand still
+    this.hours = FIRST_HOURS;
     this.observer = new ResizeObserver(() => this.paint());
     this.observer.observe(this);
-    this.canvas.addEventListener("pointermove", (event) => this.hover(event.offsetX, event.offsetY));
-    this.canvas.addEventListener("pointerleave", () => this.choose(null));
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.controls();
     this.timer = setInterval(() => this.advance(), 5000);
     addEventListener("yuheng:unit", (this.onUnit = () => this.load()));
     await this.load();
@@ -34,29 +39,99 @@ class Lanes extends HTMLElement {
     clearInterval(this.timer);
     this.observer.disconnect();
     removeEventListener("yuheng:unit", this.onUnit);
+    removeEventListener("pointermove", this.onDrag);
+    removeEventListener("pointerup", this.onDrop);
+  }
+
+  controls() {
+    const act = { "shift": () => this.go("shift"), "24h": () => this.go("24h"), "back": () => this.pan(-0.5), "forward": () => this.pan(0.5), "in": () => this.zoom(0.5, 0.5), "out": () => this.zoom(2, 0.5) };
+    for (const button of this.querySelectorAll("[data-lanes]")) button.addEventListener("click", act[button.dataset.lanes]);
+    this.canvas.addEventListener("pointermove", (event) => this.drag ?? this.hover(event.offsetX, event.offsetY));
+    this.canvas.addEventListener("pointerleave", () => this.drag ?? this.choose(null));
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.canvas.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.shiftKey) return;
+      event.preventDefault();
+      const way = event.deltaY || event.deltaX;
+      event.shiftKey ? this.pan(way > 0 ? 0.15 : -0.15) : this.zoom(way > 0 ? 1.3 : 1 / 1.3, event.offsetX / this.width);
+    }, { passive: false });
+    this.canvas.addEventListener("pointerdown", (event) => { if (event.button === 0 && this.lanes) this.drag = { x: event.clientX, start: this.start, end: this.end, moved: false }; });
+    addEventListener("pointermove", (this.onDrag = (event) => {
+      if (!this.drag) return;
+      this.drag.moved ||= Math.abs(event.clientX - this.drag.x) > 4;
+      if (!this.drag.moved) return;
+      const by = ((this.drag.x - event.clientX) / this.width) * (this.drag.end - this.drag.start);
+      this.look(this.drag.start + by, this.drag.end + by);
+    }));
+    addEventListener("pointerup", (this.onDrop = () => { this.drag = null; }));
   }
 
   async load() {
-    const answer = await fetch(this.dataset.src, { redirect: "manual", headers: { accept: "application/json" } });
-    if (!answer.ok) {
+    const question = (this.asked = `${this.dataset.src}?hours=${this.hours}`);
+    try {
+      const answer = await fetch(question, { redirect: "manual", headers: { accept: "application/json" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      if (question !== this.asked) return;
+      const data = await answer.json();
+      this.lanes = data.lanes;
+      this.zone = data.zone;
+      this.loadedFrom = data.start_us;
+      this.shiftUs = data.shift_us;
+      this.full = clockFormat(data.zone, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+      this.advance();
+    } catch (error) {
+      console.warn("lanes", error);
       this.readout.textContent = t("The states could not be read now.");
-      return;
     }
-    const data = await answer.json();
-    this.lanes = data.lanes;
-    this.start = data.start_us;
-    this.end = data.end_us;
-    this.axis = clockFormat(data.zone, { hour: "2-digit", minute: "2-digit" });
-    this.full = clockFormat(data.zone, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    this.paint();
+  }
+
+  /** Go back to what follows the clock. */
+  go(mode) {
+    this.mode = mode;
+    this.advance();
   }
 
   advance() {
     if (!this.lanes) return;
     const now = serverNow() * 1000;
-    this.start += now - this.end;
-    this.end = now;
+    if (this.mode !== "free") {
+      this.end = now;
+      this.start = this.mode === "24h" || this.shiftUs === null ? now - FIRST_HOURS * HOUR_US : this.shiftUs;
+      if (this.mode === "shift") this.start = Math.min(Math.max(this.start, this.firstData()), now - LEAST_US);
+    }
+    for (const button of this.querySelectorAll("[data-lanes][aria-pressed]")) button.setAttribute("aria-pressed", String(button.dataset.lanes === this.mode));
     this.paint();
+  }
+
+  /** When anything but "no data" began, within what was read: there is nothing to see before. */
+  firstData() {
+    const known = this.lanes.flatMap((lane) => lane.intervals).filter(([state]) => state !== 0).map(([, , start]) => start);
+    return known.length ? Math.max(this.loadedFrom, Math.min(...known)) : -Infinity;
+  }
+
+  /** Show a range: not the future, not less than a minute, and not more than a month back. */
+  look(start, end) {
+    const now = serverNow() * 1000;
+    const span = Math.min(Math.max(end - start, LEAST_US), MOST_HOURS * HOUR_US);
+    this.mode = "free";
+    this.end = Math.min(end, now);
+    this.start = Math.max(this.end - span, now - MOST_HOURS * HOUR_US);
+    this.advance();
+    if (this.start < this.loadedFrom && this.hours < MOST_HOURS) {
+      this.hours = Math.min(MOST_HOURS, Math.ceil(((now - this.start) / HOUR_US) * 1.5));
+      clearTimeout(this.more);
+      this.more = setTimeout(() => this.load(), 150);
+    }
+  }
+
+  pan(part) {
+    if (this.lanes) this.look(this.start + part * (this.end - this.start), this.end + part * (this.end - this.start));
+  }
+
+  zoom(factor, at) {
+    if (!this.lanes) return;
+    const middle = this.start + at * (this.end - this.start);
+    this.look(middle - (middle - this.start) * factor, middle + (this.end - middle) * factor);
   }
 
   x(us) {
@@ -109,6 +184,9 @@ class Lanes extends HTMLElement {
   paintAxis(c, color, height) {
     const spanS = (this.end - this.start) / 1e6;
     const step = (STEPS_S.find((s) => (spanS / s) * 62 < this.width) ?? STEPS_S.at(-1)) * 1e6;
+    const day = { month: "2-digit", day: "2-digit" };
+    const hour = { hour: "2-digit", minute: "2-digit" };
+    const axis = clockFormat(this.zone, spanS > 3 * 86400 ? day : step < 60e6 ? { ...hour, second: "2-digit" } : hour);
     c.fillStyle = color("--mute");
     c.strokeStyle = color("--line");
     c.textAlign = "center";
@@ -118,7 +196,7 @@ class Lanes extends HTMLElement {
       c.moveTo(x, height - AXIS);
       c.lineTo(x, height - AXIS + 4);
       c.stroke();
-      if (x > 20 && x < this.width - 20) c.fillText(this.axis.format(us / 1000), x, height - 4);
+      if (x > 20 && x < this.width - 20) c.fillText(axis.format(us / 1000), x, height - 4);
     }
     c.textAlign = "left";
   }

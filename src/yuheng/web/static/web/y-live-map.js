@@ -3,11 +3,10 @@
  * and texts of the SVG, never its structure. One stream, one patch loop, no work for tiles that did not change.
  */
 import { listen, serverNow } from "./live.js";
-import { age, duration, fit, t } from "./format.js";
+import { age, duration, t, twoLines } from "./format.js";
 
 const STALE_S = 5; // the whole map greys and says so
 const LOST_S = 60; // nothing is known any more: every tile is "?"
-const FONT_EM = 9.5; // twin of map_drawing.py
 const NO_DATA = 0;
 const json = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -40,9 +39,8 @@ class LiveMap extends HTMLElement {
   }
 
   adopt(node) {
-    const [code, what, since] = node.querySelectorAll("text");
-    const em = (node.querySelector("rect").width.baseVal.value - 8) / FONT_EM;
-    const tile = { node, code, what, since, em, title: node.querySelector("title"), name: code.dataset.code, kind: node.dataset.class, area: node.dataset.area,
+    const [code, what, more, since] = node.querySelectorAll("text");
+    const tile = { node, code, what, more, since, width: node.querySelector("rect").width.baseVal.value, title: node.querySelector("title"), name: code.dataset.code, kind: node.dataset.class, area: node.dataset.area,
       state: Number(node.dataset.state), cause: node.dataset.cause, sinceUs: Number(node.dataset.since), shown: since.textContent,
       waits: node.classList.contains("is-waiting") };
     this.tiles.set(Number(node.dataset.unit), tile);
@@ -79,9 +77,11 @@ class LiveMap extends HTMLElement {
     const words = this.isLost ? look.word : cause || look.word;
     tile.waits = !this.isLost && this.waits(tile, look);
     const mark = tile.waits ? "●3" : look.mark;
-    tile.node.setAttribute("class", `tile is-${look.name}${tile.waits ? " is-waiting" : ""}`);
+    const [first, second] = twoLines(words, tile.width);
+    tile.node.setAttribute("class", `tile is-${look.name}${tile.waits ? " is-waiting" : ""}${second ? " is-long" : ""}`);
     tile.code.textContent = mark ? `${tile.name} ${mark}` : tile.name;
-    tile.what.textContent = fit(words, tile.em);
+    tile.what.textContent = first;
+    if (tile.more.textContent !== second) tile.more.textContent = second;
     tile.title.textContent = [tile.title.dataset.name, look.word, this.isLost ? "" : cause].filter(Boolean).join(" · ");
     this.drawSince(tile, serverNow() * 1000);
   }
@@ -137,7 +137,10 @@ class LiveMap extends HTMLElement {
     const isStale = ageS > STALE_S || this.link === "lost" || this.link === "signed_out";
     const text = Number.isFinite(ageS) ? age(ageS) : t("none");
     for (const node of document.querySelectorAll("[data-live=age]")) node.textContent = text;
-    if (isStale !== this.isStale) this.classList.toggle("is-stale", (this.isStale = isStale));
+    if (isStale !== this.isStale) {
+      this.classList.toggle("is-stale", (this.isStale = isStale));
+      document.documentElement.classList.toggle("has-old-data", isStale); // figures and lists are as old as the map
+    }
     if (isLost !== this.isLost) {
       this.isLost = isLost;
       for (const tile of this.tiles.values()) this.draw(tile);

@@ -12,6 +12,7 @@ const HEIGHT = 300;
 const RENEW_MS = 60_000;
 const MIN_SPAN_S = 1;
 const MAX_TAGS = 6;
+const USED_SHARE = 0.5; // of the first picture that must hold data; else a shorter range is chosen
 
 class Trend extends HTMLElement {
   connectedCallback() {
@@ -21,6 +22,7 @@ class Trend extends HTMLElement {
     const asked = new URLSearchParams(location.search);
     this.chosen = (asked.get("tags") ?? this.dataset.tags ?? "").split(".").map(Number).filter((id) => this.tags[id]).slice(0, MAX_TAGS);
     this.span = SPANS_S[asked.get("span")] ?? 3600;
+    this.mayFit = !asked.has("span") && !asked.has("from"); // nobody chose a range yet
     this.from = Number(asked.get("from")) || null; // seconds; null: live
     if (this.from) this.span = Number(asked.get("to")) - this.from;
     this.points = new Map();
@@ -65,6 +67,7 @@ class Trend extends HTMLElement {
   }
 
   moved() {
+    this.mayFit = false;
     const query = new URLSearchParams(location.search);
     query.set("tags", this.chosen.join("."));
     for (const name of ["from", "to", "span"]) query.delete(name);
@@ -93,16 +96,40 @@ class Trend extends HTMLElement {
     const [from, to] = this.range();
     const width = Math.max(200, Math.min(4000, Math.round(this.host.clientWidth - 120)));
     const question = (this.asked = `${this.dataset.src}?${new URLSearchParams({ tags: this.chosen.join("."), start_us: Math.round(from * 1e6), end_us: Math.round(to * 1e6), width })}`);
-    if (!this.plot) this.say(t("Reading the history…"));
+    if (!this.plot) {
+      this.outline();
+      this.say(t("Reading the history…"));
+    }
     try {
       const answer = await fetch(question, { redirect: "manual", headers: { accept: "application/json" } });
       if (question !== this.asked) return; // somebody zoomed on meanwhile
       if (!answer.ok) throw new Error(String(answer.status));
-      this.take(await answer.json(), (to - from) / width);
+      const found = await answer.json();
+      if (this.mayFit && this.fit(found)) return;
+      this.take(found, (to - from) / width);
     } catch (error) {
       console.warn("trend", error);
       this.say(t("The history could not be read now."));
     }
+  }
+
+  /** Axes without curves: what is being read has its place already. */
+  outline() {
+    for (const id of this.chosen) if (!this.points.has(id)) this.points.set(id, { xs: [], ys: [], gapS: Infinity, bad: [] });
+    this.draw();
+  }
+
+  /** The shortest range that holds all the data, when the usual one would be mostly empty: a plant an hour old. */
+  fit(answer) {
+    this.mayFit = false;
+    const first = Math.min(...answer.series.map((s) => s.time_us[0] ?? Infinity)) / 1e6;
+    const [from, to] = this.range();
+    if (!Number.isFinite(first) || first - from < (1 - USED_SHARE) * this.span) return false;
+    const span = Object.values(SPANS_S).find((s) => s >= to - first);
+    if (!span || span >= this.span) return false;
+    this.span = span;
+    this.load();
+    return true;
   }
 
   /** Server's pixels become points: first, then the extremes in the order that keeps the line short, then last. */
@@ -113,13 +140,14 @@ class Trend extends HTMLElement {
       const gapS = Math.max(3 * pixelS, this.tags[series.tag]?.stale_after_s ?? 60);
       const xs = [];
       const ys = [];
+      const factor = this.tags[series.tag]?.factor ?? 1;
       let previous = null;
       for (let i = 0; i < series.time_us.length; i++) {
         const x = series.time_us[i] / 1e6;
         if (previous !== null && x - previous > gapS) { xs.push(previous + gapS / 2); ys.push(null); }
         const [first, low, high, last] = [series.first[i], series.min[i], series.max[i], series.last[i]];
         const values = series.count[i] === 1 ? [last] : first <= last ? [first, low, high, last] : [first, high, low, last];
-        values.forEach((value, k) => { xs.push(x + (k * pixelS) / 4.2); ys.push(value); });
+        values.forEach((value, k) => { xs.push(x + (k * pixelS) / 4.2); ys.push(value * factor); });
         previous = x;
       }
       bad += series.bad.length;
@@ -141,7 +169,7 @@ class Trend extends HTMLElement {
       if (!series || typeof value !== "number" || x <= (series.xs.at(-1) ?? 0)) continue;
       if (series.xs.length && x - series.xs.at(-1) > series.gapS) { series.xs.push(x - series.gapS / 2); series.ys.push(null); }
       series.xs.push(x);
-      series.ys.push(quality >= 0x80 ? null : value);
+      series.ys.push(quality >= 0x80 ? null : value * this.tags[tag].factor);
       if (quality >= 0x80) series.bad.push([x, x]);
       this.isDirty = true;
     }
