@@ -93,9 +93,10 @@ class Committer:
                 await pipeline.wake.wait()
                 await self._gather()
                 pipeline.wake.clear()
+                is_last = self._stopping  # told to stop during a commit: what came meanwhile is one more
                 async with self.turn:
-                    await self.commit()
-                if self._stopping:
+                    is_safe = await self.commit()
+                if is_last or not is_safe:  # acknowledging anything after what is not safe would lose it
                     return
         finally:
             self._thread.shutdown(wait=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from yuheng.bus.log_reader import LogMessage
 from yuheng.historian.committer import Committer
 from yuheng.historian.limits import DEFAULT_LIMITS
 from yuheng.historian.pipeline import Pipeline
-from yuheng.historian.store import Store
+from yuheng.historian.store import Store, StoreFailure
 from yuheng.historian.tests.processes import a_plant
 
 T0 = 1_795_000_000_000_000
@@ -131,6 +132,51 @@ async def test_dead_letters_that_the_log_does_not_take_hold_the_acknowledgement(
     assert "cannot be reached" in rig.committer.facts.hold_reason
     rig.committer.stop()
     await task
+
+
+async def test_what_came_during_the_commit_in_which_it_is_told_to_stop_is_committed_too(
+    rig_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    rig = Rig(rig_store, [10**12])
+    is_writing, may_write = threading.Event(), threading.Event()
+    insert = rig_store.insert
+
+    def slow_insert(table, columns):
+        is_writing.set()
+        assert may_write.wait(30)
+        insert(table, columns)
+
+    monkeypatch.setattr(rig_store, "insert", slow_insert)
+    rig.arrive(10)
+    task = asyncio.create_task(rig.committer.run())
+    await until(is_writing.is_set)
+    rig.arrive(5)
+    rig.committer.stop()
+    may_write.set()
+    await task
+    assert rig.reader.acknowledged == [10, 15]
+    assert rig_store.rows("SELECT count() FROM samples FINAL") == [(15,)]
+
+
+async def test_after_a_commit_that_stopping_made_hopeless_nothing_later_is_acknowledged(
+    rig_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    rig = Rig(rig_store, [10**12])
+    insert = rig_store.insert
+
+    def refuse_the_first(table, columns):
+        if columns.num_rows == 10:
+            raise StoreFailure("Not these.")
+        insert(table, columns)
+
+    monkeypatch.setattr(rig_store, "insert", refuse_the_first)
+    rig.arrive(10)
+    task = asyncio.create_task(rig.committer.run())
+    await until(lambda: rig.committer.facts.hold_reason != "")
+    rig.arrive(5)
+    rig.committer.stop()
+    await task
+    assert rig.reader.acknowledged == []
 
 
 def test_best_effort_messages_beyond_the_bound_are_dropped_oldest_first_and_counted(rig_store: Store):
