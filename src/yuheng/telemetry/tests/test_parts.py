@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yuheng.bus.messages import MORE
@@ -44,6 +44,7 @@ def rows_of(table):
     return [(row["tag"], int(row["time"].timestamp() * 1e6 + 0.5) - T0, row["seq"]) for row in table.to_pylist()]
 
 
+@settings(deadline=None)
 @given(
     rows=st.sets(st.tuples(st.integers(1, 4), st.integers(0, 6), st.integers(0, 3)), max_size=60),
     limit=st.integers(1, 70),
