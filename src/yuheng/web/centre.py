@@ -24,7 +24,7 @@ from yuheng.equipment.rules import Rect
 from yuheng.kernel import calendars
 from yuheng.kernel.actor import Actor
 from yuheng.web import plant_data
-from yuheng.web.indicators import AttentionRow, Bullet, Measures, SourceNow, UnitNow, attention, bullets
+from yuheng.web.indicators import AttentionRow, Bullet, Measures, SourceNow, UnitNow, attention, bullets, history_row
 from yuheng.web.map_drawing import AreaDrawing, Box
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
@@ -201,6 +201,8 @@ def _figures(actor: Actor, plant: PlantNow) -> Figures:
     # When no state can be had, 130 lines saying so would hide the one that matters: the sentence above them.
     units = () if plant.failed else plant.units
     rows = attention(units, sources, dead, plant_data.dead_letters_address(), plant.now_us)
+    if reason := plant_data.hold_reason():
+        rows.insert(0, history_row(reason))
     return Figures(bullets(measures(actor=actor, plant=plant)), rows, " ".join(dict.fromkeys(troubles)))
 
 

@@ -137,6 +137,12 @@ def attention(
     return sorted(rows, key=lambda row: (_BAND[row.priority], -row.score, row.title))
 
 
+def history_row(reason: str) -> AttentionRow:
+    """Return the line about a history that is not being written: it comes first, it concerns the whole plant."""
+    facts = (reason, _("messages wait in the log; when it is full, devices are held back"))
+    return AttentionRow("2", _("The history is not being written"), facts, "", None, 0, 0.0)
+
+
 def order_rule() -> str:
     """Say how `attention` orders its lines, for the reader."""
     return _(

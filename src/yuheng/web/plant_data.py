@@ -133,6 +133,11 @@ def open_dead_letters(*, actor: Actor, site_id: int) -> int:
     return dead_letters.dead_letter_groups(actor=actor, site_id=site_id, state="open", limit=1).total
 
 
+def hold_reason() -> str:
+    """Why the history is not being written now; empty when it is."""
+    return history.hold_reason()
+
+
 def dead_letters_address() -> str:
     """Where dead letters are looked after."""
     return _address("telemetry:dead_letters")

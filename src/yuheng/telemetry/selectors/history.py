@@ -19,6 +19,7 @@ from yuheng.kernel.errors import DomainError, InvalidInput, NotVisible
 from yuheng.telemetry.selectors import signals
 from yuheng.telemetry.selectors.parts import by_tags, by_time, raw_in_pages
 from yuheng.telemetry.selectors.visible import VIEW, check_tags_visible
+from yuheng.telemetry.spoken import in_readers_words
 
 ANSWER_WITHIN_S = 30.0
 LIVE_WITHIN_S = 5.0
@@ -48,6 +49,11 @@ def health_of(process: str) -> dict[str, Any]:
         return msgspec.json.decode(line, type=messages.Health).facts
     except msgspec.DecodeError:
         return {}
+
+
+def hold_reason() -> str:
+    """Return why the historian does not take messages from the log now, in the reader's words; empty when it does."""
+    return in_readers_words(str(health_of("historian").get("hold_reason", "")))
 
 
 def live_snapshot(*, actor: Actor, site_id: int, tag_ids: Sequence[int] | None = None) -> messages.LiveSnapshot:
@@ -164,7 +170,7 @@ def ask(subject: str, body: bytes, *, timeout_s: float) -> bytes:
     except BusAway as error:
         raise HistorianAway(_("The historian does not answer now. Nothing is lost; try again in a moment.")) from error
     except BusRefused as error:
-        raise InvalidInput(str(error)) from error
+        raise InvalidInput(in_readers_words(str(error))) from error
 
 
 def _decoded(payload: bytes, kind: type[Answer]) -> Answer:
