@@ -131,10 +131,10 @@ class DurableLog:
             return "The log does not acknowledge."
         with suppress(ValueError):
             found = json.loads(answer)
-            if isinstance(found, dict) and "seq" in found:
-                return ""
-            if isinstance(found, dict) and "error" in found:
+            if isinstance(found, dict) and "error" in found:  # first: a refusal has a "seq" too, 0
                 return f"The log does not take it: {found['error'].get('description', 'no reason given')}."
+            if isinstance(found, dict) and found.get("seq"):
+                return ""
         return "The log is not set up yet."
 
     async def publish(self, subject: str, payload: bytes) -> None:

@@ -1,7 +1,9 @@
 import asyncio
+import json
 
 import pytest
 
+from yuheng.bus.wire import connect
 from yuheng.gateway.log import DurableLog, LogUnavailable, _Places
 from yuheng.testing.waiting import eventually
 
@@ -47,3 +49,19 @@ async def test_an_append_with_a_deadline_says_why_the_log_did_not_take_it():
     with pytest.raises(LogUnavailable, match="Not connected yet"):
         await log.append("yh.in.1.raw", b"x", {}, timeout_s=0.01)
     assert log.in_flight == 0
+
+
+async def test_a_log_that_is_full_has_not_taken_it(fresh_nats):
+    setup = await connect(fresh_nats.url)
+    stream = {"name": "YH_INGEST", "subjects": ["yh.in.>"], "discard": "new", "max_bytes": 1}
+    await setup.request("$JS.API.STREAM.CREATE.YH_INGEST", json.dumps(stream).encode())
+    log = DurableLog(fresh_nats.url)
+    running = asyncio.create_task(log.run())
+    with pytest.raises(LogUnavailable, match="maximum bytes exceeded"):
+        await log.append("yh.in.1.raw", b"x", {}, timeout_s=2.0)
+    assert log.appended == 0
+    await setup.request("$JS.API.STREAM.UPDATE.YH_INGEST", json.dumps({**stream, "max_bytes": 10_000}).encode())
+    await log.append("yh.in.1.raw", b"x", {}, timeout_s=5.0)
+    assert log.appended == 1
+    running.cancel()
+    setup.close()
