@@ -20,6 +20,8 @@ class Actor:
         Site id -> names of permissions there, e.g. ``{1: {"telemetry.view"}}``; key 0 holds for every site.
     impersonator
         Who really sits there, when somebody acts as somebody else (demo mode only).
+    name_zh, name_en
+        How pages call a person; empty for everything else. ``name`` stays the identity that is recorded.
     """
 
     kind: str
@@ -27,6 +29,8 @@ class Actor:
     person_id: int | None = None
     permissions: Mapping[int, frozenset[str]] = field(default_factory=dict)
     impersonator: str = ""
+    name_zh: str = ""
+    name_en: str = ""
 
     def may(self, permission: str, *, site_id: int | None = None) -> bool:
         """Return whether the permission holds at the site; without a site, whether it holds anywhere."""

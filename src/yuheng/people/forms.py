@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from yuheng.people.labels import permission_choices
@@ -12,6 +13,11 @@ from yuheng.people.selectors import Choice, RoleRow
 
 LANGUAGES = [("zh-hans", "中文"), ("en", "English")]
 THEMES = [("auto", _("As last chosen on this browser")), ("light", _("Light")), ("dark", _("Dark"))]
+
+
+def _named(thing: Choice | RoleRow) -> str:
+    """Return the name in the reader's language."""
+    return thing.name_en if (get_language() or "").startswith("en") else thing.name_zh
 
 
 class SignInForm(forms.Form):
@@ -43,7 +49,7 @@ class PersonForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["organisation"].choices = [  # type: ignore[attr-defined]
             ("", "—"),
-            *((firm.code, f"{firm.name_zh} · {firm.name_en}") for firm in organisations),
+            *((firm.code, _named(firm)) for firm in organisations),
         ]
 
 
@@ -65,11 +71,11 @@ class RoleForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = [  # type: ignore[attr-defined]
-            (role.code, f"{role.name_zh} · {role.name_en}") for role in roles
+            (role.code, _named(role)) for role in roles
         ]
         everywhere = [("", _("All sites"))] if may_everywhere else []
         self.fields["site"].choices = [  # type: ignore[attr-defined]
-            *((site.code, f"{site.name_zh} · {site.name_en}") for site in sites),
+            *((site.code, _named(site)) for site in sites),
             *everywhere,
         ]
         self.fields["site"].required = not may_everywhere

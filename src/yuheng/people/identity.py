@@ -81,6 +81,8 @@ def actor_of_person(person: Person, *, impersonator: str = "") -> Actor:
         person_id=person.pk,
         permissions=person.grants,
         impersonator=impersonator,
+        name_zh=person.name_zh,
+        name_en=person.name_en,
     )
 
 

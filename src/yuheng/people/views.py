@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -372,7 +373,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 
 def _start_of(day: Any, *, days: int = 0) -> datetime | None:
-    return datetime.combine(day, time.min, UTC) + timedelta(days=days) if day else None
+    return datetime.combine(day, time.min, timezone.get_current_timezone()) + timedelta(days=days) if day else None
 
 
 # ---- shared by the pages above ------------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ class SiteTime:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer in the site's time zone; without a site, in UTC."""
+        if request.path.startswith("/api/"):
+            return self._get_response(request)
         with timezone.override(site_time_zone(request)):
             return self._get_response(request)
 

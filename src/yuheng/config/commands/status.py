@@ -13,6 +13,7 @@ from yuheng.config.supervisor.places import Places, default_data_dir, supervisor
 
 HELP = "Say what runs, where, and since when. Exit code 3 when nothing runs."
 NOT_RUNNING = 3
+LONGEST_WORDS = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,12 +60,23 @@ def _table(status: dict[str, Any]) -> str:
         pid = f"pid {service['pid']}" if service["pid"] else ""
         lines.append(f"{name:<11} {service['state']:<9} {pid:<12} {since:<12} restarts {service['restarts']}")
         if service["last_exit"]:
-            lines.append(f"{'':<11} last end: {service['last_exit']}. {service['reason'] or ''}".rstrip())
+            lines.append(f"{'':<11} last end: {service['last_exit']}. {_brief(service['reason'] or '')}".rstrip())
     mqtt = status["mqtt"]
     lines += ["", f"MQTT {mqtt['host']}:{mqtt['port']}   HTTP push {status['gateway_url']}"]
     if status.get("devices_complaint"):
         lines.append(status["devices_complaint"])
     return "\n".join(lines) + "\n"
+
+
+def _brief(words: str) -> str:
+    """Return the end of a process's last words: the reason comes last, and a statement of SQL fills no screen.
+
+    Examples
+    --------
+    >>> _brief("short"), len(_brief("x" * 999)) <= LONGEST_WORDS
+    ('short', True)
+    """
+    return words if len(words) <= LONGEST_WORDS else f"… {words[2 - LONGEST_WORDS :]}"
 
 
 def _duration(seconds: float) -> str:

@@ -306,3 +306,35 @@ def test_the_audit_page_survives_nonsense_in_the_address():
     client = signed_in("zhao")
     for query in ("from_day=yesterday", "older_than=-1", "site=999999", "older_than=x", "who=" + "x" * 500):
         assert client.get(f"{reverse('people:audit')}?{query}").status_code in {200, 404}
+
+
+# ---- what a reader sees ----
+
+
+def test_times_are_those_of_the_clock_on_the_sites_wall():
+    client = signed_in("chief", role="administrator", everywhere=True)
+    AuditRecord.objects.create(at=datetime(2026, 11, 23, 18, 30, tzinfo=UTC), actor_kind="person", actor_name="night")
+    page = client.get(reverse("people:audit"), {"who": "night", "from_day": "2026-11-24"}).content.decode()
+    assert "2026-11-24 02:30:00" in page
+    assert "18:30:00" not in page
+
+
+@pytest.mark.parametrize(("language", "theirs", "other"), [("en", "Lin", "林工"), ("zh-hans", "林工", "Lin")])
+def test_pages_call_people_by_name_in_one_language(client, settings, language, theirs, other):
+    settings.IS_DEMO = True
+    services.ensure_demo_people(site_ids=[a_site().pk], at=SHIFT_START)
+    client.cookies["django_language"] = language
+    client.post(reverse("people:impersonate"), {"username": "lin"})
+    client.cookies["django_language"] = language
+    banner = client.get("/account").content.decode().split('class="impersonation', 1)[1].split("</div>")[0]
+    assert theirs in banner
+    assert other not in banner
+
+
+def test_choices_are_in_the_readers_language():
+    chief = signed_in("chief", role="administrator", everywhere=True)
+    chief.cookies["django_language"] = "en"
+    page = chief.get(reverse("people:person", args=[a_person("ana").pk])).content.decode()
+    chosen = page.split("<select", 1)[1].split("</select>")[0]
+    assert "Engineer" in chosen
+    assert "工程师" not in chosen

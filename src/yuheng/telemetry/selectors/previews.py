@@ -19,6 +19,9 @@ from yuheng.telemetry.selectors.history import HistorianAway, ask
 from yuheng.telemetry.selectors.visible import one_visible
 
 MAX_VALUES = 200
+SHORTEST_SPAN_S = 1.0
+"""Messages closer together than this are one scan of an edge device: no rate can be read from them."""
+
 READ_BY_PREVIEW = frozenset({"mqtt_json", "sparkplug_b", "http"})
 
 
@@ -46,7 +49,7 @@ class PreviewedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What came lately: ``per_s`` is estimated from the last messages, None with fewer than two."""
+    """What came lately: ``per_s`` is estimated from the last messages; None when they are one burst."""
 
     messages: list[PreviewedMessage]
     newest_at: datetime | None
@@ -86,7 +89,7 @@ def last_messages(*, actor: Actor, source_id: int, settings: Mapping[str, Any] |
     return Arrivals(
         messages=list(reversed(read)),
         newest_at=moment(raw[-1].arrived_us) if raw else None,
-        per_s=(len(raw) - 1) / span_s if span_s > 0 else None,
+        per_s=(len(raw) - 1) / span_s if span_s >= SHORTEST_SPAN_S else None,
     )
 
 
