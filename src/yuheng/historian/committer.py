@@ -19,7 +19,8 @@ from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, WireError
 from yuheng.historian import deadletters
 from yuheng.historian.limits import Limits
-from yuheng.historian.pipeline import Pending, Pipeline
+from yuheng.historian.pending import Pending
+from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.store import (
     Store,
     StoreFailure,
