@@ -39,6 +39,7 @@ check: setup-dev
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/python tools/messages.py --check
+	$(VENV)/python tools/vendor.py --check
 
 bench: setup-dev
 	@$(VENV)/yuheng bench $(BENCH) $(ARGS)

@@ -22,7 +22,8 @@ Answer = Callable[[bytes], bytes]
 class FakeHistorian:
     """Answers while the ``with`` block lasts; finds the broker again when it was restarted.
 
-    ``answers`` maps an operation (or a whole subject, when it has a dot; ``*`` stands for any word) to its answer; ``asked`` keeps the questions.
+    ``answers`` maps an operation (or a whole subject, when it has a dot; ``*`` stands for any word) to its answer;
+    ``asked`` keeps the questions.
     """
 
     def __init__(self, url: str, answers: Mapping[str, Answer]) -> None:
