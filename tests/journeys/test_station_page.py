@@ -40,7 +40,7 @@ def test_the_head_follows_the_state(station: Page, web: RunningWeb):
 
 
 def test_a_trend_keeps_the_peak_of_one_sample(station: Page):
-    expect(station.locator("y-trend .u-over")).to_be_visible()
+    expect(station.locator("y-trend[data-drawn] .u-over")).to_be_visible()
     highest = station.evaluate("Math.max(...document.querySelector('y-trend').plot.data[1].filter((y) => y !== null))")
     assert highest == 95.0
     top = station.evaluate("document.querySelector('y-trend').plot.scales['kW'].max")
@@ -48,13 +48,13 @@ def test_a_trend_keeps_the_peak_of_one_sample(station: Page):
 
 
 def test_a_hole_in_the_data_stays_a_hole(station: Page):
-    expect(station.locator("y-trend .u-over")).to_be_visible()
+    expect(station.locator("y-trend[data-drawn] .u-over")).to_be_visible()
     holes = station.evaluate("document.querySelector('y-trend').plot.data[1].filter((y) => y === null).length")
     assert holes >= 1
 
 
 def test_zooming_asks_again_and_keeps_the_range_in_the_address(station: Page):
-    over = station.locator("y-trend .u-over")
+    over = station.locator("y-trend[data-drawn] .u-over")
     expect(over).to_be_visible()
     box = over.bounding_box()
     with station.expect_request("**/trend?**"):
@@ -77,3 +77,14 @@ def test_the_state_timeline_is_read_out_with_the_keyboard(station: Page):
     expect(station.locator(".lane-readout")).to_contain_text("现在")
     station.keyboard.press("ArrowLeft")
     expect(station.locator(".lane-readout")).not_to_contain_text("现在")
+
+
+def test_the_timeline_shows_the_shift_and_a_day_on_request(station: Page):
+    shown = "(() => { const lanes = document.querySelector('y-lanes'); return (lanes.end - lanes.start) / 3.6e9; })()"
+    expect(station.locator("y-lanes [data-lanes=shift]")).to_have_attribute("aria-pressed", "true")
+    assert station.evaluate(shown) <= 12.01
+    station.get_by_role("button", name="24 h").click()
+    assert station.evaluate(shown) == pytest.approx(24, abs=0.01)
+    station.locator("y-lanes [data-lanes=in]").click()
+    assert station.evaluate(shown) == pytest.approx(12, abs=0.01)
+    expect(station.locator("y-lanes [data-lanes=shift]")).to_have_attribute("aria-pressed", "false")

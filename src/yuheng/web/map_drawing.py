@@ -133,7 +133,8 @@ def counts_text(units: Sequence[UnitNow]) -> str:
 def _area(area: AreaDrawing) -> str:
     b = area.box
     counts = counts_text(area.units)
-    room = (b.w - 20) / 13 - len(counts) * 0.45
+    room = (b.w - 24) / 13 - len(counts) * 0.45
+    room *= 0.9  # bold letters are wider
     return (
         f'<g class="area" data-area="{area.id}"><rect x="{b.x:g}" y="{b.y:g}" width="{b.w:g}" height="{b.h:g}" rx="3"/>'
         f'<text class="area-name" x="{b.x + 8:g}" y="{b.y + 17:g}">{escape(fit(area.name, max(4.0, room)))}</text>'

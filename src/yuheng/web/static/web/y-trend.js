@@ -155,6 +155,7 @@ class Trend extends HTMLElement {
     }
     this.pixelS = pixelS;
     this.draw();
+    this.dataset.drawn = ""; // what is shown was read, not only outlined
     const count = answer.series.reduce((sum, s) => sum + s.count.reduce((a, b) => a + b, 0), 0);
     const parts = [count ? t("%(n)s values", { n: count.toLocaleString("en-US") }) : t("No values in this range.")];
     if (bad) parts.push(t("bad quality is marked below the curves"));
