@@ -74,6 +74,14 @@ class DurableLog:
         return not self.reason
 
     @property
+    def why_closed(self) -> str:
+        """Why nothing more should be brought now; "" when it is worth trying.
+
+        After a refusal somebody must try again to find out that there is room: while nobody does, the door is open.
+        """
+        return self.reason if self._connection is None or self.in_flight else ""
+
+    @property
     def in_flight(self) -> int:
         """Appends that wait for their acknowledgement, or for their turn."""
         return self._places.taken + self._places.waiting

@@ -68,7 +68,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self.log = DurableLog(settings.nats_url)
-        self.door = HttpDoor(lambda: self.log.reason)
+        self.door = HttpDoor(lambda: self.log.why_closed)
         self.sessions = Sessions(self._make_context, find_connectors())
         self._watch = ConfigurationWatch(self._configure)
         self._plants: asyncio.Queue[GatewayPlant] = asyncio.Queue(1)  # policy: newest only

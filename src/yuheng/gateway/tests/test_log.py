@@ -60,6 +60,7 @@ async def test_a_log_that_is_full_has_not_taken_it(fresh_nats):
     with pytest.raises(LogUnavailable, match="maximum bytes exceeded"):
         await log.append("yh.in.1.raw", b"x", {}, timeout_s=2.0)
     assert log.appended == 0
+    assert log.why_closed == ""  # nobody would ever find out that there is room
     await setup.request("$JS.API.STREAM.UPDATE.YH_INGEST", json.dumps({**stream, "max_bytes": 10_000}).encode())
     await log.append("yh.in.1.raw", b"x", {}, timeout_s=5.0)
     assert log.appended == 1
