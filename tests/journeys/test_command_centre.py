@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from tests.journeys.conftest import RunningWeb
 from tests.journeys.feed import now_us
 from tests.journeys.signing_in import sign_in
 from yuheng.engines.states.vocabulary import UnitState
+from yuheng.web.map_drawing import two_lines
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines]
 
@@ -31,6 +33,17 @@ def test_a_tile_changes_when_its_machine_stops(plant: Page, web: RunningWeb):
     expect(tile).to_contain_text("送丝故障")
     expect(plant.locator(".area[data-area] .area-counts", has_text="停机 1").first).to_be_visible()
     expect(plant.locator(".attention")).to_contain_text("L03", timeout=8000)
+
+
+def test_long_words_break_in_the_browser_as_on_the_server(plant: Page, web: RunningWeb):
+    cause = "Oven temperature far too high"  # not in the class: shown as it is
+    web.feed.change(("L03", UnitState.DOWN, cause))
+    tile = plant.locator(".tile", has_text="L03")
+    expect(tile).to_have_class("tile is-down is-long")
+    width = tile.evaluate("(node) => node.querySelector('rect').width.baseVal.value")
+    shown = (tile.locator(".tile-what").text_content(), tile.locator(".tile-more").text_content())
+    assert shown == two_lines(cause, width)
+    expect(tile.locator("title")).to_have_text(re.compile(cause))
 
 
 def test_a_machine_that_falls_silent_is_never_shown_as_running(plant: Page, web: RunningWeb):

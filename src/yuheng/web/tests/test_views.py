@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.test import Client
 
@@ -10,6 +12,7 @@ from yuheng.engines.states.vocabulary import UnitState
 from yuheng.people.models import RoleAssignment
 from yuheng.testing import builders
 from yuheng.web import plant_data
+from yuheng.web.centre import ShiftNow
 from yuheng.web.plant_data import Unavailable
 from yuheng.web.security import CONTENT_SECURITY_POLICY
 
@@ -75,6 +78,31 @@ def test_the_state_of_a_unit_is_on_its_tile(ben: Client, monkeypatch):
     assert 'class="tile is-down"' in text
     assert "L01 ■1" in text
     assert "<b>12</b>" not in text
+
+
+def test_the_output_is_that_of_the_last_area_that_counts_pieces(ben: Client, monkeypatch):
+    first = builders.a_work_unit("L01")
+    recorded = builders.a_work_center("recorded", area=builders.an_area("recorded"))
+    last = builders.a_work_unit("R01", work_center=recorded)
+    for name in ("live_units", "sources", "latest_by_unit"):
+        monkeypatch.setattr(plant_data, name, away)
+    shift = ShiftNow("day", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=7))
+    monkeypatch.setattr("yuheng.web.centre.shift_now", lambda **_: shift)
+    monkeypatch.setattr(plant_data, "state_seconds", lambda **_: {})
+    monkeypatch.setattr(plant_data, "growth_by_unit", lambda **_: {first.pk: 42.0})
+    text = ben.get("/sites/elevator1/indicators/output").content.decode()
+    assert "42" in text
+    assert f'/work-units/{first.pk}"' in text
+    assert f'/work-units/{last.pk}"' not in text
+
+
+def test_a_history_that_is_held_is_the_first_line(ben: Client, monkeypatch):
+    builders.a_work_unit("L01")
+    for name in ("live_units", "sources", "latest_by_unit", "growth_by_unit"):
+        monkeypatch.setattr(plant_data, name, away)
+    monkeypatch.setattr(plant_data, "hold_reason", lambda: "The disk is full.")
+    text = ben.get("/sites/elevator1/now").content.decode()
+    assert text.index("The history is not being written") < text.index("The disk is full.")
 
 
 @pytest.mark.parametrize("address", ["", "now", "units", "indicators/down"])
