@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote, urlparse
 
@@ -20,6 +21,18 @@ type_raw = tuple[bytes, bytes, bytes, bytes]
 """One message off the wire: subject, reply, raw header block (empty without), payload."""
 
 Handler = Callable[[list[type_raw]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """How a server that hangs with its socket open is found out: by turns in which nothing came from it.
+
+    Turns are counted, not time: when our own loop was kept busy for longer, that is one turn of silence and not
+    several, and what waits in the socket is read before the next one.
+    """
+
+    turn_s: float = 4.0
+    silent_turns: int = 3  # the first of them asks (PING); the connection ends 12 to 16 s after the last word
 
 
 class WireError(Exception):
@@ -74,6 +87,9 @@ class Connection(asyncio.Protocol):
         self._inbox = f"_INBOX.{os.urandom(8).hex()}"
         self._replies: dict[bytes, asyncio.Future[tuple[bytes, bytes]]] = {}
         self._next_reply = 0
+        self._is_heard = True
+        self._silent_turns = 0
+        self._turn: asyncio.TimerHandle | None = None
 
     # ---- asyncio.Protocol ---------------------------------------------------------------------------------------
 
@@ -87,6 +103,8 @@ class Connection(asyncio.Protocol):
         """Fail everything that waits."""
         self.reason = self.reason or (str(exc) if exc else "The server closed the connection.")
         self._transport = None
+        if self._turn is not None:
+            self._turn.cancel()
         self.closed.set()
         self._can_write.set()
         error = WireError(self.reason)
@@ -108,6 +126,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse every whole message; keep the rest until enough bytes came to finish the next one."""
+        self._is_heard = True
         self._chunks.append(data)
         self._waiting_bytes += len(data)
         if self._waiting_bytes < self._need:
@@ -243,6 +262,26 @@ class Connection(asyncio.Protocol):
         async with asyncio.timeout(timeout_s):
             await asyncio.shield(future)
 
+    def keep_alive(self, keepalive: Keepalive) -> None:
+        """Ask the server for a sign of life when it is silent; end the connection when none comes."""
+        self._turn = asyncio.get_running_loop().call_later(keepalive.turn_s, self._take_turn, keepalive)
+
+    def _take_turn(self, keepalive: Keepalive) -> None:
+        if self._transport is None:
+            return
+        self._silent_turns = 0 if self._is_heard else self._silent_turns + 1
+        self._is_heard = False
+        if self._silent_turns >= keepalive.silent_turns:
+            silence_s = keepalive.silent_turns * keepalive.turn_s
+            self.reason = f"The server has been silent for {silence_s:g} seconds."
+            self._transport.abort()  # closing would wait until it takes what is still to be sent
+            return
+        if self._silent_turns == 1:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._pongs.append(future)  # nobody waits for it, but answers come in order
+            self._write(b"PING\r\n")
+        self.keep_alive(keepalive)
+
     def close(self) -> None:
         """Send what is waiting and close."""
         self._flush_out()
@@ -304,8 +343,12 @@ class Connection(asyncio.Protocol):
                 future.set_result((header, payload))
 
 
-async def connect(url: str, *, name: str = "yuheng", timeout_s: float = 5.0) -> Connection:
+async def connect(
+    url: str, *, name: str = "yuheng", timeout_s: float = 5.0, keepalive: Keepalive = Keepalive()
+) -> Connection:
     """Connect to ``nats://[user:password@]host:port`` (or ``nats://token@host:port``).
+
+    A server that falls silent later, with its socket open, ends the connection: see `Keepalive`.
 
     Raises
     ------
@@ -324,6 +367,7 @@ async def connect(url: str, *, name: str = "yuheng", timeout_s: float = 5.0) -> 
             lambda: Connection(credentials, name), parts.hostname or "127.0.0.1", parts.port or 4222
         )
         await connection.ready()
+    connection.keep_alive(keepalive)
     return connection
 
 

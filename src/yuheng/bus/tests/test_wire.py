@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 
 import pytest
 
 from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
-from yuheng.bus.wire import Connection, WireError, connect, header_value
+from yuheng.bus.wire import Connection, Keepalive, WireError, connect, header_value
 from yuheng.testing.engines import RunningBroker
 
 STREAM = {"name": "T", "subjects": ["t.>"], "storage": "file", "retention": "interest"}
@@ -225,3 +227,34 @@ async def test_a_request_that_nobody_waits_for_any_more_is_forgotten(fresh_nats:
     assert connection._replies == {}
     connection.close()
     silent.close()
+
+
+@pytest.mark.engines
+async def test_a_server_that_hangs_with_its_socket_open_ends_the_connection_and_is_found_again(
+    fresh_nats: RunningBroker,
+):
+    connection = await connect(fresh_nats.url, keepalive=Keepalive(turn_s=0.1))
+    os.kill(fresh_nats.pid, signal.SIGSTOP)
+    try:
+        waiting = connection.request_later("silence", b"x" * 20_000_000)  # more than the socket takes
+        await asyncio.wait_for(connection.closed.wait(), 10)
+        assert "silent for" in connection.reason
+        with pytest.raises(WireError, match="silent for"):
+            await waiting
+    finally:
+        os.kill(fresh_nats.pid, signal.SIGCONT)
+    again = await connect(fresh_nats.url)
+    await again.flush()
+    again.close()
+
+
+@pytest.mark.engines
+async def test_a_server_that_has_nothing_to_say_is_asked_and_stays_connected(fresh_nats: RunningBroker):
+    connection = await connect(fresh_nats.url, keepalive=Keepalive(turn_s=0.02, silent_turns=10))
+    asked: list[int] = []
+    write = connection._write
+    connection._write = lambda data: (asked.append(1), write(data))[1] if data == b"PING\r\n" else write(data)
+    await until(lambda: len(asked) >= 15)
+    assert not connection.closed.is_set()
+    await connection.flush()
+    connection.close()
