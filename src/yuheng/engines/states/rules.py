@@ -22,6 +22,7 @@ from yuheng.engines.states.vocabulary import UnitState
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 40
+MAX_CAUSE_LENGTH = 200
 
 type_value = float | str | bool
 Values = Mapping[str, float | str | None]
@@ -136,7 +137,9 @@ def _cause(rule: _Compiled, values: Values) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Write a value as the text of a cause: whole numbers without a fraction.
+    """Write a value as the text of a cause: whole numbers without a fraction, long texts cut and marked.
+
+    A machine may send a text of megabytes; the cause is copied into every event and row of the state.
 
     Examples
     --------
@@ -149,7 +152,8 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return str(value)
+    text = str(value)
+    return text if len(text) <= MAX_CAUSE_LENGTH else text[: MAX_CAUSE_LENGTH - 1] + "…"
 
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {

@@ -156,3 +156,10 @@ def test_any_text_is_either_refused_in_a_sentence_or_evaluates(text: str, given_
 def test_any_characters_are_either_refused_or_evaluate(text: str):
     with suppress(RuleError):
         compile_rules([R(2, text)], SYMBOLS).evaluate({"run": 1.0})
+
+
+def test_a_huge_text_as_a_cause_is_cut_and_marked():
+    rules = compile_rules([R(5, "run", "mode")], ["run", "mode"])
+    _, cause = rules.evaluate({"run": 1.0, "mode": "送" * 1_000_000})
+    assert cause == "送" * 199 + "…"
+    assert rules.evaluate({"run": 1.0, "mode": "x" * 200})[1] == "x" * 200
