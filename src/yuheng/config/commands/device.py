@@ -1,4 +1,4 @@
-"""``yuheng device add|list|revoke``: credentials for what sends; the password and a ready command, shown once."""
+"""``yuheng device add|list|rotate|revoke``: credentials for what sends; password and a ready command, shown once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yuheng.config.commands.import_plant import connect
 from yuheng.config.running import NothingRuns
+
+if TYPE_CHECKING:
+    from yuheng.kernel.actor import Actor
 
 HELP = "Give devices their credentials: each may publish its own topics only."
 FAILED, NOT_RUNNING = 1, 3
@@ -17,7 +21,7 @@ PROTOCOLS = ("mqtt_json", "sparkplug_b", "http")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Three verbs."""
+    """Four verbs."""
     parser.add_argument("--data-dir", type=Path, default=None, metavar="DIR", help="the data directory of `yuheng up`")
     verbs = parser.add_subparsers(dest="verb", required=True)
     add = verbs.add_parser("add", help="create a data source and a credential; prints the password once")
@@ -29,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--own-tags", action="store_true", help="make a tag of every address it sends, so that its values show at once"
     )
     verbs.add_parser("list", help="list the credentials")
+    rotate = verbs.add_parser("rotate", help="give a device a new password; prints it once, the old one stops working")
+    rotate.add_argument("name")
     revoke = verbs.add_parser("revoke", help="take a credential away")
     revoke.add_argument("name")
 
@@ -42,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     # Imported here: everything below reads Django's models.
     from yuheng.kernel.errors import DomainError, InvalidInput  # noqa: PLC0415
 
-    verbs = {"add": _add, "list": _list, "revoke": _revoke}
+    verbs = {"add": _add, "list": _list, "rotate": _rotate, "revoke": _revoke}
     try:
         return verbs[args.verb](args)
     except InvalidInput as refusal:
@@ -89,18 +95,36 @@ def _list(_args: argparse.Namespace) -> int:
     return 0
 
 
+def _rotate(args: argparse.Namespace) -> int:
+    from yuheng.kernel.actor import system_actor  # noqa: PLC0415
+    from yuheng.telemetry.services.devices import rotate_device_password  # noqa: PLC0415
+
+    actor = system_actor("yuheng device")
+    issued = rotate_device_password(actor=actor, device_id=_device_id(actor, args.name), at=datetime.now(UTC))
+    _print(f"device    {issued.device.username}")
+    _print(f"password  {issued.password}")
+    _print("The password is shown this once. The old one stops working within a second.")
+    return 0
+
+
 def _revoke(args: argparse.Namespace) -> int:
     from yuheng.kernel.actor import system_actor  # noqa: PLC0415
-    from yuheng.telemetry.selectors.signals import devices  # noqa: PLC0415
     from yuheng.telemetry.services.devices import revoke_device  # noqa: PLC0415
 
     actor = system_actor("yuheng device")
-    found = [row for row in devices(actor=actor) if row.username == args.name]
-    if not found:
-        return _fail(f"There is no device called {args.name}.", FAILED)
-    revoke_device(actor=actor, device_id=found[0].id, at=datetime.now(UTC))
+    revoke_device(actor=actor, device_id=_device_id(actor, args.name), at=datetime.now(UTC))
     _print(f"{args.name} can no longer send.")
     return 0
+
+
+def _device_id(actor: Actor, name: str) -> int:
+    from yuheng.kernel.errors import NotVisible  # noqa: PLC0415
+    from yuheng.telemetry.selectors.signals import devices  # noqa: PLC0415
+
+    for row in devices(actor=actor):
+        if row.username == name:
+            return row.id
+    raise NotVisible(f"There is no device called {name}.")
 
 
 def _print(line: str) -> None:

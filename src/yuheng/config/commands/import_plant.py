@@ -15,7 +15,7 @@ from django.utils import translation
 from yuheng.config.running import NothingRuns, find_running
 
 if TYPE_CHECKING:
-    from yuheng.equipment.importing import Plan
+    from yuheng.equipment.importing import Plan, PlannedRow
 
 HELP = "Read a plant from YAML, JSON or CSV, with a dry run that lists every row and why."
 FAILED, CANNOT, NOT_RUNNING = 1, 2, 3
@@ -88,7 +88,21 @@ def _import(args: argparse.Namespace, content: bytes) -> int:
     except DomainError as error:
         return _say(str(error), FAILED)
     sys.stdout.write("Written.\n" if plan.has_effect else "Nothing to write.\n")
+    _list_unknown_passwords(plan)
     return 0
+
+
+def _list_unknown_passwords(plan: Plan) -> None:
+    """Name the devices that got a password which is in no file and was shown to nobody."""
+    names = [row.key for row in plan.rows if gets_unknown_password(row)]
+    if names:
+        sys.stdout.write("Devices with a password that nobody knows (`yuheng device rotate NAME` shows a new one):\n")
+        sys.stdout.writelines(f"  {name}\n" for name in names)
+
+
+def gets_unknown_password(row: PlannedRow) -> bool:
+    """Return whether a row issues a device without a password of its own."""
+    return row.section == "devices" and row.action.value == "add" and row.values.get("password") is None
 
 
 def _list(plan: Plan, *, with_unchanged: bool) -> None:
