@@ -262,7 +262,7 @@ async def _stored_numbers(url):
     while len(numbers) < state.messages:
         try:
             batch = await consumer.fetch(500, timeout=2)
-        except nats.errors.TimeoutError:
+        except TimeoutError:
             break
         numbers |= {json.loads(message.data) for message in batch}
         await batch[-1].ack()

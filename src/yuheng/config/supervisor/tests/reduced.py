@@ -5,6 +5,7 @@ Modes: ``usual`` ends on SIGTERM; ``stubborn`` ignores SIGTERM; ``broken`` says 
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -24,7 +25,8 @@ MODES = {
 
 
 def main() -> int:
-    """Run it."""
+    """Run it. A test started in the background inherits an ignored SIGINT; a person's terminal does not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     data_dir, mode, mqtt_port = sys.argv[1:4]
     table = Table(processes=(Process("dummy", ("-c", MODES[mode])),), has_database_step=False)
     choices = Choices(Path(data_dir), web_port=0, gateway_port=0, mqtt_port=int(mqtt_port), opens_browser=False)
