@@ -168,7 +168,8 @@ MINUTES_SQL = f"""
 INSERT INTO minutes
 SELECT tag, slot, arrayMin(good), arrayMax(good), arraySum(good), length(ts), length(good), good[1], good[-1],
     fromUnixTimestamp64Micro(ts[1], 'UTC'), fromUnixTimestamp64Micro(ts[-1], 'UTC'), if(gs[-1], vs[-1], nan),
-    arraySum((v, h, g) -> if(g, v * h, 0), vs, held, gs), arraySum((h, g) -> if(g, h, 0), held, gs), now64(6)
+    arraySum((v, h, g) -> if(g, v * h, 0), vs, held, gs), arraySum((h, g) -> if(g, h, 0), held, gs),
+    fromUnixTimestamp64Micro({{version:Int64}}, 'UTC')
 FROM (
     SELECT *, arrayMap((t, after) -> (after - t) / 1e6, ts,
         arrayPushBack(arrayPopFront(ts), (toInt64(toUnixTimestamp(slot)) + 60) * 1000000)) AS held
@@ -184,7 +185,8 @@ SELECT tag, hour, if(sum(good_count) = 0, 0, minIf(min, good_count > 0)), maxIf(
     sum(sum), sum(count), sum(good_count),
     argMinIf(first, bucket, good_count > 0), argMaxIf(last, bucket, good_count > 0),
     min(first_time), max(last_time), argMax(carry, bucket),
-    sum(integral) + sum(if(isNaN(carry), 0, carry * gap)), sum(covered) + sum(if(isNaN(carry), 0, gap)), now64(6)
+    sum(integral) + sum(if(isNaN(carry), 0, carry * gap)), sum(covered) + sum(if(isNaN(carry), 0, gap)),
+    fromUnixTimestamp64Micro({version:Int64}, 'UTC')
 FROM (
     SELECT *, toStartOfHour(bucket) AS hour,
         toDateTime64(hour + 3600, 6, 'UTC') AS hour_end,
@@ -220,11 +222,13 @@ def compute(
     *,
     width_us: int,
     job: int,
+    version: int,
     chunk: int = CHUNK,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Compute buckets anew, in chunks; return False when told to stop before the end.
 
+    Of a bucket computed twice the higher ``version`` counts (see `Units.next_version`; microseconds since 1970).
     Runs in a thread; raises `StoreFailure`.
     """
     sql = MINUTES_SQL if width_us == MINUTE_US else HOURS_SQL
@@ -246,7 +250,7 @@ def compute(
         try:
             first, last = int(buckets[0]) * width_us, (int(buckets[-1]) + 1) * width_us
             span = {"start": first, "end": last, "start_s": first // 1_000_000, "end_s": last // 1_000_000}
-            store.command(sql, {"job": job, **span})
+            store.command(sql, {"job": job, "version": version, **span})
         finally:
             store.command("TRUNCATE TABLE dirty")
     return True

@@ -272,7 +272,8 @@ class Historian:
             picture, self._picture = self._picture, None
             if picture is None or self._late:
                 return
-            await self._in_background(lambda: snapshot.save(self.store, picture, self._now_us()))
+            version = self.pipeline.units.next_version(self._now_us())
+            await self._in_background(lambda: snapshot.save(self.store, picture, version))
         self._snapshot_at = time.monotonic()
         self.committer.points_since_snapshot = 0
 
@@ -381,13 +382,23 @@ class Historian:
     async def _compute(self, keys: rollups.type_keys, width_us: int, chunk: int, give_back: Callable[[], None]) -> bool:
         """Compute buckets in the maintenance thread; what fails or is cut short is owed again."""
         self._job += 1
+        job, version = self._job, self.pipeline.units.next_version(self._now_us())
+
+        def work() -> bool:
+            snapshot.note_version(self.store, version)
+            return rollups.compute(
+                self.store,
+                keys,
+                width_us=width_us,
+                job=job,
+                version=version,
+                chunk=chunk,
+                should_stop=self._stop.is_set,
+            )
+
         is_done = False
         try:
-            is_done = await self._in_background(
-                lambda: rollups.compute(
-                    self.store, keys, width_us=width_us, job=self._job, chunk=chunk, should_stop=self._stop.is_set
-                )
-            )
+            is_done = await self._in_background(work)
         finally:
             if not is_done:
                 give_back()

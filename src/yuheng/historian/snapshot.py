@@ -31,6 +31,7 @@ class Picture:
     changes: dict[int, list[Change]] = field(default_factory=dict)
     owed_hours: list[int] = field(default_factory=list)
     owed_minutes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    version: int = 0  # the highest that the store may hold, of anything
 
 
 def take(pipeline: Pipeline, watermark_s: int) -> Picture:
@@ -64,9 +65,18 @@ def save(store: Store, picture: Picture, version: int) -> None:
     store.insert("latest", picture.latest.append_column("version", pa.array(np.full(size, version, np.uint64))))
     minutes = base64.b64encode(zlib.compress(picture.owed_minutes.tobytes(), 1)).decode()
     detail = json.dumps({"marks": picture.marks, "hours": picture.owed_hours, "minutes": minutes})
+    _note(store, "snapshot", version, watermark_s=picture.watermark_s, detail=detail)
+
+
+def note_version(store: Store, version: int) -> None:
+    """Remember a version before rows have it that are too many to look for the highest. In a thread."""
+    _note(store, "roll-up", version)
+
+
+def _note(store: Store, name: str, version: int, *, watermark_s: int = 0, detail: str = "") -> None:
     row = {
-        "name": pa.array(["snapshot"], pa.string()),
-        "at": pa.array(np.array([picture.watermark_s * 1_000_000], "datetime64[us]"), pa.timestamp("us", "UTC")),
+        "name": pa.array([name], pa.string()),
+        "at": pa.array(np.array([watermark_s * 1_000_000], "datetime64[us]"), pa.timestamp("us", "UTC")),
         "detail": pa.array([detail], pa.string()),
         "version": np.array([version], np.uint64),
     }
@@ -82,11 +92,14 @@ def load(store: Store) -> Picture:
         "ORDER BY unit, start DESC LIMIT 50 BY unit"
     ):
         changes.setdefault(unit, []).insert(0, Change(start_us, state, cause))
+    version = max(
+        int(store.rows(f"SELECT max(version) FROM {table}")[0][0]) for table in ("progress", "latest", "state_changes")
+    )
     if not rows:
-        return Picture(changes=changes)
+        return Picture(changes=changes, version=version)
     detail = json.loads(rows[0][1])
     latest = store.arrow("SELECT tag, time, seq, value, text, quality, arrived FROM latest FINAL")
-    return Picture(int(rows[0][0]), latest, detail["marks"], changes, detail["hours"], _minutes_of(detail))
+    return Picture(int(rows[0][0]), latest, detail["marks"], changes, detail["hours"], _minutes_of(detail), version)
 
 
 def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
@@ -105,6 +118,7 @@ def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
         for slot, text in zip(slots.tolist(), table["text"].filter(pa.array(known)).to_pylist(), strict=True):
             if text is not None:
                 latest.texts[slot] = text
+    pipeline.units.go_on_after(picture.version)
     pipeline.units.restore(picture.marks, picture.changes, now_us)
     pipeline.dirty.owe_hours(np.array(picture.owed_hours, np.int64))
     pipeline.dirty.owe_minutes(picture.owed_minutes)

@@ -371,8 +371,12 @@ class Units:
         """Return the units by index."""
         return self._list
 
+    def go_on_after(self, version: int) -> None:
+        """Give higher versions than an earlier run: the clock may have been set back since."""
+        self._version = max(self._version, version)
+
     def next_version(self, at_us: int) -> int:
-        """Return a number that only rises, also over restarts."""
+        """Return a number that only rises, also over restarts; the time of day unless the clock was set back."""
         self._version = max(self._version + 1, at_us)
         return self._version
 

@@ -326,3 +326,26 @@ async def test_minutes_owed_at_a_snapshot_are_still_owed_after_a_crash(store: St
 
 def test_a_snapshot_of_an_earlier_release_owes_no_minutes():
     assert snapshot._minutes_of({"marks": {}, "hours": []}).dtype == np.int64
+
+
+async def test_what_is_written_after_the_clock_was_set_back_counts(store: Store):
+    minute = T0 - T0 % (60 * S)
+    for began_us, count, run_is in ((minute, 1, 1), (minute - 7200 * S, 2, 0)):  # the second two hours before the first
+        run = Run(store, FakeConnection())
+        run.now_us = began_us
+        await run.historian._catch_up()
+        run.historian._is_caught_up = True
+        run.now_us = minute + 2 * S  # what is read carries the log's time
+        run.arrive(minute + count * S, count=count)
+        run.arrive(minute + count * S, run=run_is)
+        run.now_us = began_us
+        await run.commit()
+        due = run.pipeline.dirty.take
+        run.pipeline.dirty.take = lambda _before_us, due=due: due(minute + 3600 * S)  # its minute has ended
+        await run.historian._roll_up()
+        await run.historian._snapshot()
+    assert store.rows("SELECT count FROM minutes FINAL WHERE tag = 3") == [(2,)]
+    assert store.rows("SELECT value FROM latest FINAL WHERE tag = 3") == [(2.0,)]
+    found = snapshot.load(store)
+    assert found.watermark_s < (minute - 7000 * S) // S
+    assert [change.state for change in found.changes[1]] == [2, 3]

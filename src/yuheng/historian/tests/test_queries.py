@@ -91,9 +91,9 @@ def roll_up(store: Store, block: PointBlock) -> None:
     dirty = DirtyMinutes()
     order = np.lexsort((block.time_us, block.tag))
     dirty.mark(block.tag[order], block.time_us[order])
-    rollups.compute(store, dirty.take(2**62), width_us=MINUTE_US, job=1)
+    rollups.compute(store, dirty.take(2**62), width_us=MINUTE_US, job=1, version=1)
     dirty.done()
-    rollups.compute(store, dirty.take_hours(2**62), width_us=HOUR_US, job=2)
+    rollups.compute(store, dirty.take_hours(2**62), width_us=HOUR_US, job=2, version=1)
 
 
 @pytest.mark.parametrize("bucket", [20_000_000, MINUTE_US, 15 * MINUTE_US, HOUR_US])
