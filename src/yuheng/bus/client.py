@@ -41,6 +41,10 @@ class BusRefused(BusError):
     """Somebody answered, and said no; the message is that answer's."""
 
 
+class BusBusy(BusRefused):
+    """Too much is asked at the same time; the same question can be answered in a moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back: the raw ``NATS/1.0`` header block (empty without) and the body."""
@@ -84,7 +88,7 @@ class BusClient:
         """
         reply = self._run(self._ask(subject, payload, headers, timeout_s), timeout_s)
         if header_value(reply.header, ERROR_HEADER) is not None:
-            raise BusRefused(_sentence(reply.payload))
+            raise _refusal(reply.payload)
         return reply
 
     def publish_durable(
@@ -216,7 +220,8 @@ class BusClient:
         (await self._there()).publish(subject, payload)
 
 
-def _sentence(payload: bytes) -> str:
+def _refusal(payload: bytes) -> BusRefused:
     with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(payload, type=Failure).error
-    return payload[:500].decode(errors="replace")
+        failure = msgspec.json.decode(payload, type=Failure)
+        return BusBusy(failure.error) if failure.is_busy else BusRefused(failure.error)
+    return BusRefused(payload[:500].decode(errors="replace"))

@@ -174,9 +174,13 @@ class StatesPreviewQuestion(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Reply body when the header ``Yh-Error`` is set: what is wrong and what to do."""
+    """Reply body when the header ``Yh-Error`` is set: what is wrong and what to do.
+
+    ``is_busy``: nothing is wrong with the question; the same one can be answered in a moment.
+    """
 
     error: str
+    is_busy: bool = False
 
 
 class Health(msgspec.Struct, frozen=True):

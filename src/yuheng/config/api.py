@@ -123,7 +123,10 @@ def _problem(request: HttpRequest, error: Exception, status: int, fields: dict[s
 def domain_error(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A rule said no: its sentence, with the status that programs understand."""
     status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
-    return _problem(request, error, status, getattr(error, "fields", None))
+    response = _problem(request, error, status, getattr(error, "fields", None))
+    if isinstance(error, HistorianAway):
+        response["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 @api.exception_handler(ValidationError)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 MAX_TAGS = 20_000
 ROOM_FOR_HEADERS = 1000
 ERROR_HEADER = encode_header({"Yh-Error": "1"})
+BUSY = "Too many questions are waiting for the history. Ask again in a moment."
 
 Reply = Callable[[bytes, bytes], None]
 
@@ -150,7 +151,7 @@ class Answers:
     def _start(self, connection: Connection, reply: bytes, work: Callable[[], bytes]) -> None:
         if self._waiting >= self._limits.waiting_questions:
             self.refused += 1
-            _fail(connection, reply, "Too many questions are waiting for the history. Ask again in a moment.")
+            _fail(connection, reply, BUSY, is_busy=True)
             return
         self._waiting += 1
         task = asyncio.get_running_loop().create_task(self._reply(connection, reply, work))
@@ -246,6 +247,6 @@ def _answer(connection: Connection, reply: bytes, data: bytes) -> None:
         connection.publish(reply, data)
 
 
-def _fail(connection: Connection, reply: bytes, sentence: str) -> None:
+def _fail(connection: Connection, reply: bytes, sentence: str, *, is_busy: bool = False) -> None:
     if reply:
-        connection.publish(reply, msgspec.json.encode(m.Failure(sentence)), header=ERROR_HEADER)
+        connection.publish(reply, msgspec.json.encode(m.Failure(sentence, is_busy)), header=ERROR_HEADER)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 SENTENCES = (
+    _("Too many questions are waiting for the history. Ask again in a moment."),
     _("The answer is too large. Ask for fewer tags, a shorter time or wider buckets."),
     _("The width must be between 1 and 20,000 pixels."),
     _("A bucket must be at least a millisecond."),

@@ -11,12 +11,12 @@ from typing import Self
 
 import msgspec
 
-from yuheng.bus.client import ERROR_HEADER
+from yuheng.bus.client import ERROR_HEADER, BusBusy
 from yuheng.bus.messages import Failure
 from yuheng.bus.wire import Connection, WireError, connect, encode_header, type_raw
 
 Answer = Callable[[bytes], bytes]
-"""Takes the question's body, returns the reply's; raises `ValueError` to refuse."""
+"""Takes the question's body, returns the reply's; raises `ValueError` to refuse, `BusBusy` when there is too much."""
 
 
 class FakeHistorian:
@@ -73,8 +73,8 @@ class FakeHistorian:
                 self.asked.append((subject.decode(), payload))
                 try:
                     connection.publish(reply.decode(), respond(payload))
-                except ValueError as refusal:
-                    body = msgspec.json.encode(Failure(str(refusal)))
+                except (ValueError, BusBusy) as refusal:
+                    body = msgspec.json.encode(Failure(str(refusal), isinstance(refusal, BusBusy)))
                     connection.publish(reply.decode(), body, header=encode_header({ERROR_HEADER: "refused"}))
 
         return answer

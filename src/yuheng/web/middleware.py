@@ -68,7 +68,10 @@ class DomainErrorPages:
         if not isinstance(error, DomainError):
             return None
         status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 409)
-        return error_page(request, status=status, sentence=_(str(error)))
+        response = error_page(request, status=status, sentence=_(str(error)))
+        if isinstance(error, HistorianAway):
+            response["Retry-After"] = str(error.retry_after_s)
+        return response
 
 
 def error_page(request: HttpRequest, *, status: int, sentence: str) -> HttpResponse:

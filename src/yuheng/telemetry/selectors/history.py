@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from yuheng.bus import messages, subjects
-from yuheng.bus.client import BusAway, BusClient, BusRefused
+from yuheng.bus.client import BusAway, BusBusy, BusClient, BusRefused
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import DomainError, InvalidInput, NotVisible
@@ -31,7 +31,9 @@ Answer = TypeVar("Answer")
 
 
 class HistorianAway(DomainError):
-    """The historian does not answer now; nothing is lost, ask again."""
+    """The historian does not answer now, or has too many questions waiting; nothing is lost, ask again."""
+
+    retry_after_s = 2
 
 
 @cache
@@ -169,6 +171,8 @@ def ask(subject: str, body: bytes, *, timeout_s: float) -> bytes:
         return bus().request(subject, body, timeout_s=timeout_s).payload
     except BusAway as error:
         raise HistorianAway(_("The historian does not answer now. Nothing is lost; try again in a moment.")) from error
+    except BusBusy as error:
+        raise HistorianAway(in_readers_words(str(error))) from error
     except BusRefused as error:
         raise InvalidInput(in_readers_words(str(error))) from error
 

@@ -10,12 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from yuheng.bus import messages
+from yuheng.bus.client import BusBusy
+from yuheng.historian.answers import BUSY
 from yuheng.telemetry.models import DataSource, DeadLetterGroup, Device, Tag
 from yuheng.telemetry.rules import moment
 from yuheng.telemetry.selectors import history
 from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters
 from yuheng.telemetry.services.state_intervals import apply_state_revision
 from yuheng.telemetry.services.tags import TagSpec, write_tags
+from yuheng.telemetry.spoken import is_known
 from yuheng.testing.builders import (
     SHIFT_START,
     SYSTEM,
@@ -98,6 +101,16 @@ def historian(nats_server, settings):
         fake.__exit__(None, None, None)
     history.bus().close()
     history.bus.cache_clear()
+
+
+def test_a_historian_with_too_many_questions_says_when_to_ask_again(as_lin, historian):
+    def busy(_payload):
+        raise BusBusy(BUSY)
+
+    historian(raw=busy)
+    answer = as_lin.get(f"{API}/history/raw?tags={a_tag().pk}&{SPAN}")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert is_known(BUSY)
 
 
 def test_a_source_is_created_shown_changed_and_switched_over_the_api(as_lin):
