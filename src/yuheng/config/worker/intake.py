@@ -46,7 +46,8 @@ ACTOR = system_actor("worker")
 BORN_END = f".{BORN}".encode()
 STATE_SUBJECT = b"yh.ev.state."
 BATCH = 2_000
-BATCH_BYTES = 32 * 2**20
+BATCH_BYTES = 4 * 2**20
+"""Refused points take some ten times their bytes while they are read: a batch takes at most about 50 MB."""
 QUEUE = 10_000
 """Messages waiting for the database. Policy when it is full: hold the log."""
 QUEUE_BYTES = 64 * 2**20
@@ -149,7 +150,9 @@ class Intake:
     def _next_batch(self) -> list[LogMessage]:
         batch: list[LogMessage] = []
         size = 0
-        while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
+        while self._waiting and len(batch) < BATCH:
+            if batch and size + len(self._waiting[0].payload) > BATCH_BYTES:
+                break  # one that is larger goes alone
             message = self._waiting.popleft()
             size += len(message.payload)
             batch.append(message)

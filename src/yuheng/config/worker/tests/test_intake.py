@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -9,10 +10,19 @@ from django.db.utils import DataError, InternalError, ProgrammingError
 
 from yuheng.bus.log_reader import LogMessage
 from yuheng.bus.setup import ensure_streams
-from yuheng.bus.subjects import DEAD_STREAM, WORKER_DURABLE
-from yuheng.bus.wire import WireError, connect
+from yuheng.bus.subjects import DEAD_STREAM, HEADER_KIND, KIND_POINTS, WORKER_DURABLE
+from yuheng.bus.wire import Connection, WireError, connect, encode_header
 from yuheng.config.worker.database import Database, DatabaseAway
-from yuheng.config.worker.intake import Counts, Intake, _take_in_what_can_be, take_in_dead
+from yuheng.config.worker.intake import (
+    BATCH_BYTES,
+    Counts,
+    Intake,
+    Point,
+    _take_in_what_can_be,
+    batch_of,
+    letters_of,
+    take_in_dead,
+)
 from yuheng.testing.engines import RunningBroker
 
 MESSAGES = [LogMessage(n, n, b"yh.ev.state.1", b"", b"%d" % n) for n in range(1, 6)]
@@ -61,3 +71,34 @@ async def test_a_reader_that_fails_ends_the_session_instead_of_looking_like_a_si
         await intake.run()
     assert raised.group_contains(WireError, match="No durable consumer")
     connection.close()
+
+
+async def batches_of(sizes: Sequence[int]) -> list[list[int]]:
+    intake = Intake(Connection({}, "test"), DEAD_STREAM, take_in_dead, Database(), Counts())
+    messages = [LogMessage(n, n, b"yh.dead.1.x", b"", bytes(size)) for n, size in enumerate(sizes, 1)]
+    intake._deliver(intake._reader, messages)
+    found = []
+    while intake._waiting:
+        found.append([message.sequence for message in intake._next_batch()])
+    assert intake._counts.waiting == intake._counts.waiting_bytes == 0
+    return found
+
+
+async def test_a_batch_is_bounded_in_bytes_and_a_larger_message_goes_alone():
+    half = BATCH_BYTES // 2
+    assert await batches_of([half, half, half, BATCH_BYTES * 4, 1, 1]) == [[1, 2], [3], [4], [5, 6]]
+
+
+def test_a_batch_of_refused_points_takes_no_more_than_fifty_megabytes():
+    points = [
+        Point(address=f"laser/L{n:02}/sensor_{n}", time_us=1_795_000_000_000_000 + n, value=n / 7, quality=192, seq=n)
+        for n in range(5_000)
+    ]
+    header, payload = encode_header({HEADER_KIND: KIND_POINTS}), batch_of(points)
+    many = [LogMessage(n, n, b"yh.dead.1.x", header, payload) for n in range(BATCH_BYTES // len(payload))]
+    tracemalloc.start()
+    letters = [letter for message in many for letter in letters_of(message)]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(letters) == len(many) * 5_000
+    assert most < 50_000_000, f"{most / 1e6:.0f} MB for {len(letters)} letters"
