@@ -30,6 +30,8 @@ from yuheng.web.states import LOOKS
 
 YEAR_S = 365 * 86_400
 MAX_HOURS = 24 * 31
+MAX_LINES = 50
+"""Lines of "needs a person" on the page, worst first; the rest is counted. Nobody reads more, and each costs paint."""
 MAX_TRENDS = 6
 MAX_WIDTH = 4000
 SPANS = ("10m", "1h", "8h", "24h", "7d", "30d")
@@ -167,7 +169,9 @@ def _figures_context(request: HttpRequest, plant: centre.PlantNow) -> dict[str, 
     figures = centre.figures(actor=actor_of(request), plant=plant)
     return {
         "bullets": [_drawn(bullet, plant.site.code) for bullet in figures.bullets],
-        "attention": figures.attention,
+        "attention": figures.attention[:MAX_LINES],
+        "attention_count": len(figures.attention),
+        "attention_hidden": max(0, len(figures.attention) - MAX_LINES),
         "attention_failed": figures.attention_failed,
         "order_rule": order_rule(),
         "site": plant.site,
