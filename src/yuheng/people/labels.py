@@ -22,3 +22,70 @@ PERMISSION_LABELS: dict[Permission, Promise] = {
 def permission_choices() -> list[tuple[str, Promise]]:
     """Every permission with its label, in the order of `rules.Permission`."""
     return [(permission.value, PERMISSION_LABELS[permission]) for permission in Permission]
+
+
+ACTION_LABELS: dict[str, Promise] = {
+    "people.signed_in": _("Signed in"),
+    "people.signed_out": _("Signed out"),
+    "people.sign_in_failed": _("Sign-in failed"),
+    "people.sign_in_blocked": _("Sign-in blocked after too many attempts"),
+    "people.impersonated": _("Became another person"),
+    "people.created": _("Person added"),
+    "people.renamed": _("Person renamed"),
+    "people.deactivated": _("Person deactivated"),
+    "people.reactivated": _("Person reactivated"),
+    "people.password_reset": _("Password reset by an administrator"),
+    "people.password_changed": _("Password changed"),
+    "people.preferences_changed": _("Preferences changed"),
+    "people.role_assigned": _("Role assigned"),
+    "people.role_withdrawn": _("Role withdrawn"),
+    "people.role_changed": _("Permissions of a role changed"),
+    "people.token_issued": _("API token issued"),
+    "people.token_revoked": _("API token revoked"),
+    "equipment.imported": _("Plant imported"),
+    "equipment.site_created": _("Site added"),
+    "equipment.area_created": _("Area added"),
+    "equipment.area_renamed": _("Area renamed"),
+    "equipment.area_retired": _("Area retired"),
+    "equipment.work_center_created": _("Work center added"),
+    "equipment.work_center_renamed": _("Work center renamed"),
+    "equipment.work_center_moved": _("Work center moved"),
+    "equipment.work_center_retired": _("Work center retired"),
+    "equipment.work_unit_created": _("Work unit added"),
+    "equipment.work_unit_renamed": _("Work unit renamed"),
+    "equipment.work_unit_moved": _("Work unit moved"),
+    "equipment.work_unit_classified": _("Class of a work unit set"),
+    "equipment.work_unit_retired": _("Work unit retired"),
+    "equipment.work_unit_restored": _("Work unit restored"),
+    "equipment.equipment_class_created": _("Equipment class added"),
+    "equipment.equipment_class_renamed": _("Equipment class renamed"),
+    "equipment.equipment_class_cause_named": _("Cause named"),
+    "equipment.asset_installed": _("Asset installed"),
+    "equipment.calendar_assigned": _("Shift calendar assigned"),
+    "equipment.target_set": _("Target set"),
+    "equipment.placement_placed": _("Placed on the map"),
+    "source.create": _("Data source added"),
+    "source.configure": _("Data source configured"),
+    "source.enable": _("Data source enabled"),
+    "source.disable": _("Data source disabled"),
+    "device.issue": _("Device credential issued"),
+    "device.configure": _("Device configured"),
+    "device.rotate": _("Device password replaced"),
+    "device.revoke": _("Device credential revoked"),
+    "tags.write": _("Tags written"),
+    "tag_class.define": _("Tag class defined"),
+    "state_rules.set": _("State rules set"),
+    "dead_letters.replay": _("Dead letters replayed"),
+    "dead_letters.resolve": _("Dead letters resolved"),
+}
+"""What the audit trail's codes say. A code that is not here is shown as it is."""
+
+
+def action_label(code: str) -> str:
+    """Return an audit action in the reader's language."""
+    return str(ACTION_LABELS.get(code, code))
+
+
+def actions_said_with(text: str) -> list[str]:
+    """Return the codes whose words, in the reader's language, contain a text."""
+    return [code for code, label in ACTION_LABELS.items() if text.casefold() in str(label).casefold()]

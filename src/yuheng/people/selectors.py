@@ -14,10 +14,13 @@ from django.utils.translation import gettext as _
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
 from yuheng.kernel.models import AuditRecord, Organisation, Site
+from yuheng.people.labels import action_label, actions_said_with
 from yuheng.people.models import ApiToken, Person, Role, RoleAssignment
 
 MANAGE = "people.manage"
 PAGE_LENGTH = 50
+LONGEST_OPEN_DETAIL = 160
+"""Characters of detail shown without a click."""
 LONGEST_TEXT = 80
 
 
@@ -198,6 +201,34 @@ class AuditRow:
     object_id: str
     detail: Mapping[str, Any]
 
+    @property
+    def what(self) -> str:
+        """Return the action in the reader's language."""
+        return action_label(self.action)
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the detail as (key, value) to read: lists joined, objects as ``key value``; empty ones left out."""
+        told = ((name, _in_line(value)) for name, value in self.detail.items())
+        return [(name, text) for name, text in told if text]
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether the detail would push the other rows off the page."""
+        return sum(len(name) + len(text) for name, text in self.facts) > LONGEST_OPEN_DETAIL
+
+
+def _in_line(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_in_line(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_in_line(item) for item in value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return str(value)
+
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
@@ -234,7 +265,8 @@ def audit_trail(*, actor: Actor, wanted: AuditFilter, older_than: int | None = N
         text = wanted.who[:LONGEST_TEXT]
         rows = rows.filter(Q(actor_name__icontains=text) | Q(impersonator__icontains=text))
     if wanted.action:
-        rows = rows.filter(action__icontains=wanted.action[:LONGEST_TEXT])
+        text = wanted.action[:LONGEST_TEXT]
+        rows = rows.filter(Q(action__icontains=text) | Q(action__in=actions_said_with(text)))
     if wanted.from_at is not None:
         rows = rows.filter(at__gte=wanted.from_at)
     if wanted.to_at is not None:

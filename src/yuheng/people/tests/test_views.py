@@ -1,14 +1,17 @@
 """The people pages, the wall around everything, and who acts."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from yuheng.kernel.models import AuditRecord
-from yuheng.people import services
+from yuheng.people import labels, services
 from yuheng.people.models import ApiToken, Person, RoleAssignment
+from yuheng.people.rules import Permission
 from yuheng.testing.builders import PASSWORD, SHIFT_START, a_person, a_site, an_actor, another_site
 
 pytestmark = pytest.mark.django_db
@@ -300,6 +303,33 @@ def test_the_audit_page_shows_ones_sites_only_and_pages_back():
     filtered = client.get(reverse("people:audit"), {"who": "lin", "action": "role", "from_day": "2026-11-23"})
     assert len(filtered.context["page"].rows) == 50
     assert not client.get(reverse("people:audit"), {"from_day": "2026-11-24"}).context["page"].rows
+
+
+def test_the_audit_page_says_in_words_what_was_done():
+    chief = signed_in("chief", role="administrator", everywhere=True)
+    long = {"counts": {"tags.add": 2002}, "first_keys": [f"tags laser/L{number:02}" for number in range(30)]}
+    for action, detail in (("equipment.imported", long), ("device.rotate", {"username": "edge"}), ("other.thing", {})):
+        AuditRecord.objects.create(at=SHIFT_START, actor_kind="person", actor_name="n", action=action, detail=detail)
+    page = chief.get(reverse("people:audit")).content.decode()
+    assert ">Plant imported<" in page or ">导入工厂<" in page
+    assert page.count("<details><summary>") >= 1
+    assert "tags.add 2002" in page
+    assert "username:</span> edge" in page
+    assert ">other.thing<" in page
+    for text, found in ((str(labels.ACTION_LABELS["device.rotate"]), ["device.rotate"]), ("other.", ["other.thing"])):
+        rows = chief.get(reverse("people:audit"), {"action": text, "who": "n"}).context["page"].rows
+        assert [row.action for row in rows] == found
+
+
+def test_every_action_of_the_services_has_words():
+    package = Path(labels.__file__).parents[1]
+    sources = [path for path in package.rglob("*.py") if "services" in str(path.relative_to(package))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources if "tests" not in path.parts)
+    codes = set(re.findall(r'"((?:people|source|device|tags|tag_class|state_rules|dead_letters)\.[a-z_]+)"', text))
+    codes |= {f"equipment.{kind}_{change}" for kind, change in re.findall(r'"(\w+)", [\w.]+, "(\w+)", at', text)}
+    codes -= {permission.value for permission in Permission}
+    assert len(codes) > 30
+    assert codes <= set(labels.ACTION_LABELS)
 
 
 def test_the_audit_page_survives_nonsense_in_the_address():
