@@ -449,6 +449,7 @@ class Historian:
                 "commit_ms": round(facts.last_ms, 1),
                 "commit_points": facts.last_points,
                 "newest_commit_us": facts.newest_commit_us,
+                "births_refused": facts.births_refused,
                 "dropped_qos0": counters.dropped_best_effort,
                 "deadband_skipped": counters.deadband_skipped,
                 "refused": dict(counters.refused),

@@ -26,7 +26,7 @@ from yuheng.people.identity import actor_of
 from yuheng.telemetry import words
 from yuheng.telemetry.rules import DataType, microseconds
 from yuheng.telemetry.selectors import dead_letters as letters
-from yuheng.telemetry.selectors import history, previews, signals
+from yuheng.telemetry.selectors import history, losses, previews, signals
 from yuheng.telemetry.services import connecting, devices
 from yuheng.telemetry.services import dead_letters as services
 from yuheng.telemetry.services import sources as source_services
@@ -380,6 +380,7 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
         "pages": Paginator(range(page.total), GROUPS_A_PAGE).get_page(number),
         "query": _query_without(request, "page"),
         "rows": [(row, words.REASONS[row.reason], words.STATES[row.state]) for row in page.groups],
+        "losses": losses.losses(),
         "reasons": words.REASONS.items(),
         "states": words.STATES.items(),
         "reason": reason,

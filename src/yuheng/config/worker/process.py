@@ -27,7 +27,9 @@ from yuheng.bus.wire import Connection, WireError, connect, type_raw
 from yuheng.config.environment import Environment
 from yuheng.config.handlers import handlers_of_worker
 from yuheng.config.worker.database import Database, DatabaseAway
+from yuheng.config.worker.dead_store import DeadStore
 from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_events
+from yuheng.config.worker.jetstream import call
 from yuheng.config.worker.publishing import publish_configuration
 from yuheng.config.worker.replaying import replay_what_waits
 from yuheng.engines.points import Refusal
@@ -43,6 +45,7 @@ OUTBOX_POLL_S = 0.15
 DEBOUNCE_S = 0.15
 """A burst of changes becomes one document; a single change is out well within 300 ms."""
 BACK_OFF_S = (0.05, 2.0)
+DEAD_STORE_EVERY_S = 5.0
 OWN_TAGS_EVERY_S = 1.0
 RETENTION_EVERY_S = 3600.0
 HISTORIAN_KNOWS_WITHIN_S = 3.0
@@ -62,6 +65,9 @@ class Worker:
         self.own_tags = 0
         self.version = 0
         self.last_error = ""
+        self.dead_store = DeadStore()
+        self._is_replaying = False
+        self._has_replayed = False
         self._environment = environment
         self._ready_file = ready_file
         self._configuration_changed = asyncio.Event()
@@ -171,6 +177,7 @@ class Worker:
             group.create_task(self._publish_changes(connection))
             group.create_task(self._replay(connection))
             group.create_task(self._say_how_we_are(connection))
+            group.create_task(self._watch_dead_store(connection))
             group.create_task(events.run())
             group.create_task(dead.run())
 
@@ -220,7 +227,11 @@ class Worker:
             try:
                 if await self.database.run(is_replay_waiting):
                     await self._until_historian_knows(connection)
-                    self.replayed += await replay_what_waits(connection, self.database)
+                    self._is_replaying = self._has_replayed = True
+                    try:
+                        self.replayed += await replay_what_waits(connection, self.database)
+                    finally:
+                        self._is_replaying = False
                     self._unknown_tags.set()  # a letter may have come, or come back, while we were at it
             except DatabaseAway:
                 self._replay_requested.set()
@@ -231,6 +242,15 @@ class Worker:
             health = Health("worker", int(time.time() * 1e6), self.facts())
             connection.publish(live_health("worker"), msgspec.json.encode(health))
             await asyncio.sleep(1.0)
+
+    async def _watch_dead_store(self, connection: Connection) -> None:
+        while True:
+            with suppress(WireError, TimeoutError):  # only a look: whether the session goes on is for others to say
+                info = await call(connection, f"STREAM.INFO.{DEAD_STREAM}")
+                if "error" not in info:
+                    self.dead_store.look(info, was_replaying=self._has_replayed)
+                    self._has_replayed = self._is_replaying
+            await asyncio.sleep(DEAD_STORE_EVERY_S)
 
     def _dead_taken(self, messages: Sequence[LogMessage]) -> None:
         mark = f".{Refusal.UNKNOWN_TAG.value}".encode()
@@ -251,6 +271,9 @@ class Worker:
             "dead_letters_taken_in": self.dead.messages,
             "dead_letters_unusable": self.dead.unusable,
             "dead_letters_waiting": self.dead.waiting,
+            "dead_letters_discarded": self.dead_store.discarded,
+            "dead_letters_bytes": self.dead_store.stored_bytes,
+            "dead_letters_bound_bytes": self.dead_store.bound_bytes,
             "replayed": self.replayed,
             "own_tags": self.own_tags,
             "last_error": self.last_error,

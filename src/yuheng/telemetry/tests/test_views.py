@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from django.utils import translation
 
 from yuheng.telemetry.models import DataSource, DeadLetterGroup, Device, StateRule, Tag
-from yuheng.telemetry.selectors import history
+from yuheng.telemetry.selectors import history, losses
 from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters
-from yuheng.testing.builders import a_person, a_site, a_work_unit, an_equipment_class, another_site
+from yuheng.telemetry.services.tags import TagSpec, write_tags
+from yuheng.testing.builders import SHIFT_START, SYSTEM, a_person, a_site, a_work_unit, an_equipment_class, another_site
 from yuheng.testing.historian import FakeHistorian
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +33,7 @@ def historian(nats_server, settings):
         "states_preview": lambda _payload: msgspec.json.encode({"intervals": {}}),
     }
     with FakeHistorian(nats_server.url, answers) as fake:
+        fake.raw = raw
         yield fake
     history.bus().close()
     history.bus.cache_clear()
@@ -105,6 +108,18 @@ def test_a_source_shows_its_last_messages_and_tries_other_settings_on_them(as_li
     assert "X-L01-temp" in tried
     assert DataSource.objects.get().settings == {}
     assert as_lin.get(f"/signals/sources/{source.pk}/arrivals").json()["count"] == 3
+
+
+@pytest.mark.parametrize(("data_type", "said"), [("float", "21.5"), ("bool", "on")])
+def test_the_preview_names_the_tag_and_says_on_and_off(as_lin, historian, data_type, said):
+    source = a_source()
+    spec = TagSpec(source.pk, "L01/temp", data_type, name_zh="运行", name_en="Running")
+    write_tags(actor=SYSTEM, site_id=source.site_id, tags=[spec], at=SHIFT_START)
+    if data_type == "bool":
+        historian.raw[:] = [{**message, "payload": b'{"values": {"temp": true}}'} for message in historian.raw]
+    page = as_lin.get(f"/signals/sources/{source.pk}").content.decode()
+    assert f'?source={source.pk}&amp;q=L01%2Ftemp">Running</a>' in page
+    assert f"<td>{said}</td>" in page
 
 
 def test_settings_are_saved_or_refused_with_a_reason(as_lin):
@@ -190,3 +205,18 @@ def test_another_firm_sees_none_of_it(client):
         assert client.get(path).status_code == 404, path
     assert "laser" not in client.get("/signals/").content.decode()
     assert "L01/new" not in client.get("/dead-letters/").content.decode()
+
+
+def test_what_had_to_be_discarded_is_told_beside_the_dead_letters(as_lin, monkeypatch):
+    told = {"worker": {"dead_letters_discarded": 7, "dead_letters_bound_bytes": 2_000_000_000}}
+    told["historian"] = {"dropped_qos0": 31, "births_refused": 5}
+    monkeypatch.setattr(history, "health_of", lambda process: told[process])
+    with translation.override("en"):
+        assert [sentence.split(" ")[0] for sentence in losses.losses()] == ["7", "Messages", "Sparkplug"]
+        assert "bound 2000 MB" in losses.losses()[0]
+    page = as_lin.get("/dead-letters/").content.decode()
+    assert page.count('role="status">') >= 3
+    assert "2000 MB" in page
+    told["worker"], told["historian"] = {}, {}
+    assert losses.losses() == []
+    assert "2000 MB" not in as_lin.get("/dead-letters/").content.decode()

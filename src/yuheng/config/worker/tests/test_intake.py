@@ -13,6 +13,7 @@ from yuheng.bus.setup import ensure_streams
 from yuheng.bus.subjects import DEAD_STREAM, HEADER_KIND, KIND_POINTS, WORKER_DURABLE
 from yuheng.bus.wire import Connection, WireError, connect, encode_header
 from yuheng.config.worker.database import Database, DatabaseAway
+from yuheng.config.worker.dead_store import DeadStore
 from yuheng.config.worker.intake import (
     BATCH_BYTES,
     Counts,
@@ -102,3 +103,20 @@ def test_a_batch_of_refused_points_takes_no_more_than_fifty_megabytes():
     tracemalloc.stop()
     assert len(letters) == len(many) * 5_000
     assert most < 50_000_000, f"{most / 1e6:.0f} MB for {len(letters)} letters"
+
+
+def test_letters_that_left_for_want_of_room_are_counted_and_those_replayed_are_not():
+    def info(last: int, held: int) -> dict[str, dict[str, int]]:
+        return {"state": {"bytes": 90, "last_seq": last, "messages": held}, "config": {"max_bytes": 100}}
+
+    store = DeadStore()
+    store.look(info(50, 40), was_replaying=False)  # what left before we started
+    store.look(info(60, 50), was_replaying=False)
+    assert store.discarded == 0
+    store.look(info(70, 50), was_replaying=False)
+    assert (store.discarded, store.stored_bytes, store.bound_bytes) == (10, 90, 100)
+    store.look(info(70, 30), was_replaying=True)
+    store.look(info(73, 30), was_replaying=False)
+    assert store.discarded == 13
+    store.look(info(0, 0), was_replaying=False)  # made again
+    assert store.discarded == 13
