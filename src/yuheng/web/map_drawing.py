@@ -72,6 +72,8 @@ def two_lines(text: str, tile_w: float) -> tuple[str, str]:
     --------
     >>> two_lines("Down", 58), two_lines("Planned stop", 58), two_lines("送丝故障", 58)
     (('Down', ''), ('Planned', 'stop'), ('送丝故障', ''))
+    >>> two_lines("Gun blocked", 58)  # would fit one line only in small letters
+    ('Gun', 'blocked')
     >>> two_lines("Oven temperature too high", 58), two_lines("电机过载保护动作", 58)
     (('Oven', 'temperatur…'), ('电机过载保护', '动作'))
     """
@@ -85,7 +87,7 @@ def two_lines(text: str, tile_w: float) -> tuple[str, str]:
         cut = max(1, _count_that_fits(text, em))
         return text[:cut], fit(text[cut:].lstrip(), em)
     taken = 1
-    while taken < len(words) and width_of(f"{first} {words[taken]}") <= em:
+    while taken < len(words) - 1 and width_of(f"{first} {words[taken]}") <= em:
         first = f"{first} {words[taken]}"
         taken += 1
     return first, fit(" ".join(words[taken:]), em)

@@ -60,7 +60,7 @@ export function twoLines(text, tileW) {
     return [chars.slice(0, cut).join(""), fit(chars.slice(cut).join("").trimStart(), em)];
   }
   let taken = 1;
-  while (taken < words.length && widthOf(`${first} ${words[taken]}`) <= em) first += ` ${words[taken++]}`;
+  while (taken < words.length - 1 && widthOf(`${first} ${words[taken]}`) <= em) first += ` ${words[taken++]}`;
   return [first, fit(words.slice(taken).join(" "), em)];
 }
 
