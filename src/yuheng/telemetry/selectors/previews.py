@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,9 @@ class Reading:
     at: datetime
     tag_id: int | None
     reason: str
+    is_switch: bool = False
+    tag_name_zh: str = ""
+    tag_name_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +85,29 @@ def last_messages(*, actor: Actor, source_id: int, settings: Mapping[str, Any] |
     except msgspec.DecodeError as error:
         raise HistorianAway(_("The historian gave an answer of another release; restart it.")) from error
     raw.sort(key=lambda message: message.arrived_us)
-    tags = list(Tag.objects.filter(source_id=source.pk).values_list("pk", "address", "data_type", "scale", "offset"))
+    tags = {tag.pk: tag for tag in Tag.objects.filter(source_id=source.pk)}
+    specs = [TagSpec(tag.pk, tag.address, tag.data_type, tag.scale, tag.offset) for tag in tags.values()]
     wanted = source.settings if settings is None else settings
-    read = [_read(source, wanted, [TagSpec(*tag) for tag in tags], message) for message in raw]
+    read = [_named(_read(source, wanted, specs, message), tags) for message in raw]
     span_s = (raw[-1].arrived_us - raw[0].arrived_us) / 1e6 if len(raw) > 1 else 0.0
     return Arrivals(
         messages=list(reversed(read)),
         newest_at=moment(raw[-1].arrived_us) if raw else None,
         per_s=(len(raw) - 1) / span_s if span_s >= SHORTEST_SPAN_S else None,
     )
+
+
+def _named(message: PreviewedMessage, tags: Mapping[int, Tag]) -> PreviewedMessage:
+    """Say of each reading which tag it is, and whether that is a switch."""
+    readings = [_of_tag(reading, tags.get(reading.tag_id or 0)) for reading in message.readings]
+    return replace(message, readings=readings)
+
+
+def _of_tag(reading: Reading, tag: Tag | None) -> Reading:
+    is_switch = isinstance(reading.value, bool) if tag is None else tag.data_type == "bool"
+    if tag is None:
+        return replace(reading, is_switch=is_switch)
+    return replace(reading, is_switch=is_switch, tag_name_zh=tag.name_zh, tag_name_en=tag.name_en)
 
 
 def _read(source: DataSource, settings: Mapping[str, Any], tags: Sequence[TagSpec], message: _Raw) -> PreviewedMessage:
