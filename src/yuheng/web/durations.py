@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 MINUTE_S = 60
 HOUR_S = 3600
@@ -22,3 +24,14 @@ def in_words(seconds: float) -> str:
     if whole < DAY_S:
         return _("%(h)d h %(min)02d min") % {"h": whole // HOUR_S, "min": whole % HOUR_S // MINUTE_S}
     return _("%(d)d d %(h)d h") % {"d": whole // DAY_S, "h": whole % DAY_S // HOUR_S}
+
+
+SPAN_WORDS: dict[str, Promise] = {
+    "10m": gettext_lazy("10 min"),
+    "1h": gettext_lazy("1 h"),
+    "8h": gettext_lazy("8 h"),
+    "24h": gettext_lazy("24 h"),
+    "7d": gettext_lazy("7 days"),
+    "30d": gettext_lazy("30 days"),
+}
+"""Time ranges that a button chooses: what it says, by the key in the page's address."""

@@ -50,6 +50,12 @@ def state_symbol(state: int) -> SafeString:
     return symbol(found.shape, _MARKS.get(found.name, ""), found.shape_mark)
 
 
+@register.filter
+def span_word(key: str) -> str:
+    """Say a time range, ``24h``, in the reader's language."""
+    return str(durations.SPAN_WORDS[key])
+
+
 @register.simple_tag
 def priority_symbol(priority: str) -> SafeString:
     """Draw the symbol of a priority: ``1``, ``2``, ``3``, ``hold`` or ``?``."""

@@ -61,6 +61,14 @@ def test_a_station_without_a_historian_still_shows_its_facts(ben: Client):
 
 
 @pytest.mark.usefixtures("_silence")
+@pytest.mark.parametrize(("language", "words"), [("zh-hans", ["10 分", "24 小时"]), ("en", ["10 min", "24 h"])])
+def test_time_ranges_are_in_the_readers_language(ben: Client, language: str, words: list[str]):
+    ben.cookies["django_language"] = language
+    text = ben.get(f"/work-units/{builders.a_work_unit('L01').pk}").content.decode()
+    assert all(f">{word}</button>" in text for word in words)
+
+
+@pytest.mark.usefixtures("_silence")
 def test_a_trend_without_a_historian_is_a_503(ben: Client):
     unit = builders.a_work_unit("L01")
     answer = ben.get(f"/work-units/{unit.pk}/trend?tags=1&start_us=0&end_us=9")
