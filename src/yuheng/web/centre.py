@@ -89,6 +89,16 @@ class Figures:
     attention_failed: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """What is kept for `CACHE_S` seconds: everything but the states, which the page has anew anyway."""
+
+    bullets: list[Bullet]
+    sources: list[SourceNow]
+    dead_letters: int
+    troubles: list[str]
+
+
 def plant_now(*, actor: Actor, site_id: int) -> PlantNow:
     """The plant as it is now. Equipment's queries, one question to the historian."""
     drawn = equipment.plant_map(actor=actor, site_id=site_id)
@@ -182,28 +192,34 @@ def local_clock(time_zone: str) -> str:
 
 
 def figures(*, actor: Actor, plant: PlantNow) -> Figures:
-    """Bullets and attention list of a site; made anew at most every `CACHE_S` seconds for each language."""
+    """Bullets and attention list of a site.
+
+    What is costly is made anew at most every `CACHE_S` seconds for each language; the list speaks of the same states
+    as the tiles beside it, or after a backfill it would tell other durations than they do.
+    """
     key = f"web.figures.{plant.site.id}.{get_language()}"
-    found: Figures | None = cache.get(key)
+    found: _Gathered | None = cache.get(key)
     if found is None:
-        found = _figures(actor, plant)
+        found = _gathered(actor, plant)
         cache.set(key, found, CACHE_S)
-    return found
+    # When no state can be had, 130 lines saying so would hide the one that matters: the sentence above them.
+    units = () if plant.failed else plant.units
+    address = plant_data.dead_letters_address()
+    rows = attention(units, found.sources, found.dead_letters, address, plant.now_us)
+    if reason := plant_data.hold_reason():
+        rows.insert(0, history_row(reason))
+    troubles = [plant.failed, *found.troubles] if plant.failed else found.troubles
+    return Figures(found.bullets, rows, " ".join(dict.fromkeys(troubles)))
 
 
-def _figures(actor: Actor, plant: PlantNow) -> Figures:
+def _gathered(actor: Actor, plant: PlantNow) -> _Gathered:
     site_id = plant.site.id
-    troubles: list[str] = [plant.failed] if plant.failed else []
+    troubles: list[str] = []
     sources: list[SourceNow] = _or(
         troubles, lambda: plant_data.sources(actor=actor, site_id=site_id), list[SourceNow]()
     )
     dead = _or(troubles, lambda: plant_data.open_dead_letters(actor=actor, site_id=site_id), 0)
-    # When no state can be had, 130 lines saying so would hide the one that matters: the sentence above them.
-    units = () if plant.failed else plant.units
-    rows = attention(units, sources, dead, plant_data.dead_letters_address(), plant.now_us)
-    if reason := plant_data.hold_reason():
-        rows.insert(0, history_row(reason))
-    return Figures(bullets(measures(actor=actor, plant=plant)), rows, " ".join(dict.fromkeys(troubles)))
+    return _Gathered(bullets(measures(actor=actor, plant=plant)), sources, dead, troubles)
 
 
 def _or(troubles: list[str], ask: Callable[[], T], otherwise: T) -> T:

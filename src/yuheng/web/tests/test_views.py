@@ -178,3 +178,15 @@ def test_the_live_token_is_for_those_who_signed_in(client: Client, ben: Client):
     assert ben.get("/live/token").json()["token"]
     client.logout()
     assert client.get("/live/token").status_code == 302
+
+
+@pytest.mark.usefixtures("_silence")
+def test_the_attention_list_tells_the_same_states_as_the_tiles(ben: Client, monkeypatch, settings):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "tiles"}}
+    unit, now_us = builders.a_work_unit("L01"), int(datetime.now(UTC).timestamp() * 1e6)
+    for minutes in (1, 30):  # the second after a backfill, within the time for which figures are kept
+        began = UnitLive(unit.pk, UnitState.DOWN, "", now_us - minutes * 60_000_000, now_us)
+        snapshot = LiveSnapshot("e", 1, now_us, [began], [], now_us)
+        monkeypatch.setattr(plant_data, "live_units", lambda snapshot=snapshot, **_given: snapshot)
+        rows = ben.get("/sites/elevator1/").context["attention"]
+        assert [row.since_us for row in rows if row.url.endswith(f"/{unit.pk}")] == [began.since_us]
