@@ -122,18 +122,6 @@ def test_the_preview_names_the_tag_and_says_on_and_off(as_lin, historian, data_t
     assert f"<td>{said}</td>" in page
 
 
-@pytest.mark.parametrize(("data_type", "said"), [("float", "21.5"), ("bool", "on")])
-def test_the_preview_names_the_tag_and_says_on_and_off(as_lin, historian, data_type, said):
-    source = a_source()
-    spec = TagSpec(source.pk, "L01/temp", data_type, name_zh="运行", name_en="Running")
-    write_tags(actor=SYSTEM, site_id=source.site_id, tags=[spec], at=SHIFT_START)
-    if data_type == "bool":
-        historian.raw[:] = [{**message, "payload": b'{"values": {"temp": true}}'} for message in historian.raw]
-    page = as_lin.get(f"/signals/sources/{source.pk}").content.decode()
-    assert f'?source={source.pk}&amp;q=L01%2Ftemp">Running</a>' in page
-    assert f"<td>{said}</td>" in page
-
-
 def test_settings_are_saved_or_refused_with_a_reason(as_lin):
     source = a_source()
     path = f"/signals/sources/{source.pk}"
