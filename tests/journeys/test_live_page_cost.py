@@ -1,4 +1,4 @@
-"""2,000 tiles with a tenth changing every second: all of them right; what it costs is printed, `yuheng bench page` judges."""
+"""2,000 tiles, a tenth changing every second: all of them right. The cost is printed; `yuheng bench page` judges."""
 
 from __future__ import annotations
 

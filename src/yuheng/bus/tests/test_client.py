@@ -64,4 +64,3 @@ def test_when_the_broker_is_away_the_client_says_so_and_finds_it_again(fresh_nat
             except BusAway:
                 assert time.monotonic() < deadline
     client.close()
-

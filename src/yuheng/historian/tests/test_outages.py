@@ -102,8 +102,9 @@ async def test_an_outage_of_the_store_holds_the_log_bounds_memory_and_loses_noth
     try:
         await send(connection, "U0", range(1, 501), start_ms)
         await until(lambda: len(counts(store, 3)) == 500, "the first samples")
-        while (await consumer(connection))["ack_floor"]["stream_seq"] < 500:  # rows are seen before the log hears of it
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(40):  # rows are seen before the log hears of it
+            while (await consumer(connection))["ack_floor"]["stream_seq"] < 500:  # noqa: ASYNC110 - no event to wait for
+                await asyncio.sleep(0.02)
         failing.is_out = True
         for first in range(501, 20_001, 1500):
             await send(connection, "U0", range(first, min(first + 1500, 20_001)), start_ms)
