@@ -23,6 +23,14 @@ def station(page: Page, web: RunningWeb) -> Page:
     return page
 
 
+def until_read(station: Page) -> None:
+    """Wait until the intervals of the timeline have come."""
+    deadline = time.monotonic() + 20
+    while not station.evaluate("document.querySelector('y-lanes').lanes?.[0]?.intervals.length ?? 0"):
+        assert time.monotonic() < deadline, "The timeline never got its intervals."
+        station.wait_for_timeout(50)
+
+
 def test_values_move_while_somebody_looks(station: Page, web: RunningWeb):
     tag = web.feed.by_code["H07"] * 10 + 1
     expect(station.locator("[data-state-word]")).to_have_text("停机")
@@ -73,6 +81,7 @@ def test_the_state_timeline_is_read_out_with_the_keyboard(station: Page):
     lanes = station.locator("y-lanes canvas")
     expect(lanes).to_be_visible()
     lanes.focus()
+    until_read(station)
     station.keyboard.press("End")
     expect(station.locator(".lane-readout")).to_contain_text("现在")
     station.keyboard.press("ArrowLeft")
@@ -83,7 +92,7 @@ def test_the_timeline_shows_the_shift_and_a_day_on_request(station: Page):
     shown = "(() => { const lanes = document.querySelector('y-lanes'); return (lanes.end - lanes.start) / 3.6e9; })()"
     expect(station.locator("y-lanes [data-lanes=shift]")).to_have_attribute("aria-pressed", "true")
     assert station.evaluate(shown) <= 12.01
-    station.get_by_role("button", name="24 h").click()
+    station.locator("y-lanes").get_by_role("button", name="24 小时").click()
     assert station.evaluate(shown) == pytest.approx(24, abs=0.01)
     station.locator("y-lanes [data-lanes=in]").click()
     assert station.evaluate(shown) == pytest.approx(12, abs=0.01)

@@ -244,6 +244,7 @@ def test_a_broker_whose_store_was_lost_keeps_messages_and_lets_devices_in_again(
     plant = start().until_ready()
     (plant.places.data_dir / "nats" / "devices.conf").write_text(DEVICE)
     before = plant.service("nats")["pid"]
+    os.kill(before, signal.SIGSTOP)  # or it writes files into the directory that is being removed
     shutil.rmtree(plant.places.data_dir / "nats" / "jetstream")
     os.kill(before, signal.SIGKILL)
     plant.until(lambda: plant.service("nats").get("pid") not in (None, before), "the broker to be started again")

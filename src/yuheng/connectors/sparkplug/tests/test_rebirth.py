@@ -56,10 +56,14 @@ async def test_a_rebirth_is_asked_for_at_the_external_broker(fresh_nats, tmp_pat
             async with running_gateway(fresh_nats, tmp_path, a_plant(sources=(source,))):
                 connection = await wire.connect(fresh_nats.url)
                 body = json.dumps({"kind": "rebirth", "group": "G", "edge_node": "edge"}).encode()
-                connection.publish(subjects.command(9), body)
-                await eventually(lambda: commands, timeout_s=30.0)
+
+                def ask_again() -> bool:  # a command is not stored: it reaches a session that already listens
+                    connection.publish(subjects.command(9), body)
+                    return bool(commands)
+
+                await eventually(ask_again, timeout_s=30.0)
                 connection.close()
-    [(topic, payload)] = commands
+    topic, payload = commands[0]
     (metric,) = Payload.FromString(payload).metrics
     assert topic == "spBv1.0/G/NCMD/edge"
     assert (metric.name, metric.boolean_value) == ("Node Control/Rebirth", True)
