@@ -91,6 +91,7 @@ def test_the_state_timeline_is_read_out_with_the_keyboard(station: Page):
 def test_the_timeline_shows_the_shift_and_a_day_on_request(station: Page):
     shown = "(() => { const lanes = document.querySelector('y-lanes'); return (lanes.end - lanes.start) / 3.6e9; })()"
     expect(station.locator("y-lanes [data-lanes=shift]")).to_have_attribute("aria-pressed", "true")
+    until_read(station)
     assert station.evaluate(shown) <= 12.01
     station.locator("y-lanes").get_by_role("button", name="24 小时").click()
     assert station.evaluate(shown) == pytest.approx(24, abs=0.01)
