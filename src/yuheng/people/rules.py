@@ -16,6 +16,12 @@ class Permission(StrEnum):
     TELEMETRY_VIEW = "telemetry.view"
     TELEMETRY_EDIT = "telemetry.edit"
     TELEMETRY_REPLAY = "telemetry.replay"
+    STATES_EXPLAIN = "states.explain"
+    ALARMS_VIEW = "alarms.view"
+    ALARMS_OPERATE = "alarms.operate"
+    ALARMS_SHELVE = "alarms.shelve"
+    ALARMS_EDIT = "alarms.edit"
+    MACHINES_COMMAND = "machines.command"
     PEOPLE_MANAGE = "people.manage"
     AUDIT_VIEW = "audit.view"
     SITE_ADMIN = "site.admin"
@@ -23,7 +29,8 @@ class Permission(StrEnum):
 
 ALL_PERMISSIONS = frozenset(permission.value for permission in Permission)
 
-_VIEW = (Permission.EQUIPMENT_VIEW, Permission.TELEMETRY_VIEW)
+_VIEW = (Permission.EQUIPMENT_VIEW, Permission.TELEMETRY_VIEW, Permission.ALARMS_VIEW)
+_FLOOR = (*_VIEW, Permission.ALARMS_OPERATE, Permission.STATES_EXPLAIN)
 
 BUILT_IN_ROLES: dict[str, tuple[str, str, tuple[Permission, ...]]] = {
     # code: (Chinese name, English name, permissions); rows are made by migration and may be edited afterwards
@@ -31,10 +38,18 @@ BUILT_IN_ROLES: dict[str, tuple[str, str, tuple[Permission, ...]]] = {
     "engineer": (
         "工程师",
         "Engineer",
-        (*_VIEW, Permission.EQUIPMENT_EDIT, Permission.TELEMETRY_EDIT, Permission.TELEMETRY_REPLAY),
+        (
+            *_FLOOR,
+            Permission.ALARMS_SHELVE,
+            Permission.ALARMS_EDIT,
+            Permission.MACHINES_COMMAND,
+            Permission.EQUIPMENT_EDIT,
+            Permission.TELEMETRY_EDIT,
+            Permission.TELEMETRY_REPLAY,
+        ),
     ),
-    "dispatcher": ("调度员", "Dispatcher", _VIEW),
-    "operator": ("操作工", "Operator", _VIEW),
+    "dispatcher": ("调度员", "Dispatcher", (*_FLOOR, Permission.ALARMS_SHELVE)),
+    "operator": ("操作工", "Operator", _FLOOR),
     "quality": ("质量员", "Quality", (*_VIEW, Permission.AUDIT_VIEW)),
     "manager": ("厂长", "Plant manager", (*_VIEW, Permission.AUDIT_VIEW)),
     "viewer": ("访客", "Viewer", _VIEW),
