@@ -222,7 +222,7 @@ class Supervisor:
             await asyncio.sleep(0.5)
             try:
                 await self._restore_streams()
-                if (now := _stamp(broker)) != known:
+                if self._is_prepared() and (now := _stamp(broker)) != known:
                     await self._reload_devices()
                     known = now
                 await self._mind_the_disk(broker)
@@ -231,6 +231,11 @@ class Supervisor:
             if untold := self.violations.take_untold():
                 self._changed.set()
                 await tell_refusals(self.installation.nats_url, untold)
+
+    def _is_prepared(self) -> bool:
+        """Return whether the broker that runs now has our readers: before that, no device may be let in."""
+        status = self.keepers["nats"].status
+        return status.state is ServiceState.READY and status.pid == self._prepared_pid
 
     async def _restore_streams(self) -> None:
         """After the broker was started again, maybe on an empty store: make what is missing, let devices in."""

@@ -264,6 +264,8 @@ def test_a_broker_whose_store_was_lost_keeps_messages_and_lets_devices_in_again(
 async def _kept(plant: Plant) -> int:
     port = plant.status()["nats"]["port"]
     session = await nats.connect(f"nats://yuheng:{passwords(plant.places).nats}@127.0.0.1:{port}")
-    info = await session.jetstream().consumer_info(subjects.MQTT_STREAM, subjects.HISTORIAN_DURABLE)
-    await session.close()
+    try:
+        info = await session.jetstream().consumer_info(subjects.MQTT_STREAM, subjects.HISTORIAN_DURABLE)
+    finally:
+        await session.close()
     return info.num_pending
