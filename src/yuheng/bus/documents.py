@@ -39,6 +39,7 @@ class Tag(msgspec.Struct, frozen=True):
     deadband: float = 0.0  # in the tag's unit; 0 stores every value
     tag_class: str = "standard"
     stale_after_s: float = 60.0
+    is_writable: bool = False  # commands may be written to this tag, when its source allows writing
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -51,6 +52,7 @@ class Source(msgspec.Struct, frozen=True):
     is_enabled: bool = True
     topics: tuple[str, ...] = ()  # MQTT filters this source claims, when it speaks MQTT
     settings: dict[str, Any] = {}  # validated by the connector's JSON Schema; holds the payload mapping
+    allows_writes: bool = False  # commands may be written to the machine
 
 
 class StateRule(msgspec.Struct, frozen=True):

@@ -50,6 +50,60 @@ class StateRevision(msgspec.Struct, frozen=True):
     intervals: list[Interval]
 
 
+# ---- commands: worker -> gateway (yh.cmd.<source id>, request), gateway -> worker (YH_EVENTS) --------------------
+
+
+class WriteCommand(msgspec.Struct, frozen=True, tag="write", tag_field="kind"):
+    """Write one value to a machine, once. The reply `CommandTaken` says whether it will be tried.
+
+    Whoever sends it has written down that it did, before: it is never sent a second time unless the first was
+    certainly not heard. ``value`` is in the machine's own unit, before scale and offset.
+    """
+
+    id: str  # UUID of the command; one seen already is not taken again
+    address: str
+    value: float | int | bool | str
+    expires_us: int  # not begun after this
+    timeout_s: float = 10.0  # from its beginning to the read-back
+
+
+class CommandTaken(msgspec.Struct, frozen=True):
+    """Reply to a `WriteCommand`: refused with a sentence, or taken, and a `CommandOutcome` will follow."""
+
+    is_taken: bool
+    sentence: str = ""
+
+
+class CommandOutcome(msgspec.Struct, frozen=True):
+    """What became of a command. ``state``: confirmed, refused, timed_out (written, not read back), unknown."""
+
+    id: str
+    state: str
+    sentence: str
+    at_us: int
+    read_back: float | int | bool | str | None = None
+
+
+class SourceGap(msgspec.Struct, frozen=True):
+    """Values of a source between two source times that could not be had. ``addresses`` empty: all of its tags."""
+
+    id: str  # UUID: the same gap may be told twice
+    source_id: int
+    start_us: int
+    end_us: int
+    sentence: str
+    addresses: list[str] = []
+    noted_us: int = 0
+
+
+class BrowseQuestion(msgspec.Struct, frozen=True):
+    """``yh.browse.<source id>`` -> `gateway.connector.BrowsePage` as JSON, or `Failure`."""
+
+    node: str = ""
+    cursor: str = ""
+    search: str = ""
+
+
 # ---- historian -> web (live) ------------------------------------------------------------------------------------
 
 

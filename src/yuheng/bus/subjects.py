@@ -6,7 +6,8 @@
     YH_INGEST      yh.in.<source id>.<raw|points>   from the gateway (HTTP push, files, polled machines) -> historian
     YH_DEAD        yh.dead.<source id or 0>.<reason>   everything unreadable, whole, for page and replay -> worker
                    yh.dead.<source id>.born   `messages.BirthNotice`: behind the letters that a Sparkplug birth explains
-    YH_EVENTS      yh.ev.state.<work unit id>, ...   durable facts for the worker
+    YH_EVENTS      yh.ev.state.<work unit id>, yh.ev.command.<source id>, yh.ev.gap.<source id>
+                   durable facts for the worker
     KV yh_config   key "plant": the configuration document (see `documents`)
     KV yh_births   key <source id>.<edge>[.<device>]: Sparkplug birth certificates, so that aliases survive a restart
 
@@ -16,7 +17,8 @@
     yh.watch                    {"tags": [...], "ttl_s": 15}: somebody looks at these tags closely
     yh.q.<operation>            history and live questions to the historian; see `messages`
     yh.preview.<source id>      ask the historian for the last raw messages of a source
-    yh.cmd.<source id>          commands for the gateway to carry out (rebirth, later: write-back)
+    yh.cmd.<source id>          commands for the gateway to carry out (rebirth; `messages.WriteCommand`, a request)
+    yh.browse.<source id>       ask the gateway what the machine behind a source has; see `messages.BrowseQuestion`
 """
 
 from __future__ import annotations
@@ -108,6 +110,21 @@ def question(operation: str) -> str:
 def command(source_id: int) -> str:
     """Where the gateway listens for commands to one source."""
     return f"yh.cmd.{source_id}"
+
+
+def browse(source_id: int) -> str:
+    """Where the gateway answers what the machine behind a source has."""
+    return f"yh.browse.{source_id}"
+
+
+def command_event(source_id: int) -> str:
+    """`messages.CommandOutcome` of a command to one source."""
+    return f"yh.ev.command.{source_id}"
+
+
+def gap_event(source_id: int) -> str:
+    """`messages.SourceGap` of one source."""
+    return f"yh.ev.gap.{source_id}"
 
 
 def subject_of_topic(topic: str) -> str:

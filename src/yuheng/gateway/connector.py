@@ -4,14 +4,14 @@ A connector is a class with a ``manifest`` and an ``open`` method, named by an e
 ``yuheng.connectors``; a third-party package does exactly what the built-in ones do. ``docs/connectors/writing.md``
 builds one in a page, and `yuheng.testing.connector_suite` is what it must pass.
 
-Writing to machines is not in the port yet: a method ships with the first real connector that uses it (OPC UA). It will
-be one more method of `Session`, ``write(address, value)``, called for a command that a service has published after its
-transaction, that the gateway executes after its own interlocks, and whose outcome it reports as a fact; the manifest's
-``can_write`` announces it.
+A session that can do more than deliver says so in its manifest and has the method: ``can_write`` and
+`WritingSession.write`, ``can_browse`` and `BrowsingSession.browse`. Whether a command may be carried out at all (source
+and tag switched on, not expired, never twice) is the gateway's business, before a session hears of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 from jsonschema import Draft202012Validator
 
 from yuheng.bus.messages import SampleBatch
@@ -56,7 +57,9 @@ class Manifest:
         JSON Schema (draft 2020-12) of the source's settings; renders the set-up form and validates it. Titles and
         descriptions are in English; ``x-title-zh`` and ``x-description-zh`` stand beside them.
     can_write, can_browse
-        Whether it writes to machines, and whether it can list the addresses of a machine.
+        Whether its sessions have `WritingSession.write` and `BrowsingSession.browse`.
+    needs_tags
+        Whether its sessions use `Context.tags`: what to read is then what the source has tags for.
     docs
         Path of its page below ``docs/``, or an address.
     """
@@ -70,6 +73,7 @@ class Manifest:
     tier: Tier = Tier.BRONZE
     can_write: bool = False
     can_browse: bool = False
+    needs_tags: bool = False
     owner: str = "Yuheng"
     docs: str = ""
 
@@ -98,6 +102,7 @@ class SessionHealth:
     since_us: int = 0
     restarts: int = 0
     counters: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
 
 
 class SourceIdentity(NamedTuple):
@@ -119,6 +124,28 @@ class Pushed(NamedTuple):
 
 PushHandler = Callable[[Pushed], Awaitable[str]]
 """Takes a body and keeps it durably; returns "" or a sentence that says what can never be read in it."""
+
+
+Value = float | int | bool | str
+"""One value, as the machine has it: before the tag's scale and offset."""
+
+
+class TagAddress(NamedTuple):
+    """One tag that the source has, as far as whoever reads and writes it must know."""
+
+    address: str
+    data_type: str  # float | int | bool | text
+    is_writable: bool = False
+    deadband: float = 0.0  # in the machine's own unit: the tag's deadband divided by its scale
+
+
+class Gap(NamedTuple):
+    """Values of ``(start_us, end_us)`` that could not be had, so that a person can see which and why."""
+
+    start_us: int  # source time of the last value that is known; 0: from the beginning
+    end_us: int  # source time of the first value that is known again
+    sentence: str  # why: one sentence, in English
+    addresses: tuple[str, ...] = ()  # empty: every tag of the source
 
 
 class Context(Protocol):
@@ -164,6 +191,26 @@ class Context(Protocol):
         """Publish to the built-in broker, as QoS 0; for commands to its MQTT clients."""
         ...
 
+    @property
+    def tags(self) -> tuple[TagAddress, ...]:
+        """The tags of the source now, in the order of their addresses; empty unless the manifest ``needs_tags``.
+
+        When they change, the session stays open and `tags_after` returns: add and drop what differs.
+        """
+        ...
+
+    async def tags_after(self, known: tuple[TagAddress, ...]) -> tuple[TagAddress, ...]:
+        """Return the tags as soon as they are not ``known`` (at once when they are not already)."""
+        ...
+
+    async def report_gap(self, gap: Gap) -> None:
+        """Keep durably that values could not be had; shown on the source's page. Waits like `emit_raw`."""
+        ...
+
+    def set_fact(self, name: str, text: str) -> None:
+        """Show something about the machine beside the health, such as a certificate to accept; "" takes it away."""
+        ...
+
 
 class Session(Protocol):
     """One open connection to one source."""
@@ -179,6 +226,72 @@ class Session(Protocol):
         ------
         CommandRefused
             The session does not know it, or it cannot be done now.
+        """
+        ...
+
+
+class ReadBack(NamedTuple):
+    """What the machine showed after a write."""
+
+    value: Value | None  # as the machine has it; None: it could not be read
+    is_confirmed: bool  # the value read is the value written
+    sentence: str = ""  # what to know when it is not confirmed
+
+
+class WritingSession(Session, Protocol):
+    """A session of a connector whose manifest says ``can_write``."""
+
+    async def write(self, address: str, value: Value) -> ReadBack:
+        """Write one value, once, and read it back; never repeat a write whose fate is not known.
+
+        Called for one command at a time. ``value`` fits the tag's data type and is in the machine's unit (scale and
+        offset taken off, a float even for an integer register when the tag is scaled); give it the exact type and
+        range of the machine, or refuse. Read back until the machine shows it; the gateway cancels when the command's
+        time is over.
+
+        Raises
+        ------
+        CommandRefused
+            Certainly not written: no such address, does not fit, not connected, or the machine said no.
+        Exception
+            Anything else, cancellation too: it is not known whether it was written, and the gateway says so.
+        """
+        ...
+
+
+class Node(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of what a machine has: a folder, something to read, or both."""
+
+    node: str  # what `BrowsingSession.browse` takes; means something to the session only
+    name: str
+    address: str = ""  # for `telemetry.Tag.address`; "": nothing to read here
+    data_type: str = ""  # float | int | bool | text, as proposed for a tag
+    unit: str = ""  # UCUM, as proposed for a tag; "": not known
+    description: str = ""
+    value: str = ""  # what it is now, as text
+    has_children: bool = False
+    is_writable: bool = False
+
+
+class BrowsePage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Some lines of a folder; ``cursor`` gives the next ones, "" when there are no more."""
+
+    nodes: list[Node]
+    cursor: str = ""
+
+
+class BrowsingSession(Session, Protocol):
+    """A session of a connector whose manifest says ``can_browse``."""
+
+    async def browse(self, node: str = "", cursor: str = "", search: str = "") -> BrowsePage:
+        """List what is below a node ("": the top), at most some hundred lines a page.
+
+        With ``search``: what can be read, at any depth below the node, and has the text in its name or address.
+
+        Raises
+        ------
+        CommandRefused
+            There is no such node, the cursor is not known any more, or the source is not connected.
         """
         ...
 
@@ -236,6 +349,19 @@ def check_config(manifest: Manifest, config: Mapping[str, Any]) -> None:
 def _sentence(path: str, message: str) -> str:
     where = path.removeprefix("$").lstrip(".")
     return f"Setting {where}: {message}." if where else f"{message}."
+
+
+def is_same_value(written: Value, read: Value | None, *, relative: float = 1e-6) -> bool:
+    """Return whether a machine that may keep single precision shows what was written.
+
+    Examples
+    --------
+    >>> is_same_value(0.1, 0.10000000149011612), is_same_value(1, True), is_same_value("a", "b"), is_same_value(1, None)
+    (True, True, False, False)
+    """
+    if read is None or isinstance(written, str) or isinstance(read, str):
+        return written == read
+    return math.isclose(written, read, rel_tol=relative, abs_tol=1e-30)
 
 
 def schema(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> dict[str, Any]:

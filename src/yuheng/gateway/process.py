@@ -19,8 +19,10 @@ import uvicorn
 
 from yuheng.bus import subjects
 from yuheng.bus.documents import Source
-from yuheng.bus.messages import Health
+from yuheng.bus.messages import CommandOutcome, Health
 from yuheng.bus.wire import Connection, type_raw
+from yuheng.gateway.browsing import BrowseAnswers
+from yuheng.gateway.commands import CommandDesk, read_write_command
 from yuheng.gateway.configuration import ConfigurationWatch, GatewayPlant
 from yuheng.gateway.connector import CommandRefused, find_connectors
 from yuheng.gateway.log import DurableLog
@@ -70,7 +72,9 @@ class Gateway:
         self.log = DurableLog(settings.nats_url)
         self.door = HttpDoor(lambda: self.log.why_closed)
         self.sessions = Sessions(self._make_context, find_connectors())
-        self._watch = ConfigurationWatch(self._configure)
+        self.desk = CommandDesk(self.sessions.find_write, self._report, _now_us)
+        self.answers = BrowseAnswers(self.sessions.browse)
+        self._watch = ConfigurationWatch(self._configure, self.sessions.needs_tags)
         self._plants: asyncio.Queue[GatewayPlant] = asyncio.Queue(1)  # policy: newest only
         self._commands: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(1000)  # policy: drop the newest, counted
         self._dropped_commands = 0
@@ -109,6 +113,7 @@ class Gateway:
             ]
             await self._stopping.wait()
             self._server.should_exit = True
+            await self.desk.stop()
             await self.sessions.stop()
             await serving
             for task in tasks:
@@ -129,18 +134,24 @@ class Gateway:
         while True:
             plant = await self._plants.get()
             self.door.set_devices(plant.devices, (source.code for source in plant.sources))
-            await self.sessions.follow(plant.sources)
+            await self.sessions.follow(plant.sources, plant.addresses)
             logger.info("configuration %d: %d sources", plant.version, len(plant.sources))
 
     async def _listen(self, connection: Connection) -> None:
-        connection.subscribe("yh.cmd.*", self._commanded)
+        connection.subscribe("yh.cmd.*", lambda items: self._commanded(connection, items))
+        connection.subscribe("yh.browse.*", lambda items: self.answers.asked(connection, items))
 
-    def _commanded(self, items: list[type_raw]) -> None:
-        for subject, _, _, payload in items:
+    def _commanded(self, connection: Connection, items: list[type_raw]) -> None:
+        for subject, reply, _, payload in items:
             source_id = source_of_command(subject)
             if source_id is None:
                 continue
-            if self._commands.full():
+            write = read_write_command(payload)
+            if write is not None:
+                answer = self.desk.take(source_id, write)
+                if reply:
+                    connection.publish(reply, msgspec.json.encode(answer))
+            elif self._commands.full():
                 self._dropped_commands += 1
             else:
                 self._commands.put_nowait((source_id, payload))
@@ -154,6 +165,11 @@ class Gateway:
                 logger.warning("source %d: command refused: %s", source_id, refused)
             except Exception:
                 logger.exception("source %d: command failed", source_id)
+
+    async def _report(self, source_id: int, outcome: CommandOutcome) -> None:
+        """Keep what became of a command; logged without its value, which may be nobody's business."""
+        logger.info("source %d: command %s: %s: %s", source_id, outcome.id, outcome.state, outcome.sentence)
+        await self.log.append(subjects.command_event(source_id), msgspec.json.encode(outcome), {})
 
     # ---- health ---------------------------------------------------------------------------------------------
 
@@ -169,13 +185,13 @@ class Gateway:
             },
             "http": {"port": self.port, "taken": self.door.taken, "refused": dict(self.door.refused)},
             "configuration": {"version": self._watch.version, "complaint": self._watch.complaint},
-            "commands": {"dropped": self._dropped_commands},
+            "commands": {"dropped": self._dropped_commands, **self.desk.counts},
             "sessions": self.sessions.health(),
         }
 
     async def _tell_health(self) -> None:
         while True:
-            health = Health(PROCESS, time.time_ns() // 1000, self.facts())
+            health = Health(PROCESS, _now_us(), self.facts())
             await self.log.publish(subjects.live_health(PROCESS), msgspec.json.encode(health))
             await asyncio.sleep(1)
 
@@ -184,6 +200,10 @@ class Gateway:
         await self.log.wait_until_up()
         if self._settings.ready_file:
             _write_pid(self._settings.ready_file)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def _write_pid(path: str) -> None:

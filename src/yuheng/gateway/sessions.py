@@ -8,25 +8,33 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from yuheng.bus import subjects
 from yuheng.bus.documents import Source
-from yuheng.bus.messages import SampleBatch
+from yuheng.bus.messages import BrowseQuestion, SampleBatch, SourceGap
+from yuheng.gateway.commands import Write
 from yuheng.gateway.connector import (
+    BrowsePage,
+    BrowsingSession,
     CommandRefused,
     ConfigRefused,
+    Gap,
+    Manifest,
     PushHandler,
     Session,
     SessionHealth,
     SourceIdentity,
     State,
+    TagAddress,
+    WritingSession,
     check_config,
 )
 from yuheng.gateway.log import DurableLog
@@ -38,6 +46,7 @@ CLOSE_S = 1.5
 """How long a session may take to close."""
 
 _PAUSE_FIRST_S, _PAUSE_MOST_S = 0.25, 30.0
+_GAP_ADDRESSES = 1000  # of at most 400 characters each: below the log's largest message
 _HEALTHY_S = 30.0  # a session that lived this long starts its pauses anew
 
 
@@ -62,6 +71,8 @@ class SourceContext:
         self._door = door
         self._clock = clock
         self._state_dir = state_dir / f"source-{source.id}"
+        self._tags: tuple[TagAddress, ...] = ()
+        self._tags_changed = asyncio.Event()
 
     @property
     def state_dir(self) -> Path:
@@ -115,6 +126,53 @@ class SourceContext:
         """Publish to the built-in broker, as QoS 0."""
         await self._log.publish(subjects.subject_of_topic(topic), payload)
 
+    @property
+    def tags(self) -> tuple[TagAddress, ...]:
+        """The tags of the source; see `connector.Context`."""
+        return self._tags
+
+    def set_tags(self, tags: tuple[TagAddress, ...]) -> None:
+        """Give the source its tags, and wake whoever waits for other ones."""
+        if tags != self._tags:
+            self._tags = tags
+            self._tags_changed.set()
+            self._tags_changed = asyncio.Event()
+
+    async def tags_after(self, known: tuple[TagAddress, ...]) -> tuple[TagAddress, ...]:
+        """Return the tags when they are not ``known``; see `connector.Context`."""
+        while self._tags == known:
+            await self._tags_changed.wait()
+        return self._tags
+
+    async def report_gap(self, gap: Gap) -> None:
+        """Keep durably what could not be had; see `connector.Context`."""
+        for some in _parts(gap.addresses):
+            fact = SourceGap(
+                id=str(uuid.uuid4()),
+                source_id=self.source.id,
+                start_us=gap.start_us,
+                end_us=gap.end_us,
+                sentence=gap.sentence,
+                addresses=list(some),
+                noted_us=self._clock(),
+            )
+            await self._log.append(subjects.gap_event(self.source.id), msgspec.json.encode(fact), {})
+        self.count("gaps")
+
+    def set_fact(self, name: str, text: str) -> None:
+        """Show something about the machine; see `connector.Context`."""
+        if text:
+            self.health.facts[name] = text
+        else:
+            self.health.facts.pop(name, None)
+
+
+def _parts(addresses: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Cut a list of addresses so that each part fits one message of the log."""
+    yield addresses[:_GAP_ADDRESSES]
+    for start in range(_GAP_ADDRESSES, len(addresses), _GAP_ADDRESSES):
+        yield addresses[start : start + _GAP_ADDRESSES]
+
 
 class SessionKeeper:
     """Runs one session of one source for as long as its configuration stays the same."""
@@ -124,6 +182,7 @@ class SessionKeeper:
         self.context = context
         self._point = point
         self._session: Session | None = None
+        self._manifest: Manifest | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -167,6 +226,7 @@ class SessionKeeper:
             raise ConfigRefused(f"The connector '{self.source.connector}' is not installed.")
         connector = self._point.load()()
         check_config(connector.manifest, self.source.settings)
+        self._manifest = connector.manifest
         self.context.set_health(State.CONNECTING, "Opening.")
         async with connector.open(self.source.settings, self.context) as session:
             self._session = session
@@ -181,6 +241,30 @@ class SessionKeeper:
             raise CommandRefused("The source is not connected now.")
         return await self._session.carry_out(command)
 
+    def find_write(self, address: str) -> Write:
+        """Return how to write to the open session, when everybody has allowed it. Raises `CommandRefused`."""
+        if not self.source.allows_writes:
+            raise CommandRefused("Writing is not allowed at this source.")
+        tag = next((tag for tag in self.context.tags if tag.address == address), None)
+        if tag is None:
+            raise CommandRefused("The gateway knows no such tag of this source.")
+        if not tag.is_writable:
+            raise CommandRefused("Writing is not allowed to this tag.")
+        if self._manifest is not None and not self._manifest.can_write:
+            raise CommandRefused("This kind of source cannot be written to.")
+        if self._session is None:
+            raise CommandRefused("The source is not connected now.")
+        return cast(WritingSession, self._session).write
+
+    async def browse(self, question: BrowseQuestion) -> BrowsePage:
+        """List what the machine has. Raises `CommandRefused`."""
+        if self._session is None:
+            raise CommandRefused("The source is not connected now.")
+        if self._manifest is None or not self._manifest.can_browse:
+            raise CommandRefused("This kind of source cannot be browsed.")
+        session = cast(BrowsingSession, self._session)
+        return await session.browse(question.node, question.cursor, question.search)
+
 
 class Sessions:
     """All sessions of the gateway, following the configuration."""
@@ -189,17 +273,38 @@ class Sessions:
         self._make_context = make_context
         self._connectors = connectors
         self._keepers: dict[int, SessionKeeper] = {}
+        self._needing: dict[str, bool] = {}
 
-    async def follow(self, sources: tuple[Source, ...]) -> None:
-        """Stop what is gone or changed, start what is new; leave everything else alone."""
+    async def follow(
+        self, sources: tuple[Source, ...], addresses: Mapping[int, tuple[TagAddress, ...]] | None = None
+    ) -> None:
+        """Stop what is gone or changed, start what is new; leave everything else alone.
+
+        New tags, and whether writing is allowed, reach an open session without opening it anew.
+        """
         wanted = {source.id: source for source in sources if source.is_enabled}
-        ended = [id_ for id_, keeper in self._keepers.items() if wanted.get(id_) != keeper.source]
+        ended = [id_ for id_, keeper in self._keepers.items() if not _is_same_session(keeper.source, wanted.get(id_))]
         await asyncio.gather(*(self._keepers.pop(id_).stop() for id_ in ended))
         for id_, source in wanted.items():
-            if id_ not in self._keepers:
+            keeper = self._keepers.get(id_)
+            if keeper is None:
                 keeper = SessionKeeper(source, self._connectors.get(source.connector), self._make_context(source))
                 self._keepers[id_] = keeper
+                keeper.context.set_tags((addresses or {}).get(id_, ()))
                 keeper.start()
+            else:
+                keeper.source = source
+                keeper.context.set_tags((addresses or {}).get(id_, ()))
+
+    def needs_tags(self, connector: str) -> bool:
+        """Return whether sessions of a connector must know the tags of their source."""
+        known = self._needing.get(connector)
+        if known is None:
+            point = self._connectors.get(connector)
+            manifest = None if point is None else point.load().manifest
+            known = manifest is not None and (manifest.needs_tags or manifest.can_write)
+            self._needing[connector] = known
+        return known
 
     async def stop(self) -> None:
         """Close all."""
@@ -215,16 +320,29 @@ class Sessions:
                 "sentence": keeper.context.health.sentence,
                 "since_us": keeper.context.health.since_us,
                 "restarts": keeper.context.health.restarts,
+                "facts": dict(keeper.context.health.facts),
                 **keeper.context.health.counters,
             }
             for keeper in self._keepers.values()
         }
 
-    async def carry_out(self, source_id: int, payload: bytes) -> str:
-        """Carry out a command from the bus; return a sentence. Raises `CommandRefused`."""
+    def find_write(self, source_id: int, address: str) -> Write:
+        """Return how to write to a tag now. Raises `CommandRefused`."""
+        return self._keeper(source_id).find_write(address)
+
+    async def browse(self, source_id: int, question: BrowseQuestion) -> BrowsePage:
+        """List what the machine behind a source has. Raises `CommandRefused`."""
+        return await self._keeper(source_id).browse(question)
+
+    def _keeper(self, source_id: int) -> SessionKeeper:
         keeper = self._keepers.get(source_id)
         if keeper is None:
             raise CommandRefused("The source does not run in this gateway.")
+        return keeper
+
+    async def carry_out(self, source_id: int, payload: bytes) -> str:
+        """Carry out a command from the bus; return a sentence. Raises `CommandRefused`."""
+        keeper = self._keeper(source_id)
         try:
             command = json.loads(payload)
         except ValueError as error:
@@ -234,7 +352,12 @@ class Sessions:
         return await keeper.carry_out(command)
 
 
+def _is_same_session(one: Source, other: Source | None) -> bool:
+    """Return whether an open session serves both configurations."""
+    return other is not None and msgspec.structs.replace(other, allows_writes=one.allows_writes) == one
+
+
 def source_of_command(subject: bytes) -> int | None:
-    """Return the source id of ``yh.cmd.<source id>``."""
-    found = re.fullmatch(rb"yh\.cmd\.(\d+)", subject)
+    """Return the source id of ``yh.cmd.<source id>`` and ``yh.browse.<source id>``."""
+    found = re.fullmatch(rb"yh\.(?:cmd|browse)\.(\d+)", subject)
     return int(found.group(1)) if found else None

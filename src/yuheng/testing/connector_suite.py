@@ -31,10 +31,12 @@ from yuheng.engines.points import Quality
 from yuheng.gateway.connector import (
     ConfigRefused,
     Connector,
+    Gap,
     PushHandler,
     SessionHealth,
     SourceIdentity,
     State,
+    TagAddress,
     Tier,
     check_config,
 )
@@ -100,6 +102,9 @@ class FakeContext:
         self.skew_us = 0
         self._door = door
         self.told_broker: list[tuple[str, bytes]] = []
+        self.gaps: list[Gap] = []
+        self._tags: tuple[TagAddress, ...] = ()
+        self._tags_changed = asyncio.Event()
 
     async def emit_raw(self, topic: str, payload: bytes, *, arrived_us: int | None = None) -> None:
         """Keep a payload; see the port."""
@@ -133,6 +138,31 @@ class FakeContext:
     async def tell_broker(self, topic: str, payload: bytes) -> None:
         """Remember what would be published."""
         self.told_broker.append((topic, payload))
+
+    @property
+    def tags(self) -> tuple[TagAddress, ...]:
+        """The tags that `set_tags` gave."""
+        return self._tags
+
+    def set_tags(self, tags: tuple[TagAddress, ...]) -> None:
+        """Give the source other tags, as a new configuration does."""
+        self._tags = tags
+        self._tags_changed.set()
+        self._tags_changed = asyncio.Event()
+
+    async def tags_after(self, known: tuple[TagAddress, ...]) -> tuple[TagAddress, ...]:
+        """Wait for other tags; see the port."""
+        while self._tags == known:
+            await self._tags_changed.wait()
+        return self._tags
+
+    async def report_gap(self, gap: Gap) -> None:
+        """Remember what could not be had."""
+        self.gaps.append(gap)
+
+    def set_fact(self, name: str, text: str) -> None:
+        """Remember a fact about the machine."""
+        self.health.facts[name] = text
 
 
 class FakeDevice(Protocol):
@@ -175,11 +205,16 @@ class Bench:
     bad_config: Mapping[str, Any] = field(default_factory=lambda: {"no such setting": 1})
     topics: tuple[str, ...] = ()
     sees_disconnect: bool = True  # False: whoever pushes may be silent without being away
+    has_many_tags: bool = False  # True: the source has all of `many_addresses` from the start
     door: HttpDoor | None = None  # the real HTTP door, for connectors that are pushed to
 
     def context(self, log: FakeLog) -> FakeContext:
         """Return a context for one life of the gateway."""
-        return FakeContext(SourceIdentity(7, "bench", self.topics), self.state_dir, log, self.door)
+        context = FakeContext(SourceIdentity(7, "bench", self.topics), self.state_dir, log, self.door)
+        if self.connector.manifest.needs_tags:
+            addresses = [self.address, *map(self.many_addresses, range(MANY_TAGS if self.has_many_tags else 0))]
+            context.set_tags(tuple(TagAddress(address, "float", is_writable=True) for address in addresses))
+        return context
 
     def decode(self, log: FakeLog) -> Batch:
         """Decode everything in the log, as the historian will."""
