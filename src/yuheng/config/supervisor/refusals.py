@@ -23,7 +23,7 @@ async def tell_refusals(nats_url: str, refused: Mapping[tuple[str, str], int]) -
                 subjects.HEADER_TOPIC: subjects.topic_of_subject(subject),
                 subjects.HEADER_ARRIVED_US: str(time.time_ns() // 1000),
                 subjects.HEADER_DETAIL: f"refused: no permission for the client {client} ({times})",
-                subjects.HEADER_KIND: "refused_publish",
+                subjects.HEADER_KIND: subjects.KIND_REFUSED_PUBLISH,
             }
             target = subjects.dead(0, Refusal.UNKNOWN_TOPIC)
             await connection.request(target, b"", header=encode_header(header), timeout_s=5.0)

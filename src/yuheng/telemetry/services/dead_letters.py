@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from yuheng.bus.subjects import KIND_MESSAGE, KIND_POINTS
+from yuheng.bus.subjects import KIND_MESSAGE, KIND_POINTS, KIND_REFUSED_PUBLISH
 from yuheng.engines.points import Refusal
 from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
@@ -22,6 +22,7 @@ from yuheng.kernel.models import Site
 from yuheng.telemetry.events import DeadLetterReplayRequested, DeadLettersReplayed
 from yuheng.telemetry.models import DataSource, DeadLetterGroup, DeadLetterSample, Device, Tag
 from yuheng.telemetry.rules import (
+    MAX_GROUP_BYTES,
     MAX_GROUPS_OF_A_REASON,
     MAX_SAMPLE_BYTES,
     MAX_SAMPLES,
@@ -164,8 +165,11 @@ def replay_dead_letters(*, actor: Actor, group_ids: Collection[int], at: datetim
     Raises
     ------
     PermissionRefused, NotVisible
+    Conflict
+        Nobody would take the messages yet, or the broker never took them.
     """
     rows = _locked_groups(actor, group_ids, REPLAY)
+    _check_kept(rows)
     _check_claimed(rows)
     ids = tuple(row.pk for row in rows if row.state != DeadLetterState.REPLAYING or row.replay_from_us is not None)
     if ids:
@@ -335,6 +339,19 @@ def _locked_groups(actor: Actor, group_ids: Collection[int], permission: str) ->
     return rows
 
 
+def _check_kept(rows: Sequence[DeadLetterGroup]) -> None:
+    """Refuse to replay what the broker threw away."""
+    for row in rows:
+        if row.kind == KIND_REFUSED_PUBLISH:
+            raise Conflict(
+                _(
+                    "The broker refused the messages on %(topic)s and kept none: there is nothing to replay. "
+                    "Let the device publish there, and have it send them again."
+                )
+                % {"topic": row.what}
+            )
+
+
 def _check_claimed(rows: Sequence[DeadLetterGroup]) -> None:
     """Refuse to replay what still nobody would take."""
     filters = claims()
@@ -469,7 +486,7 @@ def _add(group: DeadLetterGroup, letters: Sequence[DeadLetter]) -> None:
 
 
 def _keep_samples(groups: dict[Key, DeadLetterGroup], bundles: dict[Key, list[DeadLetter]]) -> None:
-    """Store the newest letters and forget those that are no longer among the newest ``MAX_SAMPLES``."""
+    """Store the newest letters; keep ``MAX_SAMPLES`` of a group, and no more than ``MAX_GROUP_BYTES`` but the newest."""
     rows = [
         DeadLetterSample(
             group_id=group.pk,
@@ -486,12 +503,15 @@ def _keep_samples(groups: dict[Key, DeadLetterGroup], bundles: dict[Key, list[De
     DeadLetterSample.objects.bulk_create(rows, batch_size=200)
     ids = [group.pk for group in groups.values()]
     numbered = DeadLetterSample.objects.filter(group_id__in=ids).order_by("group_id", "-sequence", "-pk")
-    kept: dict[int, int] = {}
+    kept: dict[int, tuple[int, int]] = {}
     surplus: list[int] = []
-    for pk, group_id in numbered.values_list("pk", "group_id"):
-        kept[group_id] = kept.get(group_id, 0) + 1
-        if kept[group_id] > MAX_SAMPLES:
+    for pk, group_id, size in numbered.values_list("pk", "group_id", "size"):
+        count, total = kept.get(group_id, (0, 0))
+        total += min(size, MAX_SAMPLE_BYTES)
+        if count >= MAX_SAMPLES or (count and total > MAX_GROUP_BYTES):
             surplus.append(pk)
+        else:
+            kept[group_id] = (count + 1, total)
     if surplus:
         DeadLetterSample.objects.filter(pk__in=surplus).delete()
 

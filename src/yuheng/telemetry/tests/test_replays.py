@@ -2,7 +2,9 @@
 
 import pytest
 
+from yuheng.kernel.errors import Conflict
 from yuheng.telemetry.models import DataSource, DeadLetterGroup
+from yuheng.telemetry.rules import MAX_GROUP_BYTES, MAX_SAMPLE_BYTES
 from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters, note_replayed, replay_dead_letters
 from yuheng.testing.builders import SHIFT_START, SYSTEM, a_site
 
@@ -75,3 +77,21 @@ def test_one_put_back_by_a_partial_replay_changes_nothing(letter):
     letter(1)
     letter(2, is_counted=True)
     assert as_shown() == (1, 0, "open")
+
+
+def test_what_the_broker_threw_away_is_not_sent_again_as_nothing():
+    note_dead_letters([DeadLetter(0, "unknown_topic", "refused_publish", "plant/x", "plant/x", 1, b"", 1)])
+    with pytest.raises(Conflict, match="nothing to replay"):
+        ask()
+    assert as_shown() == (1, 0, "open")
+
+
+def test_large_samples_are_few_and_the_newest_is_always_there():
+    source = DataSource.objects.create(site=a_site(), code="laser", connector="mqtt_json", topics=["laser/#"])
+    large = b"x" * (3 * MAX_SAMPLE_BYTES)
+    note_dead_letters(
+        [DeadLetter(source.pk, "undecodable", "message", "laser/L01", "laser/L01", 1, large, n) for n in range(1, 9)]
+    )
+    kept = group().samples.order_by("sequence").values_list("sequence", flat=True)
+    assert list(kept) == [7, 8]
+    assert MAX_GROUP_BYTES == 2 * MAX_SAMPLE_BYTES
