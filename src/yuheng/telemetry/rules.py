@@ -17,7 +17,7 @@ MAX_SAMPLES = 20
 """Samples kept for a dead-letter group: the newest."""
 MAX_SAMPLE_BYTES = 64 * 1024
 MAX_GROUP_BYTES = 2 * MAX_SAMPLE_BYTES
-"""Samples of a group together; the newest one is kept whatever it weighs. 64 MB a source and reason at the very most."""
+"""Samples of a group together; the newest one is kept whatever it weighs. So 64 MB a source and reason at most."""
 MAX_GROUPS_OF_A_REASON = 500
 """Distinct topics or addresses kept apart for one source and reason; the rest share the group ``OTHERS``."""
 OTHERS = "*"

@@ -27,6 +27,7 @@ from yuheng.bus.subjects import (
     HEADER_TOPIC,
     KIND_MESSAGE,
     KIND_POINTS,
+    KIND_REFUSED_PUBLISH,
     WORKER_DURABLE,
 )
 from yuheng.bus.wire import Connection, header_value
@@ -236,11 +237,13 @@ def letters_of(message: LogMessage) -> list[DeadLetter]:
     counted = header_value(message.header, HEADER_COUNTED)
     points = points_of(message.header, message.payload)
     found = [(topic, message.payload)] if points is None else [(p["address"], msgspec.json.encode(p)) for p in points]
+    is_refused = header_value(message.header, HEADER_KIND) == KIND_REFUSED_PUBLISH
+    kind = KIND_POINTS if points is not None else KIND_REFUSED_PUBLISH if is_refused else KIND_MESSAGE
     return [
         DeadLetter(
             source_id=source_id,
             reason=reason,
-            kind=KIND_MESSAGE if points is None else KIND_POINTS,
+            kind=kind,
             what=what,
             topic=topic,
             arrived_us=int(arrived) if arrived.isdigit() and len(arrived) < 17 else message.arrived_us,

@@ -18,6 +18,7 @@ from yuheng.bus.subjects import (
     HEADER_TOPIC,
     KIND_MESSAGE,
     KIND_POINTS,
+    KIND_REFUSED_PUBLISH,
     ingest_points,
     ingest_raw,
 )
@@ -63,6 +64,8 @@ async def _replay(connection: Connection, plan: ReplayPlan, end: int) -> Counter
         if stored is None or stored.sequence > end:
             break
         sequence = stored.sequence + 1
+        if header_value(stored.header, HEADER_KIND) == KIND_REFUSED_PUBLISH:
+            continue  # a notice of what the broker threw away holds nothing to send
         points = points_of(stored.header, stored.payload)
         if points is None:
             await _replay_message(connection, plan, stored, counts)

@@ -486,7 +486,7 @@ def _add(group: DeadLetterGroup, letters: Sequence[DeadLetter]) -> None:
 
 
 def _keep_samples(groups: dict[Key, DeadLetterGroup], bundles: dict[Key, list[DeadLetter]]) -> None:
-    """Store the newest letters; keep ``MAX_SAMPLES`` of a group, and no more than ``MAX_GROUP_BYTES`` but the newest."""
+    """Store the newest letters: ``MAX_SAMPLES`` and ``MAX_GROUP_BYTES`` a group at most, but always the newest one."""
     rows = [
         DeadLetterSample(
             group_id=group.pk,

@@ -80,7 +80,7 @@ def test_one_put_back_by_a_partial_replay_changes_nothing(letter):
 
 
 def test_what_the_broker_threw_away_is_not_sent_again_as_nothing():
-    note_dead_letters([DeadLetter(0, "unknown_topic", "refused_publish", "plant/x", "plant/x", 1, b"", 1)])
+    note_dead_letters([DeadLetter(0, "unknown_topic", "refused", "plant/x", "plant/x", 1, b"", 1)])
     with pytest.raises(Conflict, match="nothing to replay"):
         ask()
     assert as_shown() == (1, 0, "open")
