@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,26 @@ WATCH = """
 """
 """Notes when an element changed, and when the frame with that change was about to be painted; Unix milliseconds."""
 
+COMPARE = """
+async ([first, second, least]) => {
+  const pixels = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const picture = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+    const pen = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    pen.drawImage(picture, 0, 0);
+    return pen.getImageData(0, 0, picture.width, picture.height);
+  };
+  const [a, b] = [await pixels(first), await pixels(second)];
+  if (a.width !== b.width || a.height !== b.height) return 1;
+  let differ = 0;
+  for (let i = 0; i < a.data.length; i += 4) {
+    const far = Math.max(...[0, 1, 2].map((k) => Math.abs(a.data[i + k] - b.data[i + k])));
+    differ += far > least;
+  }
+  return differ / (a.width * a.height);
+}
+"""
+
 
 def find_chromium() -> str | None:
     """Return the path of a Chromium, or None to let Playwright use its own build."""
@@ -70,6 +91,18 @@ def open_page(visitor: Visitor, path: str) -> Iterator[Page]:
             yield page
         finally:
             browser.close()
+
+
+def pixels_that_differ(page: Page, first: bytes, second: bytes, *, least: int = 64) -> float:
+    """Return the share of pixels that differ by more than ``least`` of 255 in any colour; 1 for pictures of two sizes.
+
+    Parameters
+    ----------
+    first, second
+        Pictures as PNG.
+    """
+    texts = [base64.b64encode(picture).decode() for picture in (first, second)]
+    return float(page.evaluate(COMPARE, [*texts, least]))
 
 
 class MainThread:

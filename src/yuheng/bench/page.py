@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from yuheng.bench.browser import MainThread, open_page
+from yuheng.bench.browser import MainThread, open_page, pixels_that_differ
 from yuheng.bench.latency import connected
 from yuheng.bench.plants import Credential, a_credential, a_plant, a_tag, a_unit_tree
 from yuheng.bench.processes import cpu_seconds
@@ -27,6 +27,8 @@ SUMMARY = "CPU of a page with 2,000 tiles, 10 % changing a second; CPU of the se
 SOURCE = "bench-machines"
 SHARE_CHANGING = 0.1
 BEATS_PER_S = 10
+PICTURES_APART_S = 5.0
+"""Between the two pictures that show how much of the map really looks different; taken after the measurement."""
 COUNT_CHANGES = """
 () => {
   window.yuhengCount = 0;
@@ -130,12 +132,16 @@ def _measure_page(visitor: Visitor, options: argparse.Namespace) -> dict[str, An
         page.wait_for_timeout(options.seconds * 1000)
         after, elapsed_s = thread.busy_ms(), time.monotonic() - began
         tiles, seen = page.locator(".tile").count(), page.evaluate("() => window.yuhengCount")
+        first = page.locator(".map-scroll").screenshot()
+        page.wait_for_timeout(PICTURES_APART_S * 1000)
+        repainted = pixels_that_differ(page, first, page.locator(".map-scroll").screenshot(), least=8)
     busy = {name: round((after[name] - before[name]) / elapsed_s, 2) for name in before}
     return {
         "page_cpu_ms_per_s": busy["tasks"],
         "main_thread_ms_per_s": busy,
         "tiles": tiles,
         "tile_changes_per_s": round(seen / elapsed_s, 1),
+        "pixels_changed_percent": round(repainted * 100, 2),
     }
 
 
