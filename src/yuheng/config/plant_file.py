@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from yuheng.analysis.importing import SECTIONS as ANALYSIS_SECTIONS
 from yuheng.equipment.importing import Section
 from yuheng.equipment.importing.sections import SECTIONS as EQUIPMENT_SECTIONS
 from yuheng.telemetry.importing import SECTIONS as TELEMETRY_SECTIONS
 
-SECTIONS: tuple[Section, ...] = (*EQUIPMENT_SECTIONS, *TELEMETRY_SECTIONS)
+SECTIONS: tuple[Section, ...] = (*EQUIPMENT_SECTIONS, *TELEMETRY_SECTIONS, *ANALYSIS_SECTIONS)

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "yuheng.people",
     "yuheng.equipment",
     "yuheng.telemetry",
+    "yuheng.analysis",
     "yuheng.web",
 ]
 MIDDLEWARE = [

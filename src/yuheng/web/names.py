@@ -1,15 +1,7 @@
-"""Names of domain things in the reader's language."""
+"""Names of domain things in the reader's language; see `kernel.names`."""
 
 from __future__ import annotations
 
-from typing import Any
+from yuheng.kernel.names import local_name
 
-from django.utils.translation import get_language
-
-
-def local_name(thing: Any) -> str:
-    """Return the name of a thing that has ``name_zh`` and ``name_en``, in the reader's language; else its code."""
-    first, second = thing.name_zh, thing.name_en
-    if (get_language() or "").startswith("en"):
-        first, second = second, first
-    return first or second or str(getattr(thing, "code", ""))
+__all__ = ["local_name"]

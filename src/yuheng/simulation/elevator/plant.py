@@ -13,6 +13,7 @@ from typing import Any
 
 from yuheng.simulation.elevator.catalogue import CLASSES, COMMON_TAGS, STANDSTILLS, MachineClass, state_rules
 from yuheng.simulation.engine import chance
+from yuheng.simulation.reasons import reason_tree
 
 SITE_CODE = "elevator1"
 SPARKPLUG_GROUP = "Elevator1"
@@ -223,6 +224,7 @@ def plant_description(seed: int, passwords: Mapping[str, str] | None = None) -> 
         "tags": [tag for unit in all_units() for tag in _tags(unit)],
         "devices": [_device(area, passwords or {}) for area in AREAS],
         "targets": [{"indicator": indicator, "value": value, "unit": unit} for indicator, value, unit in TARGETS],
+        "reasons": reason_tree(),
     }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from yuheng.kernel.actor import Actor
 from yuheng.telemetry.models import WorkUnitState
@@ -43,6 +43,32 @@ def states_of_site(
     """Intervals of every work unit of a site that touch [start, end), by work unit and start. One query."""
     actor.require(VIEW, site_id=site_id)
     return _rows(WorkUnitState.objects.filter(_touches(start, end), site_id=site_id)[:limit])
+
+
+def stops_of_site(
+    *,
+    actor: Actor,
+    site_id: int,
+    start: datetime,
+    end: datetime,
+    states: Collection[int],
+    at_least_s: float,
+    work_unit_ids: Collection[int] | None = None,
+    limit: int = MAX_INTERVALS,
+) -> list[StateRow]:
+    """Intervals in some states that touch [start, end) and last long enough, newest first. One query.
+
+    One that still lasts counts as lasting until ``end``.
+    """
+    actor.require(VIEW, site_id=site_id)
+    rows = WorkUnitState.objects.filter(_touches(start, end), site_id=site_id, state__in=states)
+    if work_unit_ids is not None:
+        rows = rows.filter(work_unit_id__in=work_unit_ids)
+    shortest = timedelta(seconds=at_least_s)
+    is_long = Q(ended_at__isnull=False, ended_at__gte=F("started_at") + shortest) | Q(
+        ended_at__isnull=True, started_at__lte=end - shortest
+    )
+    return _rows(rows.filter(is_long).order_by("-started_at", "work_unit_id")[:limit])
 
 
 def _touches(start: datetime, end: datetime) -> Q:

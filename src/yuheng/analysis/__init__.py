@@ -1,0 +1,1 @@
+"""Reading what happened: reasons of stops, trends, capsules, statistics, exports, saved views."""

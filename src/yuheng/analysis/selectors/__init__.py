@@ -1,0 +1,1 @@
+"""Questions: reasons and stops, series, capsules, tables, saved views."""

@@ -1,0 +1,1 @@
+"""Verbs: giving reasons, keeping the reason tree, keeping views."""
