@@ -143,7 +143,8 @@ def remaining(said: Said, stop: tuple[int, int], pieces: Sequence[Piece], taken:
     """Return what stays of something said when ``taken``, a part of the stop, gets another reason.
 
     Within the stop it is what it reached before, without ``taken``, with cuts at all edges but the stop's own; outside
-    of the stop it is what was stored, with soft edges at the stop's. Empty: nothing stays. The same, unchanged: not concerned.
+    of the stop it is what was stored, with soft edges at the stop's. Empty: nothing stays. The same,
+    unchanged: not concerned.
     """
     mine = [piece for piece in pieces if piece.said == said]
     if not any(piece.start_us < taken[1] and piece.end_us > taken[0] for piece in mine):

@@ -1,5 +1,7 @@
 """How reasons follow their stops, as properties: whatever was said and however the stop was revised."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +37,7 @@ def test_the_pieces_are_the_stop_whole_and_in_order(stop, said):
     pieces = pieces_of(*stop, said)
     assert pieces[0].start_us == stop[0]
     assert pieces[-1].end_us == stop[1]
-    assert all(one.end_us == after.start_us for one, after in zip(pieces, pieces[1:], strict=False))
+    assert all(one.end_us == after.start_us for one, after in pairwise(pieces))
     assert all(piece.end_us > piece.start_us for piece in pieces)
 
 
@@ -112,7 +114,7 @@ def test_giving_a_reason_for_a_part_changes_that_part_only(stop, said, offset, l
     new = Said(99, 9, *taken, taken[0] > stop[0], taken[1] < stop[1])
     after_said = [one for old in said for one in remaining(old, stop, before, taken)] + [new]
     ordered = sorted(after_said, key=lambda one: one.start_us)
-    assert all(one.end_us <= after.start_us for one, after in zip(ordered, ordered[1:], strict=False))
+    assert all(one.end_us <= after.start_us for one, after in pairwise(ordered))
     after = pieces_of(*stop, after_said)
 
     def reason_at(pieces, moment):
