@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from yuheng.analysis.models import Explanation, Reason
+from yuheng.analysis.services.reasons import ReasonSpec, write_reasons
 from yuheng.engines.points import Refusal
 from yuheng.equipment import services as equipment
 from yuheng.equipment.models import Shift, ShiftCalendar
@@ -49,7 +51,10 @@ def a_secret_plant() -> SecretPlant:
         kind="areas",
         at=SHIFT_START,
     )
+    reason_id, explanation_id = _analysis(site, unit, kind)
     values = {
+        "reason_id": reason_id,
+        "explanation_id": explanation_id,
         "site_id": site.pk,
         "code": site.code,
         "name": "producing_ratio",
@@ -85,6 +90,23 @@ def _equipment(site: Site) -> tuple[Any, Any]:
     calendar = ShiftCalendar.objects.create(site=site, code=f"{SECRET}cal", is_site_default=True, **NAMES)
     Shift.objects.create(calendar=calendar, code=f"{SECRET}s", start="00:00", end="00:00", weekdays=[1], **NAMES)
     return unit, kind
+
+
+def _analysis(site: Site, unit: Any, kind: Any) -> tuple[int, int]:
+    spec = ReasonSpec(f"{SECRET}reason", loss="waiting", **NAMES)
+    write_reasons(actor=SYSTEM, site_id=site.pk, reasons=[spec], at=SHIFT_START)
+    reason = Reason.objects.get(code=spec.code)
+    said = Explanation.objects.create(
+        site=site,
+        work_unit=unit,
+        reason=reason,
+        comment=f"{SECRET} comment",
+        from_at=SHIFT_START,
+        until_at=SHIFT_START + timedelta(hours=1),
+        given_by=f"{SECRET}chief",
+        given_at=SHIFT_START,
+    )
+    return reason.pk, said.pk
 
 
 def _telemetry(site: Site, unit: Any) -> tuple[DataSource, Device, Tag, DeadLetterGroup]:

@@ -19,6 +19,7 @@ from ninja.renderers import BaseRenderer
 from ninja.security.base import AuthBase
 
 from yuheng import __version__
+from yuheng.analysis.api import router as analysis_router
 from yuheng.equipment.api import router as equipment_router
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, DomainError, InvalidInput, NotVisible, PermissionRefused
@@ -112,6 +113,7 @@ api = NinjaAPI(
 api.add_router("", people_router)
 api.add_router("", equipment_router)
 api.add_router("", telemetry_router)
+api.add_router("", analysis_router)
 
 
 def _problem(request: HttpRequest, error: Exception, status: int, fields: dict[str, str] | None = None) -> HttpResponse:
