@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("yuheng.config.commands.export_plant", "write a plant as YAML or CSV"),
     "replay": ("yuheng.config.commands.replay", "send recordings of real machines through MQTT"),
     "bench": ("yuheng.config.commands.bench", "measure ingest, latency, queries, and that nothing is lost"),
+    "backup": ("yuheng.config.commands.backup", "copy a running installation, or verify a copy"),
+    "restore": ("yuheng.config.commands.restore", "put a backup into an empty place"),
     "migrate": ("yuheng.config.commands.migrate", "bring the database to this version"),
 }
 """Name -> module and one line of help. A module is loaded only when its command is called: ``--help`` is immediate."""

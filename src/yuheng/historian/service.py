@@ -23,6 +23,7 @@ from yuheng.bus.wire import Connection, WireError, header_value, keep_connected,
 from yuheng.historian import retention, rollups, snapshot, spans
 from yuheng.historian.answers import Answers
 from yuheng.historian.committer import Committer, revisions
+from yuheng.historian.freezing import Freezer
 from yuheng.historian.limits import DEFAULT_LIMITS, Limits
 from yuheng.historian.live import Live
 from yuheng.historian.pipeline import Pipeline
@@ -154,6 +155,7 @@ class Historian:
             await self._catch_up()
         self.connection_trouble = ""
         self.answers.subscribe(connection)
+        Freezer(self.store, self.committer.turn).subscribe(connection)
         self._subscribe_best_effort()
         self._ready()
         for reader in self.readers:

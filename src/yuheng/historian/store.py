@@ -96,6 +96,11 @@ class Store:
         return client
 
     @property
+    def directory(self) -> Path | None:
+        """Where the embedded engine keeps its files; None when a server keeps them."""
+        return self._path
+
+    @property
     def client(self) -> Any:
         """The client of this thread."""
         found = getattr(self._local, "client", None)
@@ -104,9 +109,21 @@ class Store:
         return found
 
     def migrate(self) -> None:
-        """Bring the tables to the newest version."""
+        """Bring the tables to the newest version.
+
+        Raises
+        ------
+        StoreFailure
+            They were made by a newer version of this program, which must not be undone by an older one.
+        """
         self.command(schema.VERSIONS)
         done = {row[0] for row in self.rows("SELECT number FROM migrations")}
+        newest = max((number for number, _ in schema.MIGRATIONS), default=0)
+        if done and max(done) > newest:
+            raise StoreFailure(
+                f"The columns were made by a newer Yuheng (schema {max(done)}, this one knows {newest}). "
+                "Start the newer version, or restore a backup made by this one."
+            )
         for number, statements in schema.MIGRATIONS:
             if number in done:
                 continue

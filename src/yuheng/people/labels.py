@@ -91,6 +91,7 @@ ACTION_LABELS: dict[str, Promise] = {
     "view.delete": _("View deleted"),
     "dead_letters.replay": _("Dead letters replayed"),
     "dead_letters.resolve": _("Dead letters resolved"),
+    "system.backup_taken": _("Backup taken"),
 }
 """What the audit trail's codes say. A code that is not here is shown as it is."""
 
