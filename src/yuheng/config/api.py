@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.docs import DocsBase
+from ninja.operation import Operation
 from ninja.renderers import BaseRenderer
 from ninja.security.base import AuthBase
 
@@ -101,7 +102,18 @@ def _operations_by_tag(schema: dict[str, Any]) -> dict[str, list[dict[str, Any]]
     return groups
 
 
-api = NinjaAPI(
+class PlantApi(NinjaAPI):
+    """Operations by short names, which generated clients use as names of functions."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """Return the function's name, with what it is about before it where the name alone does not say."""
+        name = operation.view_func.__name__
+        *_, package, module = operation.view_func.__module__.split(".")
+        noun = package if module == "api" else module
+        return name if noun.removesuffix("s") in name else f"{noun}_{name}"
+
+
+api = PlantApi(
     title="Yuheng",
     version=__version__,
     description="An open manufacturing brain. Times are ISO 8601 in UTC; units are UCUM codes.",

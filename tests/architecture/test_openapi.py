@@ -1,0 +1,23 @@
+"""The OpenAPI document is what programs are generated from."""
+
+import re
+from collections import Counter
+
+from yuheng.config.api import api
+
+METHODS = {"get", "put", "post", "patch", "delete"}
+
+
+def operations():
+    paths = api.get_openapi_schema()["paths"]
+    return [operation for path in paths.values() for method, operation in path.items() if method in METHODS]
+
+
+def test_every_operation_has_a_name_of_its_own_that_makes_a_good_function():
+    names = Counter(operation["operationId"] for operation in operations())
+    assert names
+    assert [name for name, count in names.items() if count > 1 or not re.fullmatch(r"[a-z][a-z_]{2,40}", name)] == []
+
+
+def test_every_operation_says_what_it_does():
+    assert [operation["operationId"] for operation in operations() if not operation.get("description")] == []
