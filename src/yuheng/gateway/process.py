@@ -133,7 +133,10 @@ class Gateway:
     async def _follow(self) -> None:
         while True:
             plant = await self._plants.get()
-            self.door.set_devices(plant.devices, (source.code for source in plant.sources))
+            pushed = (
+                source.code for source in plant.sources if source.is_enabled and self.sessions.is_pushed_to(source)
+            )
+            self.door.set_devices(plant.devices, (source.code for source in plant.sources), pushed)
             await self.sessions.follow(plant.sources, plant.addresses)
             logger.info("configuration %d: %d sources", plant.version, len(plant.sources))
 

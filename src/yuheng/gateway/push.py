@@ -84,16 +84,24 @@ class HttpDoor:
         self._open: dict[str, tuple[SourceIdentity, PushHandler]] = {}
         self._devices: dict[str, Device] = {}
         self._codes: frozenset[str] = frozenset()
+        self._awaited: frozenset[str] = frozenset()
+        self._is_configured = False
         self._requests = 0
         self._bytes = 0
         self._guard = _GuessGuard(limits)
         self.taken = 0
         self.refused: dict[int, int] = {}  # status -> how many
 
-    def set_devices(self, devices: Iterable[Device], source_codes: Iterable[str]) -> None:
-        """Take the credentials and source codes of a new configuration document."""
+    def set_devices(self, devices: Iterable[Device], source_codes: Iterable[str], awaited: Iterable[str] = ()) -> None:
+        """Take the credentials and source codes of a new configuration document.
+
+        ``awaited``: the sources that are to open this door. Until they do, a device is asked to come again: *not
+        found* would tell it to give up what it has.
+        """
         self._devices = {device.username: device for device in devices}
         self._codes = frozenset(source_codes)
+        self._awaited = frozenset(awaited)
+        self._is_configured = True
 
     @asynccontextmanager
     async def opened(self, source: SourceIdentity, handler: PushHandler) -> AsyncIterator[None]:
@@ -130,6 +138,8 @@ class HttpDoor:
         target = _target_of(scope)
         if scope["method"] != "POST":
             raise _Answer(405, "Send data with POST.", {"Allow": "POST"})
+        if not self._is_configured:
+            raise _Answer(503, "Starting: which devices there are is not known yet.", {"Retry-After": "1"})
         device = self._authenticated(scope)
         source, handler = self._source_for(device, target)
         if reason := self._why_log_is_down():
@@ -184,8 +194,12 @@ class HttpDoor:
                 code = mine[0]
             elif len(mine) > 1:
                 raise _Answer(404, f"Name the source as db or bucket; this device has {', '.join(sorted(mine))}.")
+            elif not code and self._awaited - self._open.keys():
+                raise _Answer(503, "A source of this door is being opened.", {"Retry-After": "1"})
         found = self._open.get(code)
         if found is None:
+            if code in self._awaited:
+                raise _Answer(503, f"The source '{code}' is being opened.", {"Retry-After": "1"})
             if code in self._codes:
                 raise _Answer(404, f"The source '{code}' is not open for HTTP push: disabled, or another connector.")
             raise _Answer(404, f"There is no source '{code}'." if code else "This device has no HTTP source.")

@@ -27,6 +27,7 @@ from yuheng.gateway.connector import (
     CommandRefused,
     ConfigRefused,
     Gap,
+    Kind,
     Manifest,
     PushHandler,
     Session,
@@ -300,11 +301,22 @@ class Sessions:
         """Return whether sessions of a connector must know the tags of their source."""
         known = self._needing.get(connector)
         if known is None:
-            point = self._connectors.get(connector)
-            manifest = None if point is None else point.load().manifest
+            manifest = self._manifest(connector)
             known = manifest is not None and (manifest.needs_tags or manifest.can_write)
             self._needing[connector] = known
         return known
+
+    def is_pushed_to(self, source: Source) -> bool:
+        """Return whether a source's sessions open the HTTP door."""
+        manifest = self._manifest(source.connector)
+        return manifest is not None and Kind.PUSH in manifest.kinds
+
+    def _manifest(self, connector: str) -> Manifest | None:
+        point = self._connectors.get(connector)
+        if point is None:
+            return None
+        manifest: Manifest = point.load().manifest
+        return manifest
 
     async def stop(self) -> None:
         """Close all."""

@@ -71,3 +71,21 @@ async def test_what_a_body_inflates_to_counts_too():
         await asyncio.wait_for(bomb.task, 5)
         assert bomb.status == 503
     assert door._bytes == 0
+
+
+async def asked(door: HttpDoor) -> int:
+    sender = Sender(door)
+    sender.send(b"{}", is_last=True)
+    await asyncio.wait_for(sender.task, 5)
+    return sender.status
+
+
+async def test_a_device_that_calls_while_the_gateway_starts_is_asked_to_come_again_and_never_to_give_up():
+    door = HttpDoor(lambda: "", DoorLimits())
+    assert await asked(door) == 503
+    door.set_devices([Device("dev", hashlib.sha256(b"pw").hexdigest(), (1,), ())], ["src"], awaited=["src"])
+    assert await asked(door) == 503
+    async with door.opened(SourceIdentity(1, "src", ()), taken):
+        assert await asked(door) == 204
+    door.set_devices([Device("dev", hashlib.sha256(b"pw").hexdigest(), (1,), ())], ["src"])
+    assert await asked(door) == 404
