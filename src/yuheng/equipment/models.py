@@ -74,12 +74,58 @@ class ShiftBreak(models.Model):
         return f"{self.start:%H:%M}–{self.end:%H:%M}"
 
 
+class CalendarException(models.Model):
+    """Days from ``first`` to ``last`` that differ: a holiday, or a day worked as another weekday.
+
+    ``works_as`` null: nobody works; 1 Monday … 7 Sunday: the shifts of that weekday run. ``shift_codes`` keeps
+    only those of them; empty: all.
+    """
+
+    calendar = models.ForeignKey(ShiftCalendar, on_delete=models.CASCADE, related_name="exceptions")
+    first = models.DateField()
+    last = models.DateField()
+    name_zh = models.CharField(max_length=NAME_LENGTH)
+    name_en = models.CharField(max_length=NAME_LENGTH)
+    works_as = models.PositiveSmallIntegerField(null=True, blank=True)
+    shift_codes = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ["first", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["calendar", "first"], name="calendar_exception_begins_once"),
+            models.CheckConstraint(condition=Q(last__gte=F("first")), name="calendar_exception_ends_after_it_begins"),
+            models.CheckConstraint(
+                condition=Q(works_as__isnull=True) | Q(works_as__gte=1, works_as__lte=7),
+                name="calendar_exception_works_as_a_weekday",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first} – {self.last}"
+
+
 class EquipmentClass(NamedAtSite):
     """ISA-95 equipment class: what work units of a kind have in common. State rules on it belong to telemetry."""
 
     class Meta:
         ordering = ["code"]
         constraints = [models.UniqueConstraint(fields=["site", "code"], name="equipment_class_code_once_per_site")]
+
+
+class ClassPicture(models.Model):
+    """What machines of a class look like: an SVG or PNG, cleaned before it was kept (`equipment.pictures`)."""
+
+    equipment_class = models.OneToOneField(
+        EquipmentClass, on_delete=models.CASCADE, related_name="picture", primary_key=True
+    )
+    media_type = models.CharField(max_length=40)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.media_type} {self.width}×{self.height}"
 
 
 class CauseName(models.Model):

@@ -44,12 +44,51 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
+class DayException:
+    """Local dates from ``first`` to ``last``, both included, on which other shifts *start* than usual.
+
+    Attributes
+    ----------
+    works_as
+        None: no shift starts (a holiday). An ISO weekday: those of that weekday start, e.g. 1 on a Saturday that is
+        worked as a Monday.
+    shift_codes
+        Only these of them; empty: all of them.
+    """
+
+    first: date
+    last: date
+    works_as: int | None = None
+    shift_codes: frozenset[str] = frozenset()
+    name_zh: str = ""
+    name_en: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Calendar:
-    """Shifts of one place. Shifts must not overlap; see `overlapping_shifts`."""
+    """Shifts of one place. Shifts must not overlap; see `overlapping_shifts`. Of two exceptions the later one holds."""
 
     code: str
     time_zone: str
     shifts: tuple[Shift, ...]
+    exceptions: tuple[DayException, ...] = ()
+
+    def exception_on(self, day: date) -> DayException | None:
+        """Return what is different on a local date, or None."""
+        found = [one for one in self.exceptions if one.first <= day <= one.last]
+        return max(found, key=lambda one: (one.first, -one.last.toordinal())) if found else None
+
+    def shifts_on(self, day: date) -> tuple[Shift, ...]:
+        """Return the shifts that start on a local date."""
+        different = self.exception_on(day)
+        if different is None:
+            return tuple(shift for shift in self.shifts if day.isoweekday() in shift.weekdays)
+        if different.works_as is None:
+            return ()
+        kept = different.shift_codes
+        return tuple(
+            shift for shift in self.shifts if different.works_as in shift.weekdays and (not kept or shift.code in kept)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +130,24 @@ def shift_at(calendar: Calendar, instant: datetime) -> ShiftOccurrence | None:
 
 
 def occurrences(calendar: Calendar, start: datetime, end: datetime) -> Iterator[ShiftOccurrence]:
-    """Yield the shifts that touch ``[start, end)`` (aware), by start time; whole, not cut at the range's ends."""
+    """Yield the shifts that touch ``[start, end)`` (aware), by start time; whole, not cut at the range's ends.
+
+    A shift that starts where the one before it still runs (an exception made a day's shifts meet a night shift) begins
+    when that one ends, so that an instant belongs to one shift.
+    """
     zone = ZoneInfo(calendar.time_zone)
-    day = start.astimezone(zone).date() - 2 * ONE_DAY  # a 24-hour shift can reach two dates back
+    day = start.astimezone(zone).date() - 3 * ONE_DAY  # a 24-hour shift reaches two dates back; the one before cuts it
     last = end.astimezone(zone).date()
+    free_from: datetime | None = None
     while day <= last:
-        found = (_occurrence(shift, day, zone) for shift in calendar.shifts if day.isoweekday() in shift.weekdays)
+        found = (_occurrence(shift, day, zone) for shift in calendar.shifts_on(day))
         for occurrence in sorted(found, key=lambda item: (item.start, item.end)):
-            if occurrence.start < occurrence.end and occurrence.start < end and occurrence.end > start:
-                yield occurrence
+            own = occurrence if free_from is None else _beginning(occurrence, free_from)
+            if own.start >= own.end:
+                continue
+            free_from = own.end
+            if own.start < end and own.end > start:
+                yield own
         day += ONE_DAY
 
 
@@ -142,6 +190,14 @@ def _occurrence(shift: Shift, day: date, zone: ZoneInfo) -> ShiftOccurrence:
         if min(pause_end, end) > max(pause_start, start)
     )
     return ShiftOccurrence(shift, day, start, end, breaks)
+
+
+def _beginning(occurrence: ShiftOccurrence, at: datetime) -> ShiftOccurrence:
+    """Return the part of a shift from an instant on."""
+    if occurrence.start >= at:
+        return occurrence
+    breaks = tuple((max(start, at), end) for start, end in occurrence.breaks if end > at)
+    return ShiftOccurrence(occurrence.shift, occurrence.day, at, occurrence.end, breaks)
 
 
 def _pause(pause: Break, shift: Shift, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

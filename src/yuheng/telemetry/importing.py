@@ -31,11 +31,11 @@ from yuheng.equipment.importing import fields as read
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
 from yuheng.telemetry.models import DataSource, Device, StateRuleSet, Tag, TagClass
-from yuheng.telemetry.rules import DataType
 from yuheng.telemetry.services import devices, sources, state_rules, tags
 from yuheng.telemetry.services.state_rules import RuleSpec
-from yuheng.telemetry.services.tags import STANDARD, TagSpec
+from yuheng.telemetry.services.tags import TagSpec
 from yuheng.telemetry.source_settings import masked, with_kept_passwords
+from yuheng.telemetry.tag_fields import DATA_TYPE, STANDARD, SYMBOL, TRAITS
 
 EDIT = "telemetry.edit"
 CLASSES = "classes"
@@ -202,18 +202,10 @@ class TagSection(Section):
     fields = (
         Field("source", read.filled_text(60), is_key=True, refers_to="sources"),
         Field("address", read.filled_text(400), is_key=True),
-        Field("data_type", read.one_of(tuple(DataType))),
+        DATA_TYPE,
         Field("work_unit", read.optional_code, default="", refers_to=WORK_UNITS),
-        Field("symbol", read.text(60), default=""),
-        Field("role", read.text(40), default=""),
-        Field("name_zh", read.text(), default=""),
-        Field("name_en", read.text(), default=""),
-        Field("unit", read.filled_text(24), default="1"),
-        Field("scale", read.number(), default=1.0),
-        Field("offset", read.number(), default=0.0),
-        Field("deadband", read.number(least=0.0), default=0.0),
-        Field("tag_class", read.code, default=STANDARD),
-        Field("stale_after_s", read.number(above=0.0), default=60.0),
+        SYMBOL,
+        *TRAITS,
     )
     _columns = (
         "source__code",
@@ -235,7 +227,8 @@ class TagSection(Section):
     def existing(self, site_id: int) -> dict[str, Values]:
         """Tags of the site by source and address. One query."""
         names = [field.name for field in self.fields]
-        rows = Tag.objects.filter(site_id=site_id).order_by("source__code", "address").values_list(*self._columns)
+        in_use = Tag.objects.filter(site_id=site_id, retired_at__isnull=True)
+        rows = in_use.order_by("source__code", "address").values_list(*self._columns)
         found: dict[str, Values] = {}
         for row in rows:
             values = dict(zip(names, row, strict=True))

@@ -87,8 +87,84 @@ class TagClass(SiteScopedModel):
         return self.code
 
 
+class ClassTemplate(models.Model):
+    """What the machines of an equipment class have in common: variables of the address patterns, and `TemplateTag`.
+
+    ``version`` grows with every change, so that of two engineers the second one learns of the first.
+    ``variables``: ``[{"name", "default", "note"}]``; a default is a pattern, too.
+    """
+
+    equipment_class = models.OneToOneField(
+        "equipment.EquipmentClass", on_delete=models.CASCADE, related_name="+", primary_key=True
+    )
+    version = models.PositiveIntegerField(default=0)
+    variables = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"template of class {self.pk}, version {self.version}"
+
+
+class TemplateTag(models.Model):
+    """A tag that every machine of a class has. ``address`` and the names are patterns (`engines.patterns`).
+
+    ``source`` null: the data source of the machine.
+    """
+
+    template = models.ForeignKey(ClassTemplate, on_delete=models.CASCADE, related_name="tags")
+    ordinal = models.PositiveIntegerField()
+    symbol = models.CharField(max_length=60)
+    source = models.ForeignKey(DataSource, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    address = models.CharField(max_length=400)
+    data_type = models.CharField(max_length=8, choices=[(t.value, t.name) for t in DataType])
+    role = models.CharField(max_length=40, blank=True, default="")
+    name_zh = models.CharField(max_length=120, blank=True, default="")
+    name_en = models.CharField(max_length=120, blank=True, default="")
+    unit = models.CharField(max_length=24, default="1")
+    scale = models.FloatField(default=1.0)
+    offset = models.FloatField(default=0.0)
+    deadband = models.FloatField(default=0.0)
+    tag_class = models.ForeignKey(TagClass, on_delete=models.PROTECT, related_name="+")
+    stale_after_s = models.FloatField(default=60.0)
+
+    class Meta:
+        ordering = ["template_id", "ordinal"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template", "symbol"],
+                name="template_symbol_is_unique_in_its_class",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(condition=~Q(symbol=""), name="template_tag_has_a_symbol"),
+            models.CheckConstraint(condition=~Q(address=""), name="template_tag_has_an_address"),
+            models.CheckConstraint(condition=~Q(scale=0.0), name="template_scale_is_not_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return self.symbol
+
+
+class TemplatedUnit(SiteScopedModel):
+    """A work unit whose tags follow the template of its class: where they come from and what fills the patterns."""
+
+    work_unit = models.OneToOneField("equipment.WorkUnit", on_delete=models.CASCADE, related_name="+", primary_key=True)
+    template = models.ForeignKey(ClassTemplate, on_delete=models.PROTECT, related_name="units")
+    source = models.ForeignKey(DataSource, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField(default=0)
+    variables = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["work_unit_id"]
+
+    def __str__(self) -> str:
+        return f"unit {self.pk} by template {self.template_id}"
+
+
 class Tag(SiteScopedModel):
-    """One signal. ``value = raw * scale + offset``, in ``unit`` (UCUM); its id is its name in the column store."""
+    """One signal. ``value = raw * scale + offset``, in ``unit`` (UCUM); its id is its name in the column store.
+
+    ``template_tag``: it follows a template, save for the fields in ``overrides``, which somebody set by hand.
+    ``retired_at``: no longer read; its history stays.
+    """
 
     source = models.ForeignKey(DataSource, on_delete=models.PROTECT, related_name="+")
     address = models.CharField(max_length=400)
@@ -107,13 +183,18 @@ class Tag(SiteScopedModel):
     tag_class = models.ForeignKey(TagClass, on_delete=models.PROTECT, related_name="+")
     stale_after_s = models.FloatField(default=60.0)
     is_made_by_itself = models.BooleanField(default=False)
+    template_tag = models.ForeignKey(TemplateTag, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    overrides = models.JSONField(default=list, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["source_id", "address"]
         constraints = [
             models.UniqueConstraint(fields=["source", "address"], name="tag_address_is_unique_in_its_source"),
             models.UniqueConstraint(
-                fields=["work_unit", "symbol"], condition=~Q(symbol=""), name="tag_symbol_is_unique_in_its_work_unit"
+                fields=["work_unit", "symbol"],
+                condition=~Q(symbol="") & Q(retired_at__isnull=True),
+                name="tag_symbol_is_unique_in_its_work_unit",
             ),
             models.CheckConstraint(
                 condition=Q(symbol="") | Q(work_unit__isnull=False), name="tag_symbol_needs_a_work_unit"

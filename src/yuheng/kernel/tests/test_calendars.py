@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from yuheng.kernel.calendars import (
     Break,
     Calendar,
+    DayException,
     Shift,
     occurrences,
     overlapping_shifts,
@@ -133,3 +134,53 @@ def test_overlapping_shifts_are_found_across_the_week_end():
     assert overlapping_shifts((DAY, Shift("late", time(19), time(23)))) == ("day", "late")
     sunday = Shift("sunday", time(22), time(6), frozenset({7}))
     assert overlapping_shifts((sunday, Shift("early", time(5), time(9), frozenset({1})))) is not None
+
+
+def holidays():
+    """National Day week is closed; the Saturday after it is worked as a Wednesday, day shift only."""
+    closed = DayException(date(2026, 10, 1), date(2026, 10, 7), name_en="National Day")
+    worked = DayException(date(2026, 10, 10), date(2026, 10, 10), 3, frozenset({"day"}))
+    shifts = (
+        Shift("day", time(8), time(20), frozenset({1, 2, 3, 4, 5})),
+        Shift("night", time(20), time(8), frozenset({1, 2, 3, 4, 5})),
+    )
+    return Calendar("two", "Asia/Shanghai", shifts, (closed, worked))
+
+
+def at(day, hour):
+    return datetime(2026, 10, day, hour, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+def test_nobody_works_on_a_holiday_and_the_night_before_it_is_worked_to_its_end():
+    eve = datetime(2026, 10, 1, 7, tzinfo=ZoneInfo("Asia/Shanghai"))  # the night shift of 30 September
+    assert shift_at(holidays(), eve).day == date(2026, 9, 30)
+    assert shift_at(holidays(), at(1, 9)) is None
+    assert shift_at(holidays(), at(7, 21)) is None
+    assert shift_at(holidays(), at(8, 9)).shift.code == "day"
+    assert working_s(holidays(), at(1, 8), at(8, 0)) == 0.0
+
+
+def test_a_saturday_can_be_worked_as_a_weekday_with_some_of_its_shifts():
+    assert shift_at(holidays(), at(10, 9)).shift.code == "day"
+    assert shift_at(holidays(), at(10, 21)) is None
+    assert shift_at(holidays(), at(11, 9)) is None
+
+
+def test_of_two_exceptions_on_a_day_the_one_that_begins_later_holds():
+    long = DayException(date(2026, 10, 1), date(2026, 10, 7))
+    inside = DayException(date(2026, 10, 3), date(2026, 10, 3), works_as=1)
+    calendar = Calendar("c", "UTC", (Shift("day", time(8), time(16)),), (inside, long))
+    assert calendar.exception_on(date(2026, 10, 3)) is inside
+    assert calendar.shifts_on(date(2026, 10, 4)) == ()
+
+
+def test_shifts_that_an_exception_lets_meet_do_not_run_at_the_same_time():
+    shifts = (
+        Shift("week", time(6), time(6), frozenset({1, 2, 3, 4, 5})),  # 24 hours
+        Shift("late", time(0), time(12), frozenset({6})),
+    )
+    friday_as_saturday = DayException(date(2026, 10, 9), date(2026, 10, 9), works_as=6)
+    calendar = Calendar("c", "UTC", shifts, (friday_as_saturday,))
+    start = datetime(2026, 10, 8, 6, tzinfo=UTC)
+    found = list(occurrences(calendar, start, start + timedelta(days=1, hours=6)))
+    assert [(one.shift.code, one.start.hour) for one in found] == [("week", 6), ("late", 6)]

@@ -85,7 +85,7 @@ def last_messages(*, actor: Actor, source_id: int, settings: Mapping[str, Any] |
     except msgspec.DecodeError as error:
         raise HistorianAway(_("The historian gave an answer of another release; restart it.")) from error
     raw.sort(key=lambda message: message.arrived_us)
-    tags = {tag.pk: tag for tag in Tag.objects.filter(source_id=source.pk)}
+    tags = {tag.pk: tag for tag in Tag.objects.filter(source_id=source.pk, retired_at__isnull=True)}
     specs = [TagSpec(tag.pk, tag.address, tag.data_type, tag.scale, tag.offset) for tag in tags.values()]
     wanted = source.settings if settings is None else settings
     read = [_named(_read(source, wanted, specs, message), tags) for message in raw]

@@ -55,7 +55,10 @@ def _source_rows(rows: Any) -> list[SourceRow]:
     found = list(rows)
     ids = [row.pk for row in found]
     tag_counts = dict(
-        Tag.objects.filter(source_id__in=ids).order_by().values_list("source_id").annotate(number=Count("pk"))
+        Tag.objects.filter(source_id__in=ids, retired_at__isnull=True)
+        .order_by()
+        .values_list("source_id")
+        .annotate(number=Count("pk"))
     )
     dead: dict[int, int] = {}
     open_groups = DeadLetterGroup.objects.filter(source_id__in=ids, state=DeadLetterState.OPEN)
@@ -132,7 +135,7 @@ def _device_row(row: Device) -> DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class TagRow:
-    """A tag with the codes of what it belongs to."""
+    """A tag with the codes of what it belongs to; ``overrides``: fields that differ from its template by hand."""
 
     id: int
     site_id: int
@@ -152,6 +155,9 @@ class TagRow:
     deadband: float
     tag_class: str
     stale_after_s: float
+    is_templated: bool = False
+    overrides: tuple[str, ...] = ()
+    is_retired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +171,10 @@ class TagPage:
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """Which tags; None: whatever. ``text`` is looked for in address, names and symbol."""
+    """Which tags; None: whatever. ``text`` is looked for in address, names and symbol.
+
+    ``is_overridden``: only those that differ from their template somewhere. ``is_retired``: only those no longer read.
+    """
 
     site_id: int | None = None
     source_id: int | None = None
@@ -174,11 +183,23 @@ class TagFilter:
     role: str | None = None
     data_type: str | None = None
     tag_ids: tuple[int, ...] | None = None
+    equipment_class_id: int | None = None
+    is_overridden: bool = False
+    is_retired: bool = False
 
 
 def tags(*, actor: Actor, wanted: TagFilter, offset: int = 0, limit: int = 100) -> TagPage:
     """Tags the actor sees, by source and address. Two queries."""
-    rows = of_visible_sites(Tag.objects.all(), actor)
+    rows = wanted_rows(actor=actor, wanted=wanted)
+    offset, limit = max(0, offset), min(max(1, limit), MAX_PAGE)
+    total = rows.count()
+    page = rows.select_related("source", "work_unit", "tag_class").order_by("source__code", "address", "pk")
+    return TagPage(total, offset, [_tag_row(row) for row in page[offset : offset + limit]])
+
+
+def wanted_rows(*, actor: Actor, wanted: TagFilter) -> Any:
+    """The rows of the tags that a filter keeps, for services that change all of them."""
+    rows = of_visible_sites(Tag.objects.filter(retired_at__isnull=not wanted.is_retired), actor)
     exact = {
         "site_id": wanted.site_id,
         "source_id": wanted.source_id,
@@ -189,6 +210,10 @@ def tags(*, actor: Actor, wanted: TagFilter, offset: int = 0, limit: int = 100) 
     rows = rows.filter(**{name: value for name, value in exact.items() if value is not None})
     if wanted.tag_ids is not None:
         rows = rows.filter(pk__in=wanted.tag_ids)
+    if wanted.equipment_class_id is not None:
+        rows = rows.filter(work_unit__equipment_class_id=wanted.equipment_class_id)
+    if wanted.is_overridden:
+        rows = rows.exclude(overrides=[])
     for word in wanted.text.split()[:8]:
         rows = rows.filter(
             Q(address__icontains=word)
@@ -197,10 +222,7 @@ def tags(*, actor: Actor, wanted: TagFilter, offset: int = 0, limit: int = 100) 
             | Q(symbol__icontains=word)
             | Q(work_unit__code__icontains=word)
         )
-    offset, limit = max(0, offset), min(max(1, limit), MAX_PAGE)
-    total = rows.count()
-    page = rows.select_related("source", "work_unit", "tag_class").order_by("source__code", "address", "pk")
-    return TagPage(total, offset, [_tag_row(row) for row in page[offset : offset + limit]])
+    return rows
 
 
 def tag(*, actor: Actor, tag_id: int) -> TagRow:
@@ -210,7 +232,7 @@ def tag(*, actor: Actor, tag_id: int) -> TagRow:
 
 def tags_of_work_unit(*, actor: Actor, work_unit_id: int) -> list[TagRow]:
     """Every tag of a work unit, by address. One query."""
-    rows = of_visible_sites(Tag.objects.filter(work_unit_id=work_unit_id), actor)
+    rows = of_visible_sites(Tag.objects.filter(work_unit_id=work_unit_id, retired_at__isnull=True), actor)
     return [_tag_row(row) for row in rows.select_related("source", "work_unit", "tag_class").order_by("address")]
 
 
@@ -234,6 +256,9 @@ def _tag_row(row: Tag) -> TagRow:
         deadband=row.deadband,
         tag_class=row.tag_class.code,
         stale_after_s=row.stale_after_s,
+        is_templated=row.template_tag_id is not None,
+        overrides=tuple(row.overrides),
+        is_retired=row.retired_at is not None,
     )
 
 
@@ -285,7 +310,11 @@ def state_rules(*, actor: Actor, equipment_class_id: int) -> RuleSetRow:
     actor.require(VIEW, site_id=kind.site_id)
     rule_set = StateRuleSet.objects.filter(pk=kind.id).first()
     rules = StateRule.objects.filter(rule_set_id=kind.id).order_by("ordinal")
-    symbols = Tag.objects.filter(work_unit__equipment_class_id=kind.id).exclude(symbol="").order_by("symbol")
+    symbols = (
+        Tag.objects.filter(work_unit__equipment_class_id=kind.id, retired_at__isnull=True)
+        .exclude(symbol="")
+        .order_by("symbol")
+    )
     return RuleSetRow(
         equipment_class_id=kind.id,
         site_id=kind.site_id,

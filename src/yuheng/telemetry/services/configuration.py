@@ -106,7 +106,9 @@ def _distinct_names(rows: Iterable[tuple[int, int, str]]) -> dict[int, str]:
 
 
 def _tags(class_names: dict[int, str]) -> tuple[documents.Tag, ...]:
-    rows = Tag.objects.order_by("pk").values_list(*_TAG_COLUMNS).iterator(chunk_size=5000)
+    rows = (
+        Tag.objects.filter(retired_at__isnull=True).order_by("pk").values_list(*_TAG_COLUMNS).iterator(chunk_size=5000)
+    )
     return tuple(
         documents.Tag(
             id=row[0],

@@ -141,14 +141,15 @@ def make_tags_by_themselves(*, actor: Actor, at: datetime) -> int:
     sources = DataSource.objects.filter(makes_tags_by_itself=True).order_by("pk")
     waiting = DeadLetterGroup.objects.filter(reason=Refusal.UNKNOWN_TAG, state=DeadLetterState.OPEN)
     for source in sources.filter(pk__in=waiting.values("source_id")):
-        room = source.own_tags_limit - Tag.objects.filter(source_id=source.pk, is_made_by_itself=True).count()
+        own = Tag.objects.filter(source_id=source.pk, is_made_by_itself=True, retired_at__isnull=True)
+        room = source.own_tags_limit - own.count()
         if room > 0:
             written = make_tags_from_dead_letters(
                 actor=actor, at=at, source_id=source.pk, is_automatic=True, limit=min(room, 1000)
             )
             made += written.created
         # Also those that came between the tag and the historian's hearing of it.
-        known = Tag.objects.filter(source_id=source.pk).values("address")
+        known = Tag.objects.filter(source_id=source.pk, retired_at__isnull=True).values("address")
         groups = waiting.filter(source_id=source.pk, what__in=known).values_list("pk", flat=True)
         if groups:
             replay_dead_letters(actor=actor, group_ids=list(groups), at=at)
@@ -523,7 +524,9 @@ def _specs_by_site(rows: Sequence[DeadLetterGroup]) -> dict[int, list[TagSpec]]:
     addresses = {(row.source_id, row.what) for row in rows}
     taken = set(
         Tag.objects.filter(
-            source_id__in={row.source_id for row in rows}, address__in={row.what for row in rows}
+            source_id__in={row.source_id for row in rows},
+            address__in={row.what for row in rows},
+            retired_at__isnull=True,
         ).values_list("source_id", "address")
     )
     specs: dict[int, list[TagSpec]] = {}

@@ -20,8 +20,9 @@ from yuheng.telemetry.events import TagsChanged
 from yuheng.telemetry.models import DataSource, Tag, TagClass
 from yuheng.telemetry.rules import DataType, is_symbol
 from yuheng.telemetry.services.access import EDIT
+from yuheng.telemetry.services.templates.overrides import mark_overrides
+from yuheng.telemetry.tag_fields import STANDARD
 
-STANDARD = "standard"
 _FIELDS = (
     "data_type",
     "work_unit_id",
@@ -99,13 +100,16 @@ def write_tags(
     }
     created: list[Tag] = []
     changed: list[Tag] = []
+    touched: dict[int, frozenset[str]] = {}
     for spec in tags:
         row = existing.get((spec.source_id, spec.address))
         if row is None:
             created.append(_new_row(site_id, spec, classes, made_by_itself=made_by_itself))
-        elif _apply(row, spec, classes):
+        elif names := _apply(row, spec, classes):
             changed.append(row)
+            touched[row.pk] = names
     _check_symbols(tags, existing)
+    mark_overrides(changed, touched)
     _save(created, changed)
     if created or changed:
         publish(TagsChanged(site_id=site_id, count=len(created) + len(changed)), at=at)
@@ -126,7 +130,8 @@ def write_tags(
 def create_tag(*, actor: Actor, site_id: int, tag: TagSpec, at: datetime) -> Tag:
     """Create one tag; raises `Conflict` when the source has that address already, else as `write_tags`."""
     actor.require(EDIT, site_id=site_id)
-    if Tag.objects.filter(source_id=tag.source_id, address=tag.address, site_id=site_id).exists():
+    taken = Tag.objects.filter(source_id=tag.source_id, address=tag.address, site_id=site_id)
+    if taken.filter(retired_at__isnull=True).exists():
         raise Conflict(_("The data source already has a tag at %(address)s.") % {"address": tag.address})
     write_tags(actor=actor, site_id=site_id, tags=[tag], at=at)
     return Tag.objects.get(source_id=tag.source_id, address=tag.address)
@@ -228,7 +233,7 @@ def _check_symbols(tags: Sequence[TagSpec], written: Collection[tuple[int, str]]
     owners: dict[tuple[int, str], tuple[int, str]] = {}
     units = {tag.work_unit_id for tag in tags if tag.symbol}
     mine = set(written)
-    others = Tag.objects.filter(work_unit_id__in=units).exclude(symbol="")
+    others = Tag.objects.filter(work_unit_id__in=units, retired_at__isnull=True).exclude(symbol="")
     for unit_id, symbol, source_id, address in others.values_list("work_unit_id", "symbol", "source_id", "address"):
         if (source_id, address) not in mine:
             owners[unit_id, symbol] = (source_id, address)
@@ -277,13 +282,14 @@ def _new_row(site_id: int, spec: TagSpec, classes: dict[str, int], *, made_by_it
     )
 
 
-def _apply(row: Tag, spec: TagSpec, classes: dict[str, int]) -> bool:
-    is_changed = False
-    for name, value in _values(spec, classes).items():
+def _apply(row: Tag, spec: TagSpec, classes: dict[str, int]) -> frozenset[str]:
+    """Set what differs and return the names; a retired tag that is written is in use again."""
+    changed: set[str] = set()
+    for name, value in {**_values(spec, classes), "retired_at": None}.items():
         if getattr(row, name) != value:
             setattr(row, name, value)
-            is_changed = True
-    return is_changed
+            changed.add(name)
+    return frozenset(changed)
 
 
 def _save(created: list[Tag], changed: list[Tag]) -> None:
@@ -292,7 +298,7 @@ def _save(created: list[Tag], changed: list[Tag]) -> None:
             if any(tag.symbol for tag in changed):  # two tags may swap symbols: free all of them first
                 Tag.objects.filter(pk__in=[tag.pk for tag in changed]).update(symbol="")
             if changed:
-                Tag.objects.bulk_update(changed, list(_FIELDS), batch_size=1000)
+                Tag.objects.bulk_update(changed, [*_FIELDS, "overrides", "retired_at"], batch_size=1000)
             Tag.objects.bulk_create(created, batch_size=1000)
     except IntegrityError as error:
         raise Conflict(_("A symbol is used twice in one work unit.")) from error

@@ -1,0 +1,3 @@
+"""What it takes to see equipment."""
+
+VIEW = "equipment.view"

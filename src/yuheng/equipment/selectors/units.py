@@ -1,0 +1,238 @@
+"""Work units, work centers, equipment classes, assets and causes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+
+from yuheng.equipment.models import (
+    AssetAssignment,
+    CauseName,
+    EquipmentClass,
+    WorkCenter,
+    WorkUnit,
+)
+from yuheng.equipment.selectors.access import VIEW
+from yuheng.kernel.actor import Actor
+from yuheng.kernel.errors import NotVisible
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRow:
+    """A physical asset's time on a work unit."""
+
+    serial: str
+    maker: str
+    model: str
+    built: int | None
+    from_at: datetime
+    to_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkUnitRow:
+    """A work unit with its place in the tree."""
+
+    id: int
+    site_id: int
+    code: str
+    name_zh: str
+    name_en: str
+    class_id: int | None
+    class_code: str
+    class_name_zh: str
+    class_name_en: str
+    work_center_id: int
+    work_center_code: str
+    work_center_name_zh: str
+    work_center_name_en: str
+    area_id: int
+    area_code: str
+    area_name_zh: str
+    area_name_en: str
+    is_retired: bool
+
+
+def work_unit(*, actor: Actor, work_unit_id: int) -> WorkUnitRow:
+    """One work unit. One query. Raises `NotVisible`."""
+    found = _units_visible_to(actor).filter(pk=work_unit_id).first()
+    if found is None:
+        raise NotVisible(_("There is no such work unit here."))
+    actor.require(VIEW, site_id=found.site_id)
+    return _unit_row(found)
+
+
+def work_units(*, actor: Actor, site_id: int, with_retired: bool = False) -> list[WorkUnitRow]:
+    """Every work unit of a site, by code. One query."""
+    actor.require(VIEW, site_id=site_id)
+    units = _units_visible_to(actor).filter(site_id=site_id).order_by("code")
+    if not with_retired:
+        units = units.filter(retired_at__isnull=True)
+    return [_unit_row(unit) for unit in units]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkCenterRow:
+    """A work center with its area and its own calendar ("" without one)."""
+
+    id: int
+    site_id: int
+    code: str
+    name_zh: str
+    name_en: str
+    area_id: int
+    area_code: str
+    calendar_code: str
+    is_retired: bool
+
+
+def work_center(*, actor: Actor, work_center_id: int) -> WorkCenterRow:
+    """One work center. One query. Raises `NotVisible`."""
+    found = WorkCenter.objects.visible_to(actor).select_related("area", "calendar").filter(pk=work_center_id).first()
+    if found is None:
+        raise NotVisible(_("There is no such work center here."))
+    actor.require(VIEW, site_id=found.site_id)
+    return _center_row(found)
+
+
+def _center_row(row: WorkCenter) -> WorkCenterRow:
+    return WorkCenterRow(
+        id=row.pk,
+        site_id=row.site_id,
+        code=row.code,
+        name_zh=row.name_zh,
+        name_en=row.name_en,
+        area_id=row.area_id,
+        area_code=row.area.code,
+        calendar_code=row.calendar.code if row.calendar else "",
+        is_retired=row.retired_at is not None,
+    )
+
+
+def work_unit_ids(*, site_id: int) -> dict[str, int]:
+    """Code -> id of a site's work units, retired ones included; for importers of higher contexts. One query."""
+    return dict(WorkUnit.objects.filter(site_id=site_id).values_list("code", "pk"))
+
+
+def site_of_work_units(ids: Iterable[int]) -> dict[int, int]:
+    """Work unit id -> site id, for those that exist. One query."""
+    return dict(WorkUnit.objects.filter(pk__in=set(ids)).values_list("pk", "site_id"))
+
+
+def assets_of(*, actor: Actor, work_unit_id: int) -> list[AssetRow]:
+    """Which physical assets played a work unit, newest first. Two queries. Raises `NotVisible`."""
+    work_unit(actor=actor, work_unit_id=work_unit_id)
+    rows = AssetAssignment.objects.filter(work_unit_id=work_unit_id).select_related("asset")
+    return [
+        AssetRow(row.asset.serial, row.asset.maker, row.asset.model, row.asset.built, row.from_at, row.to_at)
+        for row in rows
+    ]
+
+
+def _units_visible_to(actor: Actor) -> Any:
+    return WorkUnit.objects.visible_to(actor).select_related("equipment_class", "work_center__area")
+
+
+def _unit_row(unit: WorkUnit) -> WorkUnitRow:
+    kind, center, area = unit.equipment_class, unit.work_center, unit.work_center.area
+    return WorkUnitRow(
+        id=unit.pk,
+        site_id=unit.site_id,
+        code=unit.code,
+        name_zh=unit.name_zh,
+        name_en=unit.name_en,
+        class_id=kind.pk if kind else None,
+        class_code=kind.code if kind else "",
+        class_name_zh=kind.name_zh if kind else "",
+        class_name_en=kind.name_en if kind else "",
+        work_center_id=center.pk,
+        work_center_code=center.code,
+        work_center_name_zh=center.name_zh,
+        work_center_name_en=center.name_en,
+        area_id=area.pk,
+        area_code=area.code,
+        area_name_zh=area.name_zh,
+        area_name_en=area.name_en,
+        is_retired=unit.retired_at is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredUnit:
+    """A work unit as the configuration document needs it: every site, no names."""
+
+    id: int
+    site_id: int
+    code: str
+    class_id: int | None
+    class_code: str
+
+
+def configured_work_units() -> list[ConfiguredUnit]:
+    """Every work unit in use, of every site; for the worker that writes the configuration document. One query."""
+    rows = WorkUnit.objects.filter(retired_at__isnull=True).values_list(
+        "pk", "site_id", "code", "equipment_class_id", "equipment_class__code"
+    )
+    return [ConfiguredUnit(pk, site_id, code, kind, kind_code or "") for pk, site_id, code, kind, kind_code in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class EquipmentClassRow:
+    """An equipment class and how many work units in use are of it."""
+
+    id: int
+    site_id: int
+    code: str
+    name_zh: str
+    name_en: str
+    unit_count: int
+
+
+def equipment_classes(*, actor: Actor, site_id: int) -> list[EquipmentClassRow]:
+    """The classes of a site, by code. One query."""
+    actor.require(VIEW, site_id=site_id)
+    in_use = Count("work_units", filter=Q(work_units__retired_at__isnull=True))
+    rows = EquipmentClass.objects.visible_to(actor).filter(site_id=site_id).annotate(unit_count=in_use)
+    return [EquipmentClassRow(row.pk, row.site_id, row.code, row.name_zh, row.name_en, row.unit_count) for row in rows]
+
+
+def equipment_class(*, actor: Actor, equipment_class_id: int) -> EquipmentClassRow:
+    """One class. One query. Raises `NotVisible`."""
+    in_use = Count("work_units", filter=Q(work_units__retired_at__isnull=True))
+    row = EquipmentClass.objects.visible_to(actor).filter(pk=equipment_class_id).annotate(unit_count=in_use).first()
+    if row is None:
+        raise NotVisible(_("There is no such equipment class here."))
+    return EquipmentClassRow(row.pk, row.site_id, row.code, row.name_zh, row.name_en, row.unit_count)
+
+
+def equipment_class_ids(*, site_id: int) -> dict[str, int]:
+    """Code -> id of a site's equipment classes; for importers of higher contexts. One query."""
+    return dict(EquipmentClass.objects.filter(site_id=site_id).values_list("code", "pk"))
+
+
+def site_of_equipment_class(*, actor: Actor, equipment_class_id: int) -> int:
+    """The site of a class. One query. Raises `NotVisible`."""
+    return equipment_class(actor=actor, equipment_class_id=equipment_class_id).site_id
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+def cause_names(*, actor: Actor, site_id: int) -> dict[tuple[int, str], Name]:
+    """What the cause codes of a site mean: (class id, code) -> name. One query."""
+    actor.require(VIEW, site_id=site_id)
+    rows = CauseName.objects.filter(equipment_class__site_id=site_id)
+    return {
+        (class_id, code): Name(zh, en)
+        for class_id, code, zh, en in rows.values_list("equipment_class_id", "code", "name_zh", "name_en")
+    }

@@ -1,0 +1,1 @@
+"""Templates of machine classes: written, previewed, applied to like machines, overridden, taken from a machine."""
