@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -216,6 +216,79 @@ class IncreaseQuestion(msgspec.Struct, frozen=True):
     tags: list[int]
     start_us: int
     end_us: int
+
+
+class BoardQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.board_at`` -> `PastBoard`: everything that the live screens of a site knew, or should have known, then.
+
+    ``known_as``
+        ``shown``: as it was shown at ``at_us``. Units are the recorded live messages; values are the newest ones that
+        had arrived by then. ``known``: as it is known now, late data and corrections included; values by source time.
+    ``tags``
+        Whose values are wanted; None: all of the site.
+    """
+
+    site_id: int
+    at_us: int
+    tags: list[int] | None = None
+    known_as: Literal["shown", "known"] = msgspec.field(name="as", default="shown")
+
+
+class PastBoard(msgspec.Struct, frozen=True):
+    """A `LiveSnapshot` of the past; ``epoch`` and ``seq`` name the run of the historian and are no live stream's.
+
+    ``known_as``
+        ``known`` although ``shown`` was asked for: nothing was recorded yet at that time (see ``recorded_from_us``).
+    ``trouble``
+        ``no_historian``: nothing was being shown as fresh at that moment, the historian was not running.
+    ``recorded_from_us``
+        Since when what was shown is recorded; 0: not yet.
+    ``seen_us`` of a unit is exact when the values of all its tags were asked for, else at most a minute old.
+    """
+
+    epoch: str
+    seq: int
+    at_us: int
+    units: list[UnitLive]
+    values: list[ValueLive]
+    data_time_us: int
+    known_as: Literal["shown", "known"] = msgspec.field(name="as", default="shown")
+    trouble: str = ""
+    recorded_from_us: int = 0
+
+
+class BoardBetweenQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.board_between`` -> `BoardChanges`: what changed on the screens in ``(from_us, to_us]``, as shown.
+
+    ``tags``
+        Whose values are wanted; none by default. The newest of each tag in every ``step_us`` is told.
+    """
+
+    site_id: int
+    from_us: int
+    to_us: int
+    tags: list[int] = []
+    step_us: int = 1_000_000
+
+
+class BoardFrame(msgspec.Struct, frozen=True):
+    """What changed on the board at ``at_us``; ``is_whole``: the board is replaced, units not named are gone.
+
+    Fold it as the live page does: units replace units; a value replaces one that is not newer by its own time.
+    """
+
+    at_us: int
+    units: list[UnitLive]
+    values: list[ValueLive]
+    is_whole: bool = False
+    trouble: str = ""
+
+
+class BoardChanges(msgspec.Struct, frozen=True):
+    """Frames in order of time; everything until ``until_us`` is told. Not ``to_us``: ask on from there."""
+
+    frames: list[BoardFrame]
+    until_us: int
 
 
 class StatesPreviewQuestion(msgspec.Struct, frozen=True):

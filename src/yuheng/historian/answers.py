@@ -17,16 +17,20 @@ from yuheng.bus import messages as m
 from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, encode_header, type_raw
 from yuheng.historian import queries
+from yuheng.historian.boards import Boards, Now
 from yuheng.historian.limits import Limits
 from yuheng.historian.live import Live
 from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.rederive import preview_states
+from yuheng.historian.routing import DAY_US
 from yuheng.historian.spans import HOUR_US
 from yuheng.historian.store import Store, StoreFailure
 
 log = logging.getLogger(__name__)
 
 MAX_TAGS = 20_000
+MAX_FRAME_TAGS = 500
+CLOCKS_DIFFER_US = 5_000_000
 ROOM_FOR_HEADERS = 1000
 ERROR_HEADER = encode_header({"Yh-Error": "1"})
 BUSY = "Too many questions are waiting for the history. Ask again in a moment."
@@ -46,6 +50,7 @@ class Answers:
         self._live = live
         self._store = store
         self._limits = limits
+        self._boards = Boards(store, limits, now=self._now)
         self._threads = ThreadPoolExecutor(limits.question_threads, "answer")
         self._reply_bytes = 1_000_000
         self._waiting = 0
@@ -62,6 +67,8 @@ class Answers:
             "pixels": (m.PixelsQuestion, self._pixels),
             "increase": (m.IncreaseQuestion, self._increase),
             "states_preview": (m.StatesPreviewQuestion, self._states_preview),
+            "board_at": (m.BoardQuestion, self._board_at),
+            "board_between": (m.BoardBetweenQuestion, self._board_between),
         }
         for name, (kind, work) in operations.items():
             connection.subscribe(subjects.question(name), self._history(connection, kind, work))
@@ -224,6 +231,26 @@ class Answers:
         except ValueError as error:
             raise Refused(str(error)) from error
         return msgspec.json.encode({"intervals": found})
+
+    def _board_at(self, q: m.BoardQuestion) -> bytes:
+        _check(q.tags or [0], 0, 1)
+        if q.at_us > self._live.clock_us() + CLOCKS_DIFFER_US:
+            raise Refused("That moment has not come yet.")
+        return msgspec.json.encode(self._boards.at(q))
+
+    def _board_between(self, q: m.BoardBetweenQuestion) -> bytes:
+        _check(q.tags or [0], q.from_us, q.to_us)
+        if len(q.tags) > MAX_FRAME_TAGS:
+            raise Refused(f"More than {MAX_FRAME_TAGS} tags were asked for.")
+        if q.to_us - q.from_us > DAY_US:
+            raise Refused("Ask for at most a day of changes at a time.")
+        return msgspec.json.encode(self._boards.between(q))
+
+    def _now(self) -> Now:
+        plant = self._pipeline.plant
+        if plant is None:
+            raise Refused("The historian has no configuration yet.")
+        return Now(plant, self._live.run, self._live.clock_us())
 
 
 class _Watch(msgspec.Struct):

@@ -21,6 +21,7 @@ from yuheng.historian import deadletters
 from yuheng.historian.limits import Limits
 from yuheng.historian.pending import Pending
 from yuheng.historian.pipeline import Pipeline
+from yuheng.historian.shown import board_columns, change_columns
 from yuheng.historian.store import (
     Store,
     StoreFailure,
@@ -194,6 +195,10 @@ class Committer:
             self._store.insert("samples", sample_columns(concatenated(pending.blocks)))
         if pending.texts:
             self._store.insert("text_samples", text_columns(pending.texts))
+        if pending.shown.changes:
+            self._store.insert("shown", change_columns(pending.shown.changes))
+        if pending.shown.boards:
+            self._store.insert("boards", board_columns(pending.shown.boards))
 
     def _write_changes(self, emission: Emission) -> None:
         if emission.rows:

@@ -42,11 +42,15 @@ class Limits:
     retention_first_s: float = 300.0
     retention_s: float = 24 * 3600.0
     recompute_s: float = 0.5
+    board_s: float = 60.0  # the whole board is recorded again, for replay
+    board_changes: int = 20_000  # and after this many changes of a site
 
     # answers
     waiting_questions: int = 64  # full: refused with a sentence
     question_threads: int = 2
     raw_rows: int = 500_000
+    frames_changes: int = 20_000  # changes of units in one answer of what changed between; more: "ask on"
+    frames_values: int = 50_000
     preview_messages: int = 20
     preview_bytes: int = 64_000
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from yuheng.engines.points import PointBlock, Refusal, TextPoint
 from yuheng.historian.deadletters import DeadLetter
+from yuheng.historian.shown import Shown
 
 POINT_BYTES = 41
 """Size of one point in columns."""
@@ -38,12 +39,14 @@ class Pending:
     births: dict[str, bytes] = field(default_factory=dict)
     notices: list[tuple[str, bytes, bytes]] = field(default_factory=list)  # of births, behind the letters they explain
     reached: dict[LogSource, int] = field(default_factory=dict)
+    shown: Shown = field(default_factory=Shown)  # what the screens were told meanwhile
     points: int = 0
     other_bytes: int = 0
 
     def is_empty(self) -> bool:
         """Return whether there is nothing to make durable and nothing to acknowledge."""
-        return not (self.points or self.texts or self.dead or self.births or self.notices or self.reached)
+        told = not self.shown.is_empty()
+        return not (self.points or self.texts or self.dead or self.births or self.notices or self.reached or told)
 
     @property
     def bytes(self) -> int:

@@ -28,6 +28,21 @@ def forget(store: Store, plant: Plant, now_us: int) -> None:
             if keep_days > 0 and tags:
                 _delete_rows(store, table, column, tags, now_us - keep_days * DAY_US)
 
+    _forget_what_was_shown(store, plant, now_us)
+
+
+def _forget_what_was_shown(store: Store, plant: Plant, now_us: int) -> None:
+    """What the screens said is kept as long as the raw values of the class that is kept longest."""
+    days = [c.raw_days for c in plant.tag_classes]
+    if not days or 0 in days:
+        return
+    cutoff_us = now_us - max(days) * DAY_US
+    condition = "at < fromUnixTimestamp64Micro({cutoff:Int64}, 'UTC')"
+    for table in ("shown", "boards"):
+        _drop_whole_partitions(store, table, "at", days, now_us)
+        if store.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", {"cutoff": cutoff_us}):
+            store.command(f"DELETE FROM {table} WHERE {condition}", {"cutoff": cutoff_us})
+
 
 def _drop_whole_partitions(store: Store, table: str, column: str, days: list[int], now_us: int) -> None:
     """Drop partitions that are older than every class keeps: instant, and nothing is rewritten."""

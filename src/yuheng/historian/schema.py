@@ -81,6 +81,34 @@ CREATE TABLE IF NOT EXISTS progress (
 # The pairs to recompute, while they are being recomputed. Nothing is lost with it: see `rollups`.
 DIRTY = "CREATE TABLE IF NOT EXISTS dirty (job UInt64, tag UInt32, bucket DateTime('UTC')) ENGINE = Memory"
 
+# What was said live, so that any moment can be shown again as it was. Times of values are whole microseconds, 0: never.
+SHOWN = """
+CREATE TABLE IF NOT EXISTS shown (
+    site UInt32 CODEC(Delta, ZSTD(1)),
+    at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    unit UInt32 CODEC(ZSTD(1)),
+    run UInt64 CODEC(Delta, ZSTD(1)),
+    state UInt8 CODEC(ZSTD(1)),
+    cause String CODEC(ZSTD(1)),
+    since_us Int64 CODEC(Delta, ZSTD(1)),
+    seen_us Int64 CODEC(Delta, ZSTD(1)),
+    data_time_us Int64 CODEC(Delta, ZSTD(1))
+) ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(at) ORDER BY (site, at, unit)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_bytes_for_wide_part = 20000000, index_granularity = 2048
+"""
+
+# One row is the whole board of a site: neighbouring rows are almost equal, which ZSTD finds by itself.
+BOARDS = """
+CREATE TABLE IF NOT EXISTS boards (
+    site UInt32, at DateTime64(6, 'UTC'), run UInt64, reason UInt8, data_time_us Int64,
+    units Array(UInt32) CODEC(ZSTD(1)), states Array(UInt8) CODEC(ZSTD(1)), causes Array(String) CODEC(ZSTD(1)),
+    since_us Array(Int64) CODEC(ZSTD(1)), seen_us Array(Int64) CODEC(ZSTD(1))
+) ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(at) ORDER BY (site, at)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_bytes_for_wide_part = 20000000, index_granularity = 8
+"""
+
 MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (
         1,
@@ -95,6 +123,7 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
             DIRTY,
         ),
     ),
+    (2, (SHOWN, BOARDS)),
 )
 
 VERSIONS = """

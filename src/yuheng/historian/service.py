@@ -30,6 +30,7 @@ from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.rates import MinuteRates
 from yuheng.historian.rederive import rederive
 from yuheng.historian.routing import best_effort_subjects
+from yuheng.historian.shown import Reason
 from yuheng.historian.store import Store, StoreFailure, state_change_columns
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,9 @@ class Historian:
         self.connection: Connection | None = None
         self.connection_trouble = "Not connected to the message log yet."
         self.pipeline = Pipeline(clock_us=now_us, publish=self._publish, limits=limits)
-        self.live = Live(self.pipeline, epoch=os.urandom(8).hex(), clock_us=now_us, publish=self._publish)
+        self.live = Live(
+            self.pipeline, epoch=os.urandom(8).hex(), clock_us=now_us, publish=self._publish, limits=limits
+        )
         self.answers = Answers(self.pipeline, self.live, store, limits)
         self.committer = Committer(
             self.pipeline,
@@ -107,6 +110,7 @@ class Historian:
             asyncio.create_task(self._every(self.limits.watched_values_s, self._watched_tick)),
             asyncio.create_task(self._every(self.limits.health_s, self._health)),
             asyncio.create_task(self._every(self.limits.rollup_s, self._maintain)),
+            asyncio.create_task(self._every(self.limits.board_s, self._record_boards)),
             asyncio.create_task(self._until_broken()),
         ]
         stopping = asyncio.create_task(self._stop.wait())
@@ -122,6 +126,7 @@ class Historian:
         for reader in self.readers:
             reader.pause()
         self.pipeline.process()
+        self.live.record_boards(Reason.STOP)
         self.committer.stop()
         with suppress(Exception):  # a failed last commit stays in the log
             await asyncio.wait_for(asyncio.shield(tasks[1]), 3.0)
@@ -217,6 +222,7 @@ class Historian:
             return
         if is_newer:
             log.info("Configuration %d: %d sources, %d tags.", plant.version, len(plant.sources), len(plant.tags))
+            self.live.record_boards(Reason.CONFIGURATION)
             self._subscribe_best_effort()
             for sentence in self.pipeline.complaints():
                 log.warning("%s", sentence)
@@ -259,6 +265,7 @@ class Historian:
             points, slots = self.pipeline.ordered(piece[0])
             self.pipeline.observe(points, slots, piece[1])
         self._is_caught_up = True
+        self.live.begin(self.pipeline.units.next_version(self._now_us()))
         async with self.committer.turn:
             self._note_late()
             await self._rederive()
@@ -346,6 +353,9 @@ class Historian:
         self.live.values()
         for reader in self.readers:
             reader.check(asyncio.get_running_loop().time())
+
+    async def _record_boards(self) -> None:
+        self.live.record_boards(Reason.RHYTHM)
 
     async def _watched_tick(self) -> None:
         self.live.watched_values()

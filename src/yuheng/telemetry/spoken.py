@@ -23,6 +23,8 @@ SENTENCES = (
     _("More than %(number)s tags were asked for."),
     _("A tag id is not a number from 0 to 4294967295."),
     _("The end must be after the start."),
+    _("That moment has not come yet."),
+    _("Ask for at most a day of changes at a time."),
     _("The message log does not take dead letters or state changes."),
     _("The message log does not answer."),
     _(

@@ -8,7 +8,8 @@ import pytest
 
 from yuheng.historian.store import Store
 
-TABLES = ("samples", "text_samples", "minutes", "hours", "latest", "state_changes", "progress", "dirty")
+HISTORY = ("samples", "text_samples", "minutes", "hours", "state_changes", "shown", "boards")
+TABLES = (*HISTORY, "latest", "progress", "dirty")
 
 
 @pytest.fixture(scope="session")

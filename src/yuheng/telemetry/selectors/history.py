@@ -64,7 +64,7 @@ def live_snapshot(*, actor: Actor, site_id: int, tag_ids: Sequence[int] | None =
     if tag_ids:
         check_tags_visible(actor=actor, tag_ids=tag_ids)
     question = messages.LiveQuestion(site_id, None if tag_ids is None else list(tag_ids))
-    return _decoded(_ask("live", question, LIVE_WITHIN_S), messages.LiveSnapshot)
+    return decoded(asked("live", question, LIVE_WITHIN_S), messages.LiveSnapshot)
 
 
 def latest(*, actor: Actor, tag_ids: Sequence[int], at_us: int | None = None) -> pa.Table:
@@ -137,7 +137,7 @@ def states_preview(
     question = messages.StatesPreviewQuestion(
         list(work_unit_ids), start_us, end_us, None if rules is None else list(rules)
     )
-    answer = _decoded(_ask("states_preview", question, ANSWER_WITHIN_S), _Preview)
+    answer = decoded(asked("states_preview", question, ANSWER_WITHIN_S), _Preview)
     return {int(unit_id): intervals for unit_id, intervals in answer.intervals.items()}
 
 
@@ -157,11 +157,12 @@ def _check_span(start_us: int, end_us: int) -> None:
 
 
 def _table(operation: str, question: msgspec.Struct) -> pa.Table:
-    with pa.ipc.open_stream(_ask(operation, question, ANSWER_WITHIN_S)) as reader:
+    with pa.ipc.open_stream(asked(operation, question, ANSWER_WITHIN_S)) as reader:
         return reader.read_all()
 
 
-def _ask(operation: str, question: msgspec.Struct, timeout_s: float) -> bytes:
+def asked(operation: str, question: msgspec.Struct, timeout_s: float) -> bytes:
+    """Return the historian's answer to a question of `bus.messages`."""
     return ask(subjects.question(operation), msgspec.json.encode(question), timeout_s=timeout_s)
 
 
@@ -177,7 +178,8 @@ def ask(subject: str, body: bytes, *, timeout_s: float) -> bytes:
         raise InvalidInput(in_readers_words(str(error))) from error
 
 
-def _decoded(payload: bytes, kind: type[Answer]) -> Answer:
+def decoded(payload: bytes, kind: type[Answer]) -> Answer:
+    """Read an answer that is JSON."""
     try:
         return msgspec.json.decode(payload, type=kind)
     except msgspec.DecodeError as error:

@@ -279,6 +279,32 @@ def test_the_live_snapshot_speaks_in_words_and_moments(as_lin, historian):
     assert found["units"][0]["seen"] is None
 
 
+def test_the_board_of_a_past_moment_and_its_changes(as_lin, historian):
+    unit, tag = a_work_unit("L01"), a_tag()
+    at_us = 1_795_392_000_000_000  # 2026-11-23 00:00 UTC
+    then = messages.UnitLive(unit.pk, 5, "12", at_us - 5, 0)
+    value = messages.ValueLive(tag.pk, at_us - 1, 1.5, 0)
+    board = messages.PastBoard("1", 0, at_us, [then], [value], at_us, "known", "no_historian", 0)
+    changes = messages.BoardChanges([messages.BoardFrame(at_us + 1, [then], [], is_whole=True)], at_us + 2)
+    fake = historian(
+        board_at=lambda _payload: msgspec.json.encode(board),
+        board_between=lambda _payload: msgspec.json.encode(changes),
+    )
+    site = a_site().pk
+    found = as_lin.get(f"{API}/board?site_id={site}&at=2026-11-23T00:00:00Z&tags={tag.pk}").json()
+    assert (found["shown_as"], found["trouble"], found["recorded_from"]) == ("known", "no_historian", None)
+    assert found["units"][0]["state"] == "down"
+    assert found["values"][0]["value"] == 1.5
+    asked = msgspec.json.decode(fake.asked[-1][1])
+    assert asked == {"site_id": site, "at_us": at_us, "tags": [tag.pk], "as": "shown"}
+    as_lin.get(f"{API}/board?site_id={site}&at=2026-11-23T00:00:00Z&tags=all&view=known")
+    assert msgspec.json.decode(fake.asked[-1][1]) == {"site_id": site, "at_us": at_us, "tags": None, "as": "known"}
+    played = as_lin.get(f"{API}/board/changes?site_id={site}&{SPAN}&step_s=60").json()
+    assert played["frames"][0]["is_whole"] is True
+    assert played["frames"][0]["units"][0]["work_unit_id"] == unit.pk
+    assert msgspec.json.decode(fake.asked[-1][1])["step_us"] == 60_000_000
+
+
 def test_states_of_work_units_over_time(as_lin):
     unit = a_work_unit("L01")
     start = 1_795_392_000_000_000  # 2026-11-23 00:00 UTC
