@@ -23,6 +23,12 @@ class _Samples(msgspec.Struct, frozen=True):
     seqs: list[int] = []
 
 
+def _unread(payload: bytes) -> str:
+    """Word a payload that is no batch: mostly a row, kept whole, whose time its connector could not read."""
+    beginning = payload[:60].decode("utf-8", "replace")
+    return f"Its connector could not read this row or message (see the source's page). It begins: {beginning!r}"
+
+
 class SampleDecoder:
     """Decodes `bus.messages.SampleBatch` messages of one source. Any connector may send them."""
 
@@ -39,8 +45,8 @@ class SampleDecoder:
         for index, message in enumerate(messages):
             try:
                 samples = self._decoder.decode(message.payload)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                columns.refuse_message(index, Refusal.UNDECODABLE, f"Not a batch of samples: {error}")
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                columns.refuse_message(index, Refusal.UNDECODABLE, _unread(message.payload))
                 continue
             self._take(columns, index, samples, message.arrived_us)
         return columns.finish()
