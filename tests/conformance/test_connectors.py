@@ -18,6 +18,7 @@ from yuheng.gateway.push import HttpDoor
 from yuheng.testing.connector_suite import CHECKS, Bench, tier_reached
 from yuheng.testing.engines import RunningBroker
 from yuheng.testing.fake_devices import FakeHttpClient, FakeMqttJson, FakeRecorder, FakeSparkplugNode
+from yuheng.testing.fake_modbus import FakeModbus
 from yuheng.testing.waiting import eventually
 
 pytestmark = pytest.mark.engines
@@ -126,7 +127,38 @@ async def files_bench(connector, tmp_path):
     )
 
 
-BENCHES = {"mqtt_json": mqtt_bench, "sparkplug_b": sparkplug_bench, "http": http_bench, "files": files_bench}
+@asynccontextmanager
+async def modbus_bench(connector, tmp_path):
+    device = FakeModbus()
+    await device.come_back()
+    try:
+        yield Bench(
+            connector=connector,
+            config={
+                "host": "127.0.0.1",
+                "port": device.server.port,
+                "every_s": 0.5,
+                "rates": [{"every_s": 0.001, "addresses": ["1"]}],
+                "timeout_s": 2,
+            },
+            device=device,
+            state_dir=tmp_path,
+            address=device.ADDRESS,
+            many_addresses=device.many,
+            bad_config={"host": "127.0.0.1", "port": 70000, "adress": "x"},
+            has_many_tags=True,
+        )
+    finally:
+        await device.go_away()
+
+
+BENCHES = {
+    "mqtt_json": mqtt_bench,
+    "sparkplug_b": sparkplug_bench,
+    "http": http_bench,
+    "files": files_bench,
+    "modbus": modbus_bench,
+}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
