@@ -358,7 +358,7 @@ def test_a_file_that_is_no_csv_is_refused_with_a_sentence(content, reason):
 
 def test_a_csv_of_an_unknown_kind_is_refused_with_the_known_ones():
     with pytest.raises(InvalidInput, match="work_units"):
-        planned("a\n1\n", kind="machines", site_id=a_site().pk)
+        planned("a\n1\n", kind="robots", site_id=a_site().pk)
     with pytest.raises(InvalidInput, match="no known column"):
         importing.kind_of_csv(b"x,y\n1,2\n", sections=SECTIONS)
 

@@ -2,7 +2,17 @@
 
 import pytest
 
-from yuheng.equipment.importing import Action, Section, apply_plan, export_document, make_plan, parse, write_csv
+from yuheng.config.plant_file import SECTIONS as WHOLE_SECTIONS
+from yuheng.equipment.importing import (
+    Action,
+    Section,
+    apply_plan,
+    export_document,
+    make_plan,
+    parse,
+    write_csv,
+    write_plant_file,
+)
 from yuheng.telemetry.importing import SECTIONS, ClassStateSection, DeviceSection
 from yuheng.telemetry.models import DataSource, Device, StateRule, Tag, TagClass
 from yuheng.testing.builders import SHIFT_START, SYSTEM, a_site, a_work_unit, an_equipment_class
@@ -183,3 +193,115 @@ def test_half_a_swap_is_refused_and_leaves_the_other_half_out():
     text = HEAD + "laser-json,L01/run,bool,L01,fault_code\nlaser-json,L01/new,int,L01,run\n"
     plan = bring_in(text, kind="tags", leave_out_refused=True)
     assert plan.count(Action.REFUSE) == 2
+
+
+# ---- templates and machines ---------------------------------------------------------------------------------------
+
+WHOLE = """
+format: yuheng/plant-1
+organisation: {code: fute}
+site: {code: elevator1, name_zh: 厂, name_en: Plant}
+calendars:
+  - code: two
+    name_zh: 两班
+    name_en: Two shifts
+    shifts: [{code: day, name_zh: 白班, name_en: Day, start: "08:00", end: "20:00"}]
+    exceptions:
+      - {first: 2026-10-01, last: 2026-10-07, name_zh: 国庆, name_en: National Day}
+      - {first: 2026-10-10, name_zh: 调休, name_en: Worked Saturday, works_as: 3, shifts: [day]}
+classes:
+  - code: press
+    name_zh: 压机
+    name_en: Press
+    picture: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><rect width="4" height="4" onclick="x"/></svg>'
+    variables: [{name: line, default: "1", note: which line}]
+    tags:
+      - {symbol: temp, address: "ns=2;s=L{line}.{unit}.temp", data_type: float, unit: Cel, deadband: 0.5}
+      - {symbol: run, address: "ns=2;s=L{line}.{unit}.run", data_type: bool}
+sources: [{code: opc, connector: mqtt_json}]
+areas:
+  - code: hall
+    name_zh: 车间
+    name_en: Hall
+    work_centers:
+      - code: line
+        name_zh: 线
+        name_en: Line
+        work_units:
+          - {code: P01, name_zh: 一, name_en: One, class: press, tag_source: opc, number: 1}
+          - code: P02
+            name_zh: 二
+            name_en: Two
+            class: press
+            tag_source: opc
+            number: 2
+            variables: {line: "7"}
+            overrides: {temp: {deadband: 0.9, unit: K}}
+"""
+
+
+def whole_plan(text, site_id=None):
+    parsed = parse(text.encode(), kind="", sections=WHOLE_SECTIONS)
+    plan = make_plan(actor=SYSTEM, parsed=parsed, sections=WHOLE_SECTIONS, site_id=site_id)
+    return parsed, plan
+
+
+def apply_whole(text, site_id=None):
+    parsed, plan = whole_plan(text, site_id)
+    assert [row.reason for row in plan.rows if row.reason] == []
+    return apply_plan(
+        actor=SYSTEM,
+        parsed=parsed,
+        sections=WHOLE_SECTIONS,
+        site_id=site_id,
+        plan_sha256=plan.sha256(),
+        at=SHIFT_START,
+    )
+
+
+def test_templates_machines_pictures_and_exceptions_come_and_go_with_a_plant_file():
+    applied = apply_whole(WHOLE, a_site().pk)
+    assert Tag.objects.get(address="ns=2;s=L7.P02.temp").overrides == ["deadband", "unit"]
+    assert Tag.objects.get(address="ns=2;s=L1.P01.temp").deadband == 0.5
+    document = export_document(actor=SYSTEM, sections=WHOLE_SECTIONS, site_id=applied.site_id)
+    kind = next(one for one in document["classes"] if one["code"] == "press")
+    assert kind["tags"][0] == {
+        "symbol": "temp", "address": "ns=2;s=L{line}.{unit}.temp", "data_type": "float", "unit": "Cel", "deadband": 0.5
+    }  # fmt: skip
+    assert "onclick" not in kind["picture"]
+    unit = next(
+        u for a in document["areas"] for c in a["work_centers"] for u in c.get("work_units", ()) if u["code"] == "P02"
+    )
+    assert unit["overrides"] == {"temp": {"deadband": 0.9, "unit": "K"}}
+    again = whole_plan(write_plant_file(document).decode(), applied.site_id)[1]
+    assert {row.action for row in again.rows} == {Action.UNCHANGED}
+    for section in WHOLE_SECTIONS:
+        values = list(section.existing(applied.site_id).values())
+        if values:
+            csv_file = parse(write_csv(section, values), kind=section.name, sections=WHOLE_SECTIONS)
+            plan = make_plan(actor=SYSTEM, parsed=csv_file, sections=WHOLE_SECTIONS, site_id=applied.site_id)
+            assert {(row.section, row.action) for row in plan.rows} == {(section.name, Action.UNCHANGED)}
+
+
+def test_a_whole_plant_comes_back_on_an_empty_site_with_its_overrides():
+    applied = apply_whole(WHOLE, a_site().pk)
+    document = export_document(actor=SYSTEM, sections=WHOLE_SECTIONS, site_id=applied.site_id)
+    document["site"] = {**document["site"], "code": "copy"}
+    document.pop("devices", None)
+    copy = apply_whole(write_plant_file(document).decode())
+    tag = Tag.objects.get(site_id=copy.site_id, address="ns=2;s=L7.P02.temp")
+    assert (tag.overrides, tag.deadband) == (["deadband", "unit"], 0.9)
+
+
+def test_an_override_that_a_file_drops_goes_back_to_the_template():
+    site_id = apply_whole(WHOLE, a_site().pk).site_id
+    apply_whole(WHOLE.replace("overrides: {temp: {deadband: 0.9, unit: K}}", "overrides: {temp: {unit: K}}"), site_id)
+    tag = Tag.objects.get(address="ns=2;s=L7.P02.temp")
+    assert (tag.overrides, tag.deadband) == (["unit"], 0.5)
+
+
+def test_a_template_that_cannot_be_is_refused_with_its_reason():
+    text = WHOLE.replace("L{line}.{unit}.run", "L{lane}.{unit}.run")
+    plan = whole_plan(text, a_site().pk)[1]
+    reason = next(row.reason for row in plan.rows if row.section == "templates")
+    assert "Nothing is called lane here" in reason

@@ -13,7 +13,7 @@ from yuheng.telemetry.selectors.templates import Variable, load_template
 from yuheng.telemetry.services import tag_edits, tags
 from yuheng.telemetry.services.configuration import build_plant
 from yuheng.telemetry.services.tags import TagSpec
-from yuheng.telemetry.services.templates import editing, instances, machines
+from yuheng.telemetry.services.templates import editing, following, instances, machines, taking
 from yuheng.telemetry.services.templates.instances import Grid, MachinesSpec
 from yuheng.telemetry.services.templates.specs import TagRow, TemplateSpec
 from yuheng.testing.builders import (
@@ -369,10 +369,10 @@ def test_an_import_marks_overrides_too():
 def test_another_variable_moves_the_addresses_of_a_machine():
     make(press())
     unit = WorkUnit.objects.get(code="P02")
-    settings = {"work_unit_id": unit.pk, "source_id": a_source().pk, "number": 2, "variables": {"line": "9"}}
-    plan = machines.plan_machine_settings(actor=SYSTEM, **settings)
+    given = [following.MachineSettings(unit.pk, "opc", 2, {"line": "9"})]
+    (plan,) = following.plan_following(actor=SYSTEM, site_id=a_site().pk, machines=given)
     assert {change.new for change in plan.changes} == {"nsu=urn:fab;s=Line9.P02.temp", "nsu=urn:fab;s=Line9.P02.run"}
-    machines.save_machine_settings(actor=SYSTEM, at=SHIFT_START, **settings)
+    following.follow_templates(actor=SYSTEM, site_id=a_site().pk, machines=given, at=SHIFT_START)
     assert tag_of("P02", "temp").address == "nsu=urn:fab;s=Line9.P02.temp"
 
 
@@ -385,7 +385,7 @@ def test_a_class_is_made_from_a_machine_that_is_there():
         TagSpec(a_source("meter").pk, "m/P07/kW", "float", work_unit_id=unit.pk, symbol="power", name_en="P07 power"),
     ]
     tags.write_tags(actor=SYSTEM, site_id=a_site().pk, tags=given, at=SHIFT_START)
-    assert machines.template_from_machine(actor=SYSTEM, work_unit_id=unit.pk, at=SHIFT_START) == 3
+    assert taking.template_from_machine(actor=SYSTEM, work_unit_id=unit.pk, at=SHIFT_START) == 3
     make(kind, first=8, last=8)
     assert {tag.address for tag in Tag.objects.filter(work_unit__code="P08")} == {
         "plc/P08/temp",

@@ -240,7 +240,7 @@ class WorkUnitSection(_TreeSection):
         *PLACE,
         RETIRED,
     )
-    passed_over = frozenset({"asset"})
+    passed_over = frozenset({"asset", "tag_source", "number", "variables", "overrides"})  # the last are telemetry's
 
     @property
     def document_key(self) -> str:

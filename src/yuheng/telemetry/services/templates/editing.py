@@ -21,7 +21,7 @@ from yuheng.telemetry.models import ClassTemplate, TemplateTag
 from yuheng.telemetry.selectors import templates as stored
 from yuheng.telemetry.selectors.templates import LoadedTemplate, Variable
 from yuheng.telemetry.services.access import EDIT
-from yuheng.telemetry.services.templates.specs import TemplateSpec, read_template
+from yuheng.telemetry.services.templates.specs import TemplateSpec, known_codes, read_template
 from yuheng.telemetry.services.templates.writing import Ids, fingerprint, write_plans
 from yuheng.telemetry.spoken_plans import problem_sentence
 from yuheng.telemetry.template_plans import (
@@ -104,7 +104,7 @@ def preview_template(*, actor: Actor, equipment_class_id: int, spec: TemplateSpe
     site_id = equipment.site_of_equipment_class(actor=actor, equipment_class_id=equipment_class_id)
     actor.require(EDIT, site_id=site_id)
     present = stored.load_template(equipment_class_id=equipment_class_id)
-    wanted = read_template(site_id=site_id, spec=spec, present=present)
+    wanted = read_template(known=known_codes(site_id), spec=spec, present=present)
     machines = stored.load_machines(template_id=equipment_class_id)
     plans = plan_machines(site_id=site_id, machines=machines, wanted=wanted, variables=spec.variables)
     return TemplatePreview(

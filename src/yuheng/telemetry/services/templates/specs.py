@@ -42,8 +42,8 @@ class TemplateSpec:
     tags: tuple[TagRow, ...] = ()
 
 
-def read_template(*, site_id: int, spec: TemplateSpec, present: LoadedTemplate) -> tuple[WantedTag, ...]:
-    """Read a template; a tag it has already keeps its key, a new one gets a negative number. Two queries.
+def read_template(*, known: KnownCodes, spec: TemplateSpec, present: LoadedTemplate) -> tuple[WantedTag, ...]:
+    """Read a template; a tag it has already keeps its key, a new one gets a negative number.
 
     Raises
     ------
@@ -55,7 +55,6 @@ def read_template(*, site_id: int, spec: TemplateSpec, present: LoadedTemplate) 
         raise InvalidInput(_("A class has at most %(count)d tags.") % {"count": MOST_TAGS})
     wanted: list[WantedTag] = []
     keys = _keys(spec.tags, present)
-    places = _Known(site_id)
     names = [one.name for one in spec.variables]
     symbols: dict[str, int] = {}
     for row, (tag, key) in enumerate(zip(spec.tags, keys, strict=True)):
@@ -68,7 +67,7 @@ def read_template(*, site_id: int, spec: TemplateSpec, present: LoadedTemplate) 
                     values[field.name] = field.default
         if not bad:
             one = WantedTag(key, values)
-            bad = _check_tag(one, names, places)
+            bad = _check_tag(one, names, known)
             if not bad and values["symbol"] in symbols:
                 bad["symbol"] = _("Row %(row)d has this symbol already.") % {"row": symbols[values["symbol"]] + 1}
             symbols.setdefault(values["symbol"], row)
@@ -79,15 +78,23 @@ def read_template(*, site_id: int, spec: TemplateSpec, present: LoadedTemplate) 
     return tuple(wanted)
 
 
-class _Known:
-    """Codes of the site's sources and tag classes. Two queries."""
+@dataclass(frozen=True, slots=True)
+class KnownCodes:
+    """Codes of a site's sources and tag classes."""
 
-    def __init__(self, site_id: int) -> None:
-        self.sources = frozenset(DataSource.objects.filter(site_id=site_id).values_list("code", flat=True))
-        self.tag_classes = {STANDARD, *TagClass.objects.filter(site_id=site_id).values_list("code", flat=True)}
+    sources: frozenset[str]
+    tag_classes: frozenset[str]
 
 
-def _check_tag(one: WantedTag, variables: Sequence[str], known: _Known) -> dict[str, str]:
+def known_codes(site_id: int) -> KnownCodes:
+    """What a template of the site may name. Two queries."""
+    return KnownCodes(
+        frozenset(DataSource.objects.filter(site_id=site_id).values_list("code", flat=True)),
+        frozenset({STANDARD, *TagClass.objects.filter(site_id=site_id).values_list("code", flat=True)}),
+    )
+
+
+def _check_tag(one: WantedTag, variables: Sequence[str], known: KnownCodes) -> dict[str, str]:
     values = one.values
     wrong = {name: pattern_sentence(error) for name, error in unknown_names(one, variables).items()}
     if not is_symbol(values["symbol"]):

@@ -1,13 +1,10 @@
-"""What telemetry adds to plant files: tag classes, data sources, tags, devices, states of equipment classes.
-
-``config.plant_file`` lists `SECTIONS` behind those of equipment.
-"""
+"""Tag classes, data sources, tags, devices and the states of equipment classes, in plant files and CSV."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -30,6 +27,7 @@ from yuheng.equipment.importing import (
 from yuheng.equipment.importing import fields as read
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
+from yuheng.telemetry.importing.shared import CLASSES, EDIT, WORK_UNITS, sentences, whole
 from yuheng.telemetry.models import DataSource, Device, StateRuleSet, Tag, TagClass
 from yuheng.telemetry.services import devices, sources, state_rules, tags
 from yuheng.telemetry.services.state_rules import RuleSpec
@@ -37,9 +35,6 @@ from yuheng.telemetry.services.tags import TagSpec
 from yuheng.telemetry.source_settings import masked, with_kept_passwords
 from yuheng.telemetry.tag_fields import DATA_TYPE, STANDARD, SYMBOL, TRAITS
 
-EDIT = "telemetry.edit"
-CLASSES = "classes"
-WORK_UNITS = "work_units"
 STATE_WORDS = tuple(state.name.lower() for state in UnitState)
 _ANY_WORK_UNIT = 1
 """Stands for the work unit while a row is checked by itself; which one it is was checked by `refers_to`."""
@@ -77,22 +72,6 @@ def password(value: Any) -> Secret | None:
     return Secret(value)
 
 
-def _sentences(check: Callable[[], None]) -> str:
-    """Return what a check of the services has to say, or nothing."""
-    try:
-        check()
-    except InvalidInput as refusal:
-        return " ".join(refusal.fields.values()) or str(refusal)
-    return ""
-
-
-def _whole(section: Section, site_id: int, rows: Sequence[PlannedRow]) -> Iterator[tuple[PlannedRow, Values]]:
-    """Pair each row with all of its values: a changed row's file gives some, the others stay."""
-    existing = section.existing(site_id) if any(row.action is Action.CHANGE for row in rows) else {}
-    for row in rows:
-        yield row, {**existing.get(row.key, {}), **row.values}
-
-
 class TagClassSection(Section):
     """How long tags are kept."""
 
@@ -117,7 +96,7 @@ class TagClassSection(Section):
 
     def apply(self, *, actor: Actor, site_id: int, rows: Sequence[PlannedRow], at: datetime) -> None:
         """Define them."""
-        for _row, values in _whole(self, site_id, rows):
+        for _row, values in whole(self, site_id, rows):
             tags.define_tag_class(actor=actor, site_id=site_id, at=at, **values)
 
 
@@ -176,12 +155,12 @@ class SourceSection(Section):
     def check(self, values: Values, known: Mapping[str, frozenset[str]]) -> str:
         """Return why the source is refused."""
         wanted = {name: values[name] for name in ("code", "connector", "topics", "settings")}
-        return _sentences(lambda: sources.check_source(**wanted))
+        return sentences(lambda: sources.check_source(**wanted))
 
     def apply(self, *, actor: Actor, site_id: int, rows: Sequence[PlannedRow], at: datetime) -> None:
         """Create and configure them. The connector of a source never changes: its tags speak that protocol."""
         ids = dict(DataSource.objects.filter(site_id=site_id).values_list("code", "pk"))
-        for row, values in _whole(self, site_id, rows):
+        for row, values in whole(self, site_id, rows):
             if row.action is Action.ADD:
                 sources.create_source(actor=actor, site_id=site_id, at=at, **values)
                 continue
@@ -259,21 +238,21 @@ class TagSection(Section):
         unit_ids = equipment.work_unit_ids(site_id=site_id)
         specs = [
             _spec(values, source_id=source_ids[values["source"]], work_unit_id=unit_ids.get(values["work_unit"]))
-            for _row, values in _whole(self, site_id, rows)
+            for _row, values in whole(self, site_id, rows)
         ]
         tags.write_tags(actor=actor, site_id=site_id, tags=specs, at=at)
 
 
 def _second_owners(rows: Sequence[PlannedRow], existing: Mapping[str, Values]) -> dict[str, str]:
     """Return key -> why, of rows whose symbol stands for another tag of the work unit already."""
-    whole = {row.key: {**existing.get(row.key, {}), **row.values} for row in rows}
+    complete = {row.key: {**existing.get(row.key, {}), **row.values} for row in rows}
     owners = {
         (values["work_unit"], values["symbol"]): (key, values["address"])
         for key, values in existing.items()
-        if values["symbol"] and key not in whole
+        if values["symbol"] and key not in complete
     }
     found: dict[str, str] = {}
-    for key, values in whole.items():
+    for key, values in complete.items():
         if not values["symbol"]:
             continue
         owner, address = owners.setdefault((values["work_unit"], values["symbol"]), (key, values["address"]))
@@ -330,7 +309,7 @@ class DeviceSection(Section):
         """Return why the device is refused."""
         given = values.get("password")
         text = given.text if isinstance(given, Secret) and given.text else None
-        return _sentences(
+        return sentences(
             lambda: devices.check_device(
                 username=values["username"],
                 publish_topics=values["publish_topics"],
@@ -343,7 +322,7 @@ class DeviceSection(Section):
         """Issue and configure them; a password that differs from the one in force replaces it."""
         source_ids = dict(DataSource.objects.filter(site_id=site_id).values_list("code", "pk"))
         device_ids = dict(Device.objects.filter(site_id=site_id).values_list("username", "pk"))
-        for row, values in _whole(self, site_id, rows):
+        for row, values in whole(self, site_id, rows):
             given = values["password"].text if isinstance(values["password"], Secret) else ""
             topics = {name: values[name] for name in ("publish_topics", "subscribe_topics")}
             feeds = [source_ids[code] for code in values["sources"]]
@@ -460,12 +439,12 @@ class ClassStateSection(Section):
 
     def check(self, values: Values, known: Mapping[str, frozenset[str]]) -> str:
         """Return which rule is not in the language."""
-        return _sentences(lambda: state_rules.check_rules(_specs(values["states"])))
+        return sentences(lambda: state_rules.check_rules(_specs(values["states"])))
 
     def apply(self, *, actor: Actor, site_id: int, rows: Sequence[PlannedRow], at: datetime) -> None:
         """Set the rules of each class."""
         ids = equipment.equipment_class_ids(site_id=site_id)
-        for row, values in _whole(self, site_id, rows):
+        for row, values in whole(self, site_id, rows):
             state_rules.set_state_rules(
                 actor=actor,
                 equipment_class_id=ids[row.key],
@@ -477,13 +456,3 @@ class ClassStateSection(Section):
 
 def _specs(rules: Sequence[Mapping[str, str]]) -> list[RuleSpec]:
     return [RuleSpec(UnitState[rule["state"].upper()], rule["when"], rule["cause"]) for rule in rules]
-
-
-SECTIONS: tuple[Section, ...] = (
-    TagClassSection(),
-    SourceSection(),
-    TagSection(),
-    DeviceSection(),
-    ClassStateSection(),
-)
-"""In the order in which they must be applied."""
