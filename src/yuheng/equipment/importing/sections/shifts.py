@@ -154,7 +154,7 @@ class CalendarSection(Section):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The calendar's columns, then the shift's with ``shift_`` and the exception's with ``exception_`` before them."""
+        """The calendar's columns, then those of a shift (``shift_``) and of an exception (``exception_``)."""
         shift = (f"shift_{name}" for name in _SHIFT_FIELDS)
         return (*_OWN, *shift, *(f"exception_{name}" for name in _EXCEPTION_FIELDS))
 
