@@ -291,6 +291,73 @@ class BoardChanges(msgspec.Struct, frozen=True):
     until_us: int
 
 
+class CyclesQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.cycles`` -> `CyclesAnswer`: stretches that repeat, and statistics of tags in each.
+
+    Either ``work_unit_id`` or ``tag`` says of what. A cycle is
+
+    - with ``condition`` (language of the state rules, over the unit's symbols; ``value`` for a tag): a stretch in which
+      it holds, from the sample that makes it true to the one that makes it false;
+    - without: from one increase of a counter to the next. The counter is ``tag``, or the unit's tag with ``role``.
+
+    ``unless`` leaves out cycles in which this condition held at any time; ``min_s`` and ``max_s`` bound their length.
+    ``last`` asks for that many whole ones, newest first searched from ``end_us`` back, told in order of time; 0: all.
+    """
+
+    start_us: int
+    end_us: int
+    work_unit_id: int | None = None
+    tag: int | None = None
+    condition: str = ""
+    role: str = ""
+    unless: str = ""
+    tags: list[int] = []
+    last: int = 0
+    min_s: float = 0.0
+    max_s: float = 0.0  # 0: any
+
+
+class CycleStatistics(msgspec.Struct, frozen=True, array_like=True):
+    """One tag in one cycle. ``avg`` weighs by time and holds the value from before; None: no good value."""
+
+    tag: int
+    min: float | None
+    max: float | None
+    avg: float | None
+    first: float | None
+    last: float | None
+    count: int
+
+
+class Cycle(msgspec.Struct, frozen=True):
+    """A stretch ``[start_us, end_us)``; not ``is_whole``: cut off by the ends of the time that was asked for."""
+
+    start_us: int
+    end_us: int
+    is_whole: bool
+    statistics: list[CycleStatistics]
+
+
+class CyclesAnswer(msgspec.Struct, frozen=True):
+    """Cycles in order of time. ``more``: there were more than are told (``from_us``: everything since is told)."""
+
+    cycles: list[Cycle]
+    from_us: int
+    more: bool = False
+
+
+class OverlayQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.overlay`` -> Arrow: cycle, tag, offset, min, max, first, last, count; one row a pixel with data.
+
+    ``cycle`` is the place in ``intervals``; ``offset`` (microseconds, a multiple of one step for all) counts from the
+    interval's start. The value held when an interval began is its first row, with count 0, when no sample is there.
+    """
+
+    tags: list[int]
+    intervals: list[tuple[int, int]]
+    width: int = 600
+
+
 class StatesPreviewQuestion(msgspec.Struct, frozen=True):
     """``yh.q.states_preview`` -> {"intervals": {unit id: [Interval]}}: rules tried on history, nothing stored."""
 

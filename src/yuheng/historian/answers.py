@@ -16,7 +16,7 @@ import pyarrow as pa
 from yuheng.bus import messages as m
 from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, encode_header, type_raw
-from yuheng.historian import queries
+from yuheng.historian import cycles, queries
 from yuheng.historian.boards import Boards, Now
 from yuheng.historian.limits import Limits
 from yuheng.historian.live import Live
@@ -67,6 +67,8 @@ class Answers:
             "pixels": (m.PixelsQuestion, self._pixels),
             "increase": (m.IncreaseQuestion, self._increase),
             "states_preview": (m.StatesPreviewQuestion, self._states_preview),
+            "cycles": (m.CyclesQuestion, self._cycles),
+            "overlay": (m.OverlayQuestion, self._overlay),
             "board_at": (m.BoardQuestion, self._board_at),
             "board_between": (m.BoardBetweenQuestion, self._board_between),
         }
@@ -245,6 +247,20 @@ class Answers:
         if q.to_us - q.from_us > DAY_US:
             raise Refused("Ask for at most a day of changes at a time.")
         return msgspec.json.encode(self._boards.between(q))
+
+    def _cycles(self, q: m.CyclesQuestion) -> bytes:
+        _check(q.tags or [0], q.start_us, q.end_us)
+        try:
+            return msgspec.json.encode(cycles.cycles(self._store, self._now().plant, q))
+        except ValueError as error:
+            raise Refused(str(error)) from error
+
+    def _overlay(self, q: m.OverlayQuestion) -> bytes:
+        _check(q.tags, 0, 1)
+        try:
+            return queries.ipc(cycles.overlay(self._store, q))
+        except ValueError as error:
+            raise Refused(str(error)) from error
 
     def _now(self) -> Now:
         plant = self._pipeline.plant

@@ -70,7 +70,7 @@ def live_snapshot(*, actor: Actor, site_id: int, tag_ids: Sequence[int] | None =
 def latest(*, actor: Actor, tag_ids: Sequence[int], at_us: int | None = None) -> pa.Table:
     """Return tag, time, value, quality, arrived, text; as known at a source time when one is given."""
     _check(actor, tag_ids)
-    return _table("latest", messages.LatestQuestion(list(tag_ids), at_us))
+    return table("latest", messages.LatestQuestion(list(tag_ids), at_us))
 
 
 def raw(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int, limit: int = 100_000) -> pa.Table:
@@ -79,7 +79,7 @@ def raw(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int, lim
     _check_span(start_us, end_us)
 
     def page(tags: Sequence[int], since_us: int, rows: int) -> pa.Table:
-        return _table("raw", messages.RawQuestion(list(tags), since_us, end_us, rows))
+        return table("raw", messages.RawQuestion(list(tags), since_us, end_us, rows))
 
     return raw_in_pages(page, tag_ids, start_us, max(1, min(limit, MAX_RAW_ROWS)))
 
@@ -93,7 +93,7 @@ def aggregate(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: in
 
     def rows_of(tags: Sequence[int]) -> pa.Table:
         def rows_between(low_us: int, high_us: int) -> pa.Table:
-            return _table("aggregate", messages.AggregateQuestion(list(tags), low_us, high_us, bucket_us))
+            return table("aggregate", messages.AggregateQuestion(list(tags), low_us, high_us, bucket_us))
 
         return by_time(rows_between, start_us, end_us, bucket_us)
 
@@ -107,7 +107,7 @@ def pixels(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int, 
     width = max(1, min(width, MAX_WIDTH))
 
     def rows_of(tags: Sequence[int]) -> pa.Table:
-        return _table("pixels", messages.PixelsQuestion(list(tags), start_us, end_us, width))
+        return table("pixels", messages.PixelsQuestion(list(tags), start_us, end_us, width))
 
     return by_tags(rows_of, tag_ids, width)
 
@@ -116,7 +116,7 @@ def increase(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int
     """Return tag, increase: growth of counters over [start, end), resets counted from zero."""
     _check(actor, tag_ids)
     _check_span(start_us, end_us)
-    return _table("increase", messages.IncreaseQuestion(list(tag_ids), start_us, end_us))
+    return table("increase", messages.IncreaseQuestion(list(tag_ids), start_us, end_us))
 
 
 def states_preview(
@@ -156,7 +156,8 @@ def _check_span(start_us: int, end_us: int) -> None:
         raise InvalidInput(_("The end must be after the start."), {"end": _("The end must be after the start.")})
 
 
-def _table(operation: str, question: msgspec.Struct) -> pa.Table:
+def table(operation: str, question: msgspec.Struct) -> pa.Table:
+    """Return the historian's answer that is a table."""
     with pa.ipc.open_stream(asked(operation, question, ANSWER_WITHIN_S)) as reader:
         return reader.read_all()
 

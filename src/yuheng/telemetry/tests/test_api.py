@@ -305,6 +305,33 @@ def test_the_board_of_a_past_moment_and_its_changes(as_lin, historian):
     assert msgspec.json.decode(fake.asked[-1][1])["step_us"] == 60_000_000
 
 
+def test_cycles_are_asked_of_a_unit_that_is_seen(as_lin, historian):
+    unit, tag = a_work_unit("L01"), a_tag()
+    at_us = 1_795_392_000_000_000  # 2026-11-23 00:00 UTC
+    statistics = [messages.CycleStatistics(tag.pk, 1.0, 2.0, 1.5, 1.0, 2.0, 7)]
+    answer = messages.CyclesAnswer([messages.Cycle(at_us, at_us + 5, True, statistics)], at_us, True)
+    fake = historian(cycles=lambda _payload: msgspec.json.encode(answer))
+    found = as_lin.get(f"{API}/cycles?work_unit_id={unit.pk}&{SPAN}&condition=run&last=20&tags={tag.pk}").json()
+    assert found["cycles"][0]["tags"][0] == {
+        "tag_id": tag.pk, "min": 1.0, "max": 2.0, "avg": 1.5, "first": 1.0, "last": 2.0, "count": 7,
+    }  # fmt: skip
+    asked = msgspec.json.decode(fake.asked[-1][1], type=messages.CyclesQuestion)
+    assert (asked.work_unit_id, asked.condition, asked.last, asked.tags) == (unit.pk, "run", 20, [tag.pk])
+    count = len(fake.asked)
+    assert as_lin.get(f"{API}/cycles?work_unit_id=999999&{SPAN}&condition=run").status_code == 404
+    assert as_lin.get(f"{API}/cycles?tag_id=999999&{SPAN}&condition=value").status_code == 404
+    assert len(fake.asked) == count
+
+
+def test_curves_are_laid_over_each_other_as_a_table(as_lin, historian):
+    tag = a_tag()
+    fake = historian(overlay=lambda _payload: as_stream(a_table(tag)))
+    body = {"tags": [tag.pk], "intervals": [{"start": "2026-11-23T00:00:00Z", "end": "2026-11-23T00:01:00Z"}]}
+    assert as_lin.post(f"{API}/cycles/overlay?format=csv", body, content_type="application/json").status_code == 200
+    asked = msgspec.json.decode(fake.asked[-1][1])
+    assert asked["intervals"] == [[1_795_392_000_000_000, 1_795_392_060_000_000]]
+
+
 def test_states_of_work_units_over_time(as_lin):
     unit = a_work_unit("L01")
     start = 1_795_392_000_000_000  # 2026-11-23 00:00 UTC
