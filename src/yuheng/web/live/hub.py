@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -167,6 +168,7 @@ class Hub:
         self._clients: set[Client] = set()
         self._dirty = asyncio.Event()
         self._wanted = asyncio.Event()
+        self._opened = asyncio.Event()  # somebody looks at a unit nobody looked at before
         self._states = msgspec.json.Decoder(LiveStates)
         self._values = msgspec.json.Decoder(LiveValues)
         self._is_closed = False
@@ -267,6 +269,8 @@ class Hub:
             self._tag_topics[name] = topic
             for tag in tags:
                 self._by_tag.setdefault(tag, []).append(topic)
+            if is_fast:
+                self._opened.set()
         return topic
 
     def _heard_sources(self, board: Board, unit_id: int | None) -> dict[int, int]:
@@ -301,7 +305,7 @@ class Hub:
             group.create_task(self._push_states())
             group.create_task(_every(FAST_S, self._push_fast))
             group.create_task(_every(SLOW_S, self._push_slow))
-            group.create_task(_every(WATCH_S, self._watch))
+            group.create_task(self._keep_watching())
             group.create_task(_every(AUDIT_S, self._audit))
 
     def _on_states(self, subject: str, body: bytes) -> None:
@@ -417,6 +421,15 @@ class Hub:
         for client in list(self._clients):
             if client.expires_at <= now:
                 client.close()
+
+    async def _keep_watching(self) -> None:
+        """Tell the historian at once who looks closely, and again and again while somebody does."""
+        while True:
+            await self._watch()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_S):
+                    await self._opened.wait()
+            self._opened.clear()
 
     async def _watch(self) -> None:
         tags = sorted(set().union(*(topic.tags for topic in self._tag_topics.values() if topic.is_fast)))

@@ -135,10 +135,12 @@ async def test_all_clients_get_the_same_bytes(hub: Hub, bus: FakeBus):
     assert got[0] is not None
 
 
-async def test_an_opened_unit_is_watched_and_its_values_come(hub: Hub, bus: FakeBus):
+async def test_an_opened_unit_is_watched_at_once_and_its_values_come(hub: Hub, bus: FakeBus):
     client = hub.open(["unit:7"], sites=frozenset({1}), expires_at=FOR_EVER)
     await client.next_bytes(5)
-    await hub._watch()
+    async with asyncio.timeout(1):  # far below the rhythm of the reminders
+        while not bus.watched:  # noqa: ASYNC110
+            await asyncio.sleep(0)
     bus.measure(10, 3.5)
     events = await events_until(client, lambda event: bool(event["values"]))
     assert bus.watched == [[10, 11]]
