@@ -416,6 +416,8 @@ DEMO_CAST: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("cleo", "柯丽", "Cleo", ("quality",)),
     ("zhao", "赵厂长", "Zhao", ("manager",)),
 )
+DEMO_KEEPER = ("wei", "卫工", "Wei", ("administrator",))
+"""Keeps the whole installation: the only one of the demo who sees the plants of both firms."""
 DEMO_STRANGER = ("dora", "朵拉", "Dora", ("viewer",))
 """Of another firm: in the demo to show that she sees nothing of it."""
 
@@ -424,7 +426,7 @@ DEMO_STRANGER = ("dora", "朵拉", "Dora", ("viewer",))
 def ensure_demo_people(*, site_ids: Iterable[int], at: datetime) -> list[str]:
     """Make the demo's cast with their roles at these sites, and Dora at a site of another firm.
 
-    They have no password: one becomes them by `impersonate`. Lin administers the whole installation.
+    They have no password: one becomes them by `impersonate`. Lin administers the demo's plant, Wei the installation.
 
     Returns
     -------
@@ -434,10 +436,12 @@ def ensure_demo_people(*, site_ids: Iterable[int], at: datetime) -> list[str]:
     sites = sorted(site_ids)
     organisation_id = Site.objects.filter(pk__in=sites).values_list("organisation_id", flat=True).first()
     for cast in DEMO_CAST:
-        _ensure_demo_person(cast, sites, organisation_id, at, is_everywhere=cast[0] == "lin")
+        _ensure_demo_person(cast, sites, organisation_id, at)
+    _ensure_demo_person(DEMO_KEEPER, [], organisation_id, at, is_everywhere=True)
+    RoleAssignment.objects.filter(person__username="lin", person__is_demo=True, site=None).delete()  # of older demos
     elsewhere = _ensure_strangers_site()
     _ensure_demo_person(DEMO_STRANGER, [elsewhere.pk], elsewhere.organisation_id, at)
-    return [username for username, *_rest in (*DEMO_CAST, DEMO_STRANGER)]
+    return [username for username, *_rest in (*DEMO_CAST, DEMO_KEEPER, DEMO_STRANGER)]
 
 
 def _ensure_strangers_site() -> Site:

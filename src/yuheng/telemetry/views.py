@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -294,7 +295,7 @@ def state_rules(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
             preview = _preview_of(actor, row, specs, hours)
         except DomainError as refusal:
             errors = _sentences(refusal)
-    blanks = [RuleSpec(UnitState.UNKNOWN, "", "")] * BLANK_RULES
+    blanks: list[RuleSpec | None] = [None] * BLANK_RULES
     context = {
         "rule_set": row,
         "rules": [(number, spec) for number, spec in enumerate([*specs, *blanks], 1)],
@@ -324,6 +325,7 @@ def _posted_rules(request: HttpRequest) -> tuple[list[RuleSpec], float]:
 
 
 def _preview_of(actor: Actor, row: signals.RuleSetRow, specs: Sequence[RuleSpec], hours: int) -> list[dict[str, Any]]:
+    """What the saved rules and these would have said of each unit: shares of the time, and lanes for ``y-lanes``."""
     units = [
         unit
         for unit in equipment.work_units(actor=actor, site_id=row.site_id)
@@ -333,15 +335,51 @@ def _preview_of(actor: Actor, row: signals.RuleSetRow, specs: Sequence[RuleSpec]
         return []
     end = _now()
     start_us, end_us = microseconds(end - timedelta(hours=hours)), microseconds(end)
-    found = history.states_preview(
-        actor=actor,
-        equipment_class_id=row.equipment_class_id,
-        work_unit_ids=[unit.id for unit in units],
-        start_us=start_us,
-        end_us=end_us,
-        rules=[{"state": int(spec.state), "when": spec.when, "cause": spec.cause} for spec in specs],
-    )
-    return [{"unit": unit, "shares": _shares(found.get(unit.id, []), start_us, end_us)} for unit in units]
+
+    def said_by(rules: list[dict[str, Any]] | None) -> dict[int, list[Any]]:
+        return history.states_preview(
+            actor=actor,
+            equipment_class_id=row.equipment_class_id,
+            work_unit_ids=[unit.id for unit in units],
+            start_us=start_us,
+            end_us=end_us,
+            rules=rules,
+        )
+
+    tried = [{"state": int(spec.state), "when": spec.when, "cause": spec.cause} for spec in specs]
+    both = [(_("saved rules"), said_by(None)), (_("these rules"), said_by(tried))]
+    zone = equipment.site(actor=actor, site_id=row.site_id).time_zone
+    named = equipment.cause_names(actor=actor, site_id=row.site_id)
+    is_english = (get_language() or "").startswith("en")
+    causes = {
+        cause: (name.en or name.zh) if is_english else (name.zh or name.en)
+        for (kind, cause), name in named.items()
+        if kind == row.equipment_class_id
+    }
+    return [
+        {
+            "unit": unit,
+            "shares": [_shares(found.get(unit.id, []), start_us, end_us) for _name, found in both],
+            "lanes_id": f"lanes-{unit.id}",
+            "lanes": {
+                "zone": zone,
+                "start_us": start_us,
+                "end_us": end_us,
+                "shift_us": None,
+                "lanes": [
+                    {
+                        "name": name,
+                        "intervals": [
+                            [one.state, causes.get(one.cause, one.cause), max(one.start_us, start_us), one.end_us]
+                            for one in found.get(unit.id, [])
+                        ],
+                    }
+                    for name, found in both
+                ],
+            },
+        }
+        for unit in units
+    ]
 
 
 def _shares(intervals: Sequence[Any], start_us: int, end_us: int) -> list[tuple[int, float, int]]:

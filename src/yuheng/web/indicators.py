@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.web.durations import in_words
+from yuheng.web.states import LOOKS
 
 ATTENTION_AFTER_S: dict[UnitState, float] = {
     UnitState.DOWN: 0.0,
@@ -399,3 +400,16 @@ def _power(m: Measures) -> Bullet:
     mark = target / length if target else None
     columns = (_("Work unit"), _("Power"))
     return Bullet("power", label, f"{total:,.0f}", "kW", note, total / length if target else 0.0, mark, rows, columns)
+
+
+def looks_for_islands() -> dict[int, dict[str, Any]]:
+    """What the islands need to draw a state as the server does."""
+    return {
+        int(state): {
+            "name": look.name,
+            "word": str(look.word),
+            "mark": look.mark,
+            "waits_after_s": ATTENTION_AFTER_S[state] if state in WAITING else None,
+        }
+        for state, look in LOOKS.items()
+    }

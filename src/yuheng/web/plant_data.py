@@ -20,6 +20,7 @@ from yuheng.bus.messages import Interval, LiveSnapshot, ValueLive
 from yuheng.engines.points import Quality
 from yuheng.kernel.actor import Actor
 from yuheng.telemetry.selectors import dead_letters, history, signals, states
+from yuheng.telemetry.selectors import losses as telemetry_losses
 from yuheng.web import unit_symbols
 from yuheng.web.freshness import HOLDING_CONNECTORS, MIN_SILENCE_S, heard_by_source, is_current
 from yuheng.web.indicators import SourceNow
@@ -136,6 +137,11 @@ def open_dead_letters(*, actor: Actor, site_id: int) -> int:
 def hold_reason() -> str:
     """Why the history is not being written now; empty when it is."""
     return history.hold_reason()
+
+
+def losses() -> list[str]:
+    """What was dropped or is held because something is full, a sentence each; empty when all is well."""
+    return telemetry_losses.losses()
 
 
 def dead_letters_address() -> str:

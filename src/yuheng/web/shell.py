@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from yuheng.equipment.selectors import SiteRow, visible_sites
 from yuheng.kernel.actor import ANONYMOUS, Actor
+from yuheng.web import plant_data
 from yuheng.web.names import local_name
 
 THEME_COOKIE = "yh_theme"
@@ -122,5 +123,6 @@ def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
             "pages": list(_pages(actor, request.path)),
             "sites": _sites(actor, request),
             "account": account,
+            "losses": plant_data.losses() if actor.kind == "person" and actor.may("telemetry.view") else [],
         }
     }

@@ -20,7 +20,7 @@ from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.people.identity import actor_of
 from yuheng.web import centre, plant_data, stations
 from yuheng.web.durations import in_words
-from yuheng.web.indicators import ATTENTION_AFTER_S, WAITING, Bullet, bullets, order_rule
+from yuheng.web.indicators import Bullet, bullets, looks_for_islands, order_rule
 from yuheng.web.live_token import LIFETIME_S, make_token
 from yuheng.web.map_drawing import draw
 from yuheng.web.names import local_name
@@ -91,26 +91,13 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
         **_plant_context(plant),
         **_figures_context(request, plant),
         "map": draw(plant.areas, plant.places, width=plant.width, height=plant.height, now_us=plant.now_us),
-        "looks": _looks(),
+        "looks": looks_for_islands(),
         "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
         "causes": plant.causes,
     }
     response = render(request, "web/command_centre.html", context)
     _remember(request, response, SITE_COOKIE, code)
     return response
-
-
-def _looks() -> dict[int, dict[str, Any]]:
-    """What the islands need to draw a state as the server does."""
-    return {
-        int(state): {
-            "name": look.name,
-            "word": str(look.word),
-            "mark": look.mark,
-            "waits_after_s": ATTENTION_AFTER_S[state] if state in WAITING else None,
-        }
-        for state, look in LOOKS.items()
-    }
 
 
 @require_GET
@@ -218,7 +205,7 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
     }
     context = {
         "station": found,
-        "looks": _looks(),
+        "looks": looks_for_islands(),
         "causes": found.causes,
         "tags": tags,
         "states": [int(state) for state in LOOKS],

@@ -311,13 +311,21 @@ def test_the_demo_cast_is_made_once_and_dora_sees_nothing_of_it():
     site = a_site()
     for _time in range(2):
         names = services.ensure_demo_people(site_ids=[site.pk], at=SHIFT_START)
-    assert names == ["lin", "ana", "ben", "cleo", "zhao", "dora"]
-    assert Person.objects.filter(is_demo=True).count() == 6
+    assert names == ["lin", "ana", "ben", "cleo", "zhao", "wei", "dora"]
+    assert Person.objects.filter(is_demo=True).count() == 7
     dora = Person.objects.with_grants().get(username="dora")
     assert site.pk not in dora.grants
     assert dora.organisation_id != site.organisation_id
     assert Site.objects.count() == 2
     assert not dora.has_usable_password()
+
+
+def test_of_the_demo_cast_only_the_keeper_sees_another_firm():
+    site = a_site()
+    services.ensure_demo_people(site_ids=[site.pk], at=SHIFT_START)
+    for person in Person.objects.with_grants().filter(is_demo=True, organisation_id=site.organisation_id):
+        seen = set(person.grants)
+        assert seen == ({0} if person.username == "wei" else {site.pk})
 
 
 def test_the_demo_gives_nothing_to_a_real_person_of_the_same_name():

@@ -435,12 +435,17 @@ def _move_overflow(missing: Iterable[Key], bundles: dict[Key, list[DeadLetter]])
 
 
 def _sites(keys: Sequence[Key], bundles: dict[Key, list[DeadLetter]]) -> dict[Key, int | None]:
-    """Whose messages these are: the source's site, else that of the only device that may publish the topic."""
+    """Whose messages these are: the source's site, else that of the only device that may publish the topic.
+
+    Else that of the only site to which anything is connected.
+    """
     source_sites = dict(DataSource.objects.filter(pk__in={key[0] for key in keys}).values_list("pk", "site_id"))
     sites: dict[Key, int | None] = {key: source_sites.get(key[0]) for key in keys}
     unowned = [key for key in keys if sites[key] is None]
     if unowned:
-        all_sites = list(Site.objects.values_list("pk", flat=True)[:2])
+        connected = {*DataSource.objects.values_list("site_id", flat=True).distinct()}
+        connected |= {*Device.objects.values_list("site_id", flat=True).distinct()}
+        possible = connected or set(Site.objects.values_list("pk", flat=True)[:2])
         filters = [
             (topic_filter, site_id)
             for site_id, topics in Device.objects.values_list("site_id", "publish_topics")
@@ -449,7 +454,7 @@ def _sites(keys: Sequence[Key], bundles: dict[Key, list[DeadLetter]]) -> dict[Ke
         for key in unowned:
             topic = bundles[key][0].topic
             owners = {site_id for topic_filter, site_id in filters if filter_matches(topic_filter, topic)}
-            candidates = owners or set(all_sites)
+            candidates = owners or set(possible)
             sites[key] = candidates.pop() if len(candidates) == 1 else None
     return sites
 

@@ -12,8 +12,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from yuheng.engines.points import MAX_EXACT_INTEGER, Quality
+from yuheng.kernel.unit_symbols import symbol_of
 from yuheng.web import durations
 from yuheng.web.freshness import is_silent
+from yuheng.web.indicators import looks_for_islands
 from yuheng.web.island_strings import translated
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import SignalNow
@@ -101,6 +103,18 @@ def quality_word(signal: SignalNow) -> str:
     if signal.quality >= Quality.BAD:
         return _("bad")
     return _("uncertain") if signal.quality >= Quality.UNCERTAIN else _("good")
+
+
+@register.simple_tag
+def state_looks() -> SafeString:
+    """Send with the page what the islands need to draw states."""
+    return json_script(looks_for_islands(), element_id="yh-looks")
+
+
+@register.filter
+def unit_symbol(code: str) -> str:
+    """Write a UCUM code as people write the unit: ``Cel`` as ``°C``."""
+    return symbol_of(code)
 
 
 @register.simple_tag

@@ -1,6 +1,7 @@
 /**
  * <y-lanes data-src="/work-units/17/states">: intervals on a time axis, one canvas. Answers are
  * {lanes: [{name, intervals: [[state, cause text, start_us, end_us], …]}], start_us, end_us, shift_us, zone}.
+ * `<y-lanes data-given="id">` shows an answer that came with the page, whole, instead of asking.
  * Shows the shift that runs, or what there is of it; buttons, Ctrl and wheel, and dragging zoom and move; going further back
  * asks for more. Hover or arrow keys read an interval out; the page carries the same intervals as a table.
  */
@@ -66,18 +67,32 @@ class Lanes extends HTMLElement {
     addEventListener("pointerup", (this.onDrop = () => { this.drag = null; }));
   }
 
+  /** data-given names a JSON script with the same answer: shown as it is, the whole of it. */
+  takeGiven() {
+    const data = JSON.parse(document.getElementById(this.dataset.given).textContent);
+    this.take(data);
+    this.mode = "free";
+    this.start = data.start_us;
+    this.end = data.end_us;
+    this.paint();
+  }
+
+  take(data) {
+    this.lanes = data.lanes;
+    this.zone = data.zone;
+    this.loadedFrom = data.start_us;
+    this.shiftUs = data.shift_us;
+    this.full = clockFormat(data.zone, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  }
+
   async load() {
+    if (this.dataset.given) return this.lanes ?? this.takeGiven();
     const question = (this.asked = `${this.dataset.src}?hours=${this.hours}`);
     try {
       const answer = await fetch(question, { redirect: "manual", headers: { accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
       if (question !== this.asked) return;
-      const data = await answer.json();
-      this.lanes = data.lanes;
-      this.zone = data.zone;
-      this.loadedFrom = data.start_us;
-      this.shiftUs = data.shift_us;
-      this.full = clockFormat(data.zone, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+      this.take(await answer.json());
       this.advance();
     } catch (error) {
       console.warn("lanes", error);
