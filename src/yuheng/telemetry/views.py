@@ -280,6 +280,7 @@ def state_rules(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
         hours = next((h for h in PREVIEW_HOURS if str(h) == request.POST.get("hours")), 8)
         try:
             specs, silence_s = _posted_rules(request)
+            _check_states_chosen(request)
             rule_services.check_rules(specs, no_data_after_s=silence_s)
             if request.POST.get("action") == "save":
                 rule_services.set_state_rules(
@@ -307,6 +308,14 @@ def state_rules(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
         "may_edit": actor.may(EDIT, site_id=row.site_id),
     }
     return render(request, "telemetry/state_rules.html", context, status=422 if errors else 200)
+
+
+def _check_states_chosen(request: HttpRequest) -> None:
+    """Raise `InvalidInput` when a new rule has a condition and no state yet."""
+    posted = zip(request.POST.getlist("state"), request.POST.getlist("when"), strict=False)
+    for number, (state, when) in enumerate(posted, 1):
+        if when.strip() and not state:
+            raise InvalidInput(_("Choose a state for rule %(n)d.") % {"n": number})
 
 
 def _posted_rules(request: HttpRequest) -> tuple[list[RuleSpec], float]:

@@ -171,6 +171,16 @@ def test_state_rules_are_tried_and_saved(as_lin):
     assert StateRule.objects.get().when == "fault_code != 0"
 
 
+def test_a_new_rule_needs_a_state(as_lin):
+    kind = an_equipment_class()
+    path = f"/signals/classes/{kind.pk}/rules"
+    rules = {"state": ["", ""], "when": ["fault_code != 0", ""], "cause": ["", ""], "no_data_after_s": "30"}
+    answer = as_lin.post(path, rules | {"action": "save"})
+    assert answer.status_code == 422
+    assert "fault_code != 0" in answer.content.decode()  # what was typed is still there
+    assert StateRule.objects.count() == 0
+
+
 def test_tags_can_be_searched(as_lin):
     a_source()
     assert as_lin.get("/signals/tags?q=x&data_type=float&page=3").status_code == 200
