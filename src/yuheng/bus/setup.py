@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,9 @@ async def ensure_streams(
     mqtt_user: str,
     mqtt_password: str,
     limits: StreamLimits = StreamLimits(),
+    mqtt_tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Make or update everything; safe to call at every start.
+    """Make or update everything; safe to call at every start. ``mqtt_tls``: how to reach an MQTT door with TLS.
 
     Raises
     ------
@@ -58,7 +60,7 @@ async def ensure_streams(
     try:
         for stream in _streams(limits):
             await _ensure_stream(connection, stream)
-        await greet_mqtt(mqtt_host, mqtt_port, mqtt_user, mqtt_password)
+        await greet_mqtt(mqtt_host, mqtt_port, mqtt_user, mqtt_password, tls=mqtt_tls)
         await _wait_for_stream(connection, subjects.MQTT_STREAM)
         await _bound(connection, subjects.MQTT_STREAM, limits.mqtt_bytes)
         for name in subjects.MQTT_STATE_STREAMS:
@@ -198,7 +200,9 @@ def _mqtt_text(text: str) -> bytes:
     return len(data).to_bytes(2, "big") + data
 
 
-async def greet_mqtt(host: str, port: int, user: str, password: str, timeout_s: float = 10.0) -> None:
+async def greet_mqtt(
+    host: str, port: int, user: str, password: str, timeout_s: float = 10.0, *, tls: ssl.SSLContext | None = None
+) -> None:
     """Connect and disconnect one MQTT 3.1.1 client: nats-server then makes its own MQTT streams.
 
     Raises
@@ -211,7 +215,7 @@ async def greet_mqtt(host: str, port: int, user: str, password: str, timeout_s: 
     if user:
         body += _mqtt_text(user) + _mqtt_text(password)
     async with asyncio.timeout(timeout_s):
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
         try:
             writer.write(b"\x10" + _remaining_length(len(body)) + body)
             answer = await reader.readexactly(4)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("yuheng.config.commands.bench", "measure ingest, latency, queries, and that nothing is lost"),
     "backup": ("yuheng.config.commands.backup", "copy a running installation, or verify a copy"),
     "restore": ("yuheng.config.commands.restore", "put a backup into an empty place"),
+    "tls": ("yuheng.config.commands.tls", "make and renew certificates for serving others"),
     "migrate": ("yuheng.config.commands.migrate", "bring the database to this version"),
 }
 """Name -> module and one line of help. A module is loaded only when its command is called: ``--help`` is immediate."""

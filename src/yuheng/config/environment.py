@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from yuheng.bus.tls import tls_files
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -21,6 +23,8 @@ class Environment:
     mqtt_port: int
     is_demo: bool
     is_tls: bool = False
+    is_behind_proxy: bool = False
+    has_mqtt_tls: bool = False
 
     @classmethod
     def read(cls) -> Environment:
@@ -36,5 +40,7 @@ class Environment:
             gateway_port=int(os.environ.get("YUHENG_GATEWAY_PORT", "8080")),
             mqtt_port=int(os.environ.get("YUHENG_MQTT_PORT", "1883")),
             is_demo=os.environ.get("YUHENG_DEMO", "") == "1",
-            is_tls=os.environ.get("YUHENG_TLS", "") == "1",
+            is_tls=os.environ.get("YUHENG_TLS", "") == "1" or tls_files() is not None,
+            is_behind_proxy=os.environ.get("YUHENG_TLS", "") == "1",
+            has_mqtt_tls=os.environ.get("YUHENG_MQTT_TLS", "") == "1",
         )

@@ -74,6 +74,9 @@ def _environment(places: Places, status: dict[str, Any]) -> dict[str, str]:
         "YUHENG_MQTT_PORT": str(status["mqtt"]["port"]),
         "YUHENG_DEMO": "1" if status.get("is_demo") else "",
         "DJANGO_SETTINGS_MODULE": "yuheng.config.settings",
+        "YUHENG_TLS_CERT": (status.get("tls") or {}).get("certificate", ""),
+        "YUHENG_TLS_KEY": (status.get("tls") or {}).get("key", ""),
+        "YUHENG_MQTT_TLS": "1" if status["mqtt"].get("tls") else "",
     }
     if ports["pg"] is not None:  # else DATABASE_URL is set for us as it was for `yuheng up`
         postgres = Postgres(places.data_dir / "postgres", port=ports["pg"], password=secrets.postgres)

@@ -6,7 +6,9 @@ import secrets
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from yuheng.bus.tls import tls_files
 from yuheng.config.environment import Environment
+from yuheng.upkeep.certificates import TlsRefused, describe
 
 ENVIRONMENT = Environment.read()
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -37,11 +39,24 @@ def _database(url: str) -> dict[str, object]:
     }
 
 
+def _certified_names() -> tuple[str, ...]:
+    """Return the names our own certificate is for: under each of them somebody may ask for a page."""
+    files = tls_files()
+    if files is None:
+        return ()
+    try:
+        return describe(files.certificate).names
+    except TlsRefused:
+        return ()
+
+
 SECRET_KEY = _secret_key()
 DEBUG = False
 IS_DEMO = ENVIRONMENT.is_demo
 ALLOWED_HOSTS = (
-    ["*"] if ENVIRONMENT.web_host == "0.0.0.0" else ["127.0.0.1", "localhost", "[::1]", ENVIRONMENT.web_host]
+    ["*"]
+    if ENVIRONMENT.web_host in {"0.0.0.0", "::"}
+    else ["127.0.0.1", "localhost", "[::1]", ENVIRONMENT.web_host, f"[{ENVIRONMENT.web_host}]", *_certified_names()]
 )
 
 INSTALLED_APPS = [
@@ -106,7 +121,7 @@ PLANT_FILE_SECTIONS = "yuheng.config.plant_file.SECTIONS"
 """What can be imported and exported; see `equipment.importing`."""
 LOGIN_URL = "people:sign_in"
 LOGIN_REDIRECT_URL = "/"
-PUBLIC_ROUTES = frozenset({"people:sign_in", "people:impersonate", "web:preferences"})
+PUBLIC_ROUTES = frozenset({"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"})
 """Names of the only routes that answer without signing in. ``tests/security`` walks all the others."""
 
 # ---- language and time --------------------------------------------------------------------------------------------
@@ -135,7 +150,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = ENVIRONMENT.is_tls
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = ENVIRONMENT.is_tls
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.is_tls else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.is_behind_proxy else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if ENVIRONMENT.is_tls else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

@@ -23,7 +23,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from yuheng.bus.tls import ServerContext, TlsFiles, tls_files
 from yuheng.config.environment import Environment
+from yuheng.config.tls_door import HttpsOnly, TlsDoor
 from yuheng.web.live.hub import Hub
 from yuheng.web.live.nats_bus import NatsBus
 from yuheng.web.live.stream import LiveStream
@@ -78,19 +80,40 @@ def _say_ready() -> None:
 class WebServer(uvicorn.Server):
     """Uvicorn that says when it is ready, and lets go of endless streams when it is asked to stop."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub, when_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, hub: Hub, when_ready: Callable[[], None], tls: TlsFiles | None = None
+    ) -> None:
         super().__init__(config)
         self._hub = hub
         self._when_ready = when_ready
+        self._tls = tls
+        self._door: TlsDoor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the port, then say so."""
-        await super().startup(sockets)
+        if self._tls is None:
+            await super().startup(sockets)
+        else:
+            await super().startup(sockets=[])  # the server starts without a socket of its own; the door hands over
+            host, port = self.config.host, self.config.port
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listening = socket.create_server((host, port), family=family, backlog=self.config.backlog)
+            self._door = TlsDoor(listening, ServerContext(self._tls), self._make_protocol)
+            self._door.open()
         if self.started:
             await asyncio.to_thread(self._when_ready)
 
+    def _make_protocol(self) -> asyncio.Protocol:
+        """Return what `uvicorn.Server.startup` would make for a connection."""
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the streams first: they would never end by themselves."""
+        if self._door is not None:
+            self._door.close()
         self._hub.close()
         await super().shutdown(sockets)
 
@@ -107,8 +130,10 @@ def serve(environment: Environment) -> int:
         finally:
             await bus.close()
 
+    tls = tls_files()
+    application: ASGIApp = make_application(hub, run_hub, cast(ASGIApp, get_asgi_application()))
     config = uvicorn.Config(
-        make_application(hub, run_hub, cast(ASGIApp, get_asgi_application())),
+        HttpsOnly(application, port=environment.web_port) if tls else application,
         host=environment.web_host,
         port=environment.web_port,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
@@ -120,7 +145,7 @@ def serve(environment: Environment) -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = WebServer(config, hub, _say_ready)
+    server = WebServer(config, hub, _say_ready, tls)
     server.run()
     return 0 if server.started else 1
 

@@ -20,6 +20,7 @@ import uvicorn
 from yuheng.bus import subjects
 from yuheng.bus.documents import Source
 from yuheng.bus.messages import CommandOutcome, Health
+from yuheng.bus.tls import ServerContext, tls_files
 from yuheng.bus.wire import Connection, type_raw
 from yuheng.gateway.browsing import BrowseAnswers
 from yuheng.gateway.commands import CommandDesk, read_write_command
@@ -79,6 +80,8 @@ class Gateway:
         self._commands: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(1000)  # policy: drop the newest, counted
         self._dropped_commands = 0
         self._stopping = asyncio.Event()
+        files = tls_files()
+        self._tls = ServerContext(files) if files is not None else None
         self._server = self._make_server()
         self.port = settings.port
 
@@ -93,6 +96,9 @@ class Gateway:
             limit_concurrency=2000,
             h11_max_incomplete_event_size=64 * 1024,
         )
+        config.load()
+        if self._tls is not None:
+            config.ssl = self._tls.context
         return _Server(config)
 
     def stop(self) -> None:
@@ -194,6 +200,8 @@ class Gateway:
 
     async def _tell_health(self) -> None:
         while True:
+            if self._tls is not None:
+                self._tls.follow()
             health = Health(PROCESS, _now_us(), self.facts())
             await self.log.publish(subjects.live_health(PROCESS), msgspec.json.encode(health))
             await asyncio.sleep(1)

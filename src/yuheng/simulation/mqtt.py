@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from yuheng.bus.tls import local_mqtt
+
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
@@ -228,7 +230,10 @@ class Publisher(Generic[Item]):
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, connection = await loop.create_connection(
-                lambda: _Connection(self._heard, self._send_what_fits), self._login.host, self._login.port
+                lambda: _Connection(self._heard, self._send_what_fits),
+                self._login.host,
+                self._login.port,
+                ssl=local_mqtt(),
             )
             connection.write(_connect_packet(self._login, self._encoding.will()))
             try:

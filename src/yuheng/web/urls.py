@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.web import views
+from yuheng.web import trust, views
 
 app_name = "web"
 urlpatterns = [
@@ -17,5 +17,7 @@ urlpatterns = [
     path("work-units/<int:work_unit_id>/states", views.station_states, name="station_states"),
     path("work-units/<int:work_unit_id>/trend", views.station_trend, name="station_trend"),
     path("live/token", views.live_token, name="live_token"),
+    path("ca", trust.ca, name="ca"),
+    path("ca.crt", trust.ca_file, name="ca_file"),
     path("preferences", views.preferences, name="preferences"),
 ]

@@ -9,11 +9,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from yuheng.config.backup import history, manifest
+from yuheng.config.backup import manifest
 from yuheng.config.backup.manifest import BackupRefused
 from yuheng.config.backup.restoring import verify
 from yuheng.config.backup.taking import take
 from yuheng.config.running import NothingRuns, Running, find_running
+from yuheng.upkeep import backups
 
 HELP = "Copy everything of a running installation into DEST; `yuheng backup verify PATH` checks a copy."
 DEFAULT_KEEP = 7
@@ -88,12 +89,12 @@ def take_and_note(running: Running, place: Path, *, keep: int, passphrase: str) 
             say=say,
         )
     except BackupRefused as error:
-        attempt = history.Attempt(at.isoformat(), str(place), round(time.monotonic() - began, 1), error=str(error))
-        history.note(data_dir, attempt)
+        attempt = backups.Attempt(at.isoformat(), str(place), round(time.monotonic() - began, 1), error=str(error))
+        backups.note(data_dir, attempt)
         raise
     size = manifest.read(taken).size
     seconds = round(time.monotonic() - began, 1)
-    history.note(data_dir, history.Attempt(at.isoformat(), str(taken), seconds, size))
+    backups.note(data_dir, backups.Attempt(at.isoformat(), str(taken), seconds, size))
     _audit(running, taken, size, at)
     say(f"taken      {taken} ({size / 1e6:,.1f} MB in {seconds} s)")
     return taken

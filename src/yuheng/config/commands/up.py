@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from datetime import time
 from pathlib import Path
 
 from yuheng.config.supervisor.places import default_data_dir
@@ -18,7 +20,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--demo", action="store_true", help="add the demo plant: a simulated elevator factory")
     parser.add_argument("--data-dir", type=Path, default=None, metavar="DIR", help="where everything is kept")
     parser.add_argument(
-        "--host", default=usual.host, help="address to listen on; 0.0.0.0 lets others in (default: %(default)s)"
+        "--listen",
+        "--host",
+        dest="host",
+        default=usual.host,
+        metavar="ADDRESS",
+        help="address to listen on; 0.0.0.0: all of this machine's (default: %(default)s)",
+    )
+    parser.add_argument("--tls", action="store_true", help="serve with TLS on this machine's own address too")
+    parser.add_argument(
+        "--tls-cert", type=Path, default=None, metavar="FILE", help="certificate of yours, with its chain"
+    )
+    parser.add_argument("--tls-key", type=Path, default=None, metavar="FILE", help="key of that certificate, PEM")
+    parser.add_argument("--plain", action="store_true", help="let passwords go in the clear where others listen")
+    parser.add_argument("--backup-to", type=Path, default=None, metavar="DIR", help="take a backup there every night")
+    parser.add_argument(
+        "--backup-at", type=_clock, default=usual.backup_at, metavar="HH:MM", help="when (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--backup-keep",
+        type=int,
+        default=usual.backup_keep,
+        metavar="N",
+        help="how many to keep (default: %(default)s)",
     )
     parser.add_argument("--web-port", type=_port, default=usual.web_port, help="pages and API (default: %(default)s)")
     parser.add_argument(
@@ -47,8 +71,28 @@ def run(args: argparse.Namespace) -> int:
         pg_port=args.pg_port,
         is_demo=args.demo,
         opens_browser=not args.no_browser,
+        tls_certificate=args.tls_cert,
+        tls_key=args.tls_key,
+        is_plain=args.plain,
+        needs_tls=args.tls,
+        backup_dir=_place(args.backup_to, os.environ.get("YUHENG_BACKUP_DIR", "")),
+        backup_at=args.backup_at,
+        backup_keep=args.backup_keep,
     )
     return supervise(choices)
+
+
+def _place(asked: Path | None, usual: str) -> Path | None:
+    """Return where backups go: as asked, else as the environment says, else nowhere."""
+    place = asked or (Path(usual) if usual else None)
+    return place.expanduser().absolute() if place else None
+
+
+def _clock(text: str) -> str:
+    try:
+        return time.fromisoformat(text).strftime("%H:%M")
+    except ValueError:
+        raise argparse.ArgumentTypeError("a time of day is HH:MM, for example 02:30") from None
 
 
 def _port(text: str) -> int:

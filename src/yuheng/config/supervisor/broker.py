@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yuheng.bus.subjects import HISTORIAN_DURABLE, MQTT_STREAM
+from yuheng.bus.tls import TlsFiles
 from yuheng.config.supervisor.errors import CannotStart
 from yuheng.config.supervisor.places import write_private
 
@@ -77,6 +78,8 @@ class Broker:
     sync
         How often the log is forced to disk. A killed process loses nothing either way; a power cut may lose this much
         of what was acknowledged, unless it is ``always``, which costs one fsync a message.
+    tls
+        Certificate and key of the devices' door; None: plain MQTT.
     """
 
     directory: Path
@@ -87,6 +90,7 @@ class Broker:
     mqtt_host: str = "127.0.0.1"
     max_store_bytes: int = 0
     sync: str = "10s"
+    tls: TlsFiles | None = None
 
     @property
     def url(self) -> str:
@@ -169,6 +173,12 @@ class Broker:
         done = subprocess.run([*self.command(), "-t"], capture_output=True, text=True, check=False, timeout=20)
         return "" if done.returncode == 0 else (done.stderr or done.stdout).strip()[-400:]
 
+    def _tls(self) -> str:
+        if self.tls is None:
+            return ""
+        certificate, key = json.dumps(str(self.tls.certificate)), json.dumps(str(self.tls.key))
+        return f", tls {{ cert_file: {certificate}, key_file: {key}, timeout: 10 }}"
+
     def _render(self) -> str:
         limit = self.max_store_bytes or store_limit(self.directory)
         host = f"[{self.mqtt_host}]" if ":" in self.mqtt_host else self.mqtt_host
@@ -181,6 +191,6 @@ class Broker:
             "max_pending: 128MB\n"
             "logtime_utc: true\n"
             f"jetstream {{ {store}, max_file_store: {limit}, max_memory_store: 64MB }}\n"
-            f'mqtt {{ listen: "{host}:{self.mqtt_port}", ack_wait: "30s", max_ack_pending: 1000 }}\n'
+            f'mqtt {{ listen: "{host}:{self.mqtt_port}", ack_wait: "30s", max_ack_pending: 1000{self._tls()} }}\n'
             "include ./authorization.conf\n"
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from yuheng.bus.tls import TlsFiles
 from yuheng.config.supervisor import broker as brokers
 from yuheng.config.supervisor import postgres as databases
 from yuheng.config.supervisor.broker import Broker
@@ -19,11 +22,26 @@ from yuheng.config.supervisor.ports import claim
 from yuheng.config.supervisor.postgres import Postgres
 from yuheng.config.supervisor.privileges import child_setup
 from yuheng.config.supervisor.service import Service
+from yuheng.upkeep import certificates
+from yuheng.upkeep.certificates import TlsPlaces, TlsRefused
+
+USUAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Plain although there are certificates: nobody else hears what is said there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Options of ``yuheng up``. Port 0: any free one."""
+    """Options of ``yuheng up``. Port 0: any free one.
+
+    Attributes
+    ----------
+    tls_certificate, tls_key
+        Files of one's own; None: those of `yuheng tls init`, where they exist. See `chosen_tls`.
+    is_plain
+        Passwords may go in the clear over the network: somebody said so.
+    backup_dir, backup_at, backup_keep
+        Where the worker puts a backup every night, when (local time of the machine), and how many are kept.
+    """
 
     data_dir: Path
     host: str = "127.0.0.1"
@@ -34,6 +52,13 @@ class Choices:
     pg_port: int = 0
     is_demo: bool = False
     opens_browser: bool = True
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    is_plain: bool = False
+    needs_tls: bool = False
+    backup_dir: Path | None = None
+    backup_at: str = "02:30"
+    backup_keep: int = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +126,28 @@ class Installation:
     database_url: str
     nats_url: str
     mqtt_host: str  # where devices of this machine connect
+    tls: TlsFiles | None
     environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def scheme(self) -> str:
+        """How pages and HTTP push are reached."""
+        return "https" if self.tls else "http"
 
     @property
     def url(self) -> str:
         """Address of the pages."""
-        return f"http://{_in_url(_reachable(self.choices.host))}:{self.ports.web}/"
+        return f"{self.scheme}://{_in_url(_reachable(self.choices.host))}:{self.ports.web}/"
 
     @property
     def gateway_url(self) -> str:
         """Address for HTTP push."""
-        return f"http://{_in_url(_reachable(self.choices.host))}:{self.ports.gateway}/"
+        return f"{self.scheme}://{_in_url(_reachable(self.choices.host))}:{self.ports.gateway}/"
+
+    @property
+    def has_mqtt_tls(self) -> bool:
+        """Whether devices speak TLS; a broker of one's own is told elsewhere."""
+        return self.tls is not None and self.broker is not None
 
     def nats_user(self) -> tuple[str, str]:
         """Return the internal user and its password."""
@@ -124,7 +160,8 @@ class Installation:
         return {
             "url": self.url,
             "gateway_url": self.gateway_url,
-            "mqtt": {"host": self.mqtt_host, "port": self.ports.mqtt},
+            "mqtt": {"host": self.mqtt_host, "port": self.ports.mqtt, "tls": self.has_mqtt_tls},
+            "tls": {"certificate": str(self.tls.certificate), "key": str(self.tls.key)} if self.tls else None,
             "nats": {"host": nats.hostname, "port": nats.port or 4222},
             "ports": {
                 "web": self.ports.web,
@@ -146,6 +183,7 @@ def install(choices: Choices) -> Installation:
     """
     places = Places(choices.data_dir)
     secrets = passwords(places)
+    tls = chosen_tls(choices, at=datetime.now(UTC))
     inherited_database, inherited_nats = os.environ.get("DATABASE_URL", ""), os.environ.get("NATS_URL", "")
     ports = _claim_ports(choices, runs_postgres=not inherited_database, runs_broker=not inherited_nats)
     postgres = None
@@ -163,6 +201,7 @@ def install(choices: Choices) -> Installation:
             password=secrets.nats,
             mqtt_host=choices.host,
             sync=os.environ.get("YUHENG_LOG_SYNC", "10s"),
+            tls=tls,
         )
     database_url = postgres.url() if postgres else inherited_database
     nats_url = broker.url if broker else inherited_nats
@@ -176,8 +215,68 @@ def install(choices: Choices) -> Installation:
         database_url=database_url,
         nats_url=nats_url,
         mqtt_host=mqtt_host,
-        environment=_environment(choices, ports, database_url=database_url, nats_url=nats_url, mqtt_host=mqtt_host),
+        tls=tls,
+        environment=_environment(choices, ports, database_url=database_url, nats_url=nats_url, mqtt_host=mqtt_host)
+        | _tls_environment(tls, is_ours=broker is not None),
     )
+
+
+def chosen_tls(choices: Choices, *, at: datetime) -> TlsFiles | None:
+    """Return the certificate to serve with, or None for plain doors.
+
+    An address that others can reach is served with TLS, or somebody has said ``--plain``: passwords of people and
+    devices go through these doors. This machine's own address is plain, unless ``--tls`` asks for it.
+
+    Raises
+    ------
+    CannotStart
+        There is no certificate for an address that needs one, or the one that was named cannot be used.
+    """
+    if choices.is_plain:
+        if choices.needs_tls or choices.tls_certificate:
+            raise CannotStart("--plain and TLS were both asked for; choose one.")
+        return None
+    if (choices.tls_certificate is None) != (choices.tls_key is None):
+        raise CannotStart("A certificate of yours needs its key: give both --tls-cert FILE and --tls-key FILE.")
+    own = TlsPlaces(choices.data_dir / "tls")
+    if choices.tls_certificate is not None and choices.tls_key is not None:
+        files = TlsFiles(choices.tls_certificate.expanduser().absolute(), choices.tls_key.expanduser().absolute())
+    elif own.server.certificate.exists() and (choices.needs_tls or choices.host not in USUAL_HOSTS):
+        files = own.server
+    elif choices.needs_tls or not is_loopback(choices.host):
+        raise CannotStart(
+            f"Others can reach {choices.host}, and there is no certificate: passwords would be readable on the way. "
+            f"Make one with: yuheng tls init --data-dir {choices.data_dir} (or say --plain, if you mean it)."
+            if not choices.needs_tls
+            else f"There is no certificate. Make one with: yuheng tls init --data-dir {choices.data_dir}"
+        )
+    else:
+        return None
+    try:
+        if files == own.server:
+            certificates.renew_when_due(own, at=at)
+        certificates.check_pair(files, at=at)
+    except TlsRefused as error:
+        raise CannotStart(str(error)) from error
+    return files
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls_environment(tls: TlsFiles | None, *, is_ours: bool) -> dict[str, str]:
+    if tls is None:
+        return {"YUHENG_TLS_CERT": "", "YUHENG_TLS_KEY": "", "YUHENG_MQTT_TLS": ""}
+    return {
+        "YUHENG_TLS_CERT": str(tls.certificate),
+        "YUHENG_TLS_KEY": str(tls.key),
+        "YUHENG_MQTT_TLS": "1" if is_ours else "",
+    }
 
 
 def own_services(installation: Installation, processes: Iterable[Process]) -> list[Service]:
@@ -296,6 +395,9 @@ def _environment(choices: Choices, ports: Ports, *, database_url: str, nats_url:
         "YUHENG_MQTT_HOST": mqtt_host,
         "YUHENG_MQTT_PORT": str(ports.mqtt),
         "YUHENG_DEMO": "1" if choices.is_demo else "",
+        "YUHENG_BACKUP_DIR": str(choices.backup_dir or ""),
+        "YUHENG_BACKUP_AT": choices.backup_at,
+        "YUHENG_BACKUP_KEEP": str(choices.backup_keep),
         "DJANGO_SETTINGS_MODULE": "yuheng.config.settings",
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",

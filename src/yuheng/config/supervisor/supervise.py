@@ -12,10 +12,12 @@ import time
 import webbrowser
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from yuheng import __version__
 from yuheng.bus.setup import StreamLimits, ensure_streams, hold_producers
+from yuheng.bus.tls import pinned
 from yuheng.bus.wire import WireError
 from yuheng.config.supervisor import announcement
 from yuheng.config.supervisor.broker import RELOAD_SIGNAL, Broker, store_limit
@@ -38,11 +40,14 @@ from yuheng.config.supervisor.postgres import check_external
 from yuheng.config.supervisor.refusals import tell_refusals
 from yuheng.config.supervisor.service import Service, ServiceState, ServiceStatus
 from yuheng.config.supervisor.violations import Violations
+from yuheng.upkeep import certificates
+from yuheng.upkeep.certificates import TlsPlaces, TlsRefused
 
 STOP_WITHIN_S = 4.6
 _ENGINES_NEED_S = 1.4
 """Kept back for the engines when our own processes are slow to stop."""
 STEP_TIMEOUT_S = 180.0
+CERTIFICATE_EVERY_S = 10.0
 DISK_RESERVE_BYTES = 300_000_000
 """Less free disk than this: producers are held. Below the historian's reserve, which stops first and tells why."""
 
@@ -96,6 +101,7 @@ class Supervisor:
         self._listen_to_signals()
         status = asyncio.create_task(self._keep_status())
         watch = asyncio.create_task(self._watch_devices())
+        renewing = asyncio.create_task(self._watch_certificate())
         starting = asyncio.create_task(self._start())
         code = 0
         try:
@@ -108,10 +114,10 @@ class Supervisor:
             sys.stderr.write(f"{error}\n")
             code = 1
         finally:
-            for task in (starting, watch, status):
+            for task in (starting, watch, renewing, status):
                 task.cancel()
             await self._stop_all()
-            await asyncio.gather(starting, watch, status, return_exceptions=True)
+            await asyncio.gather(starting, watch, renewing, status, return_exceptions=True)
             self._write_status()
         return code
 
@@ -173,7 +179,9 @@ class Supervisor:
         limits = _stream_limits(self.installation.broker)
         began = time.monotonic()
         try:
-            await ensure_streams(self.installation.nats_url, host, port, user, password, limits)
+            files = self.installation.tls if self.installation.has_mqtt_tls else None
+            mqtt_tls = pinned(files.certificate) if files else None
+            await ensure_streams(self.installation.nats_url, host, port, user, password, limits, mqtt_tls)
         except (OSError, TimeoutError, WireError) as error:
             where = "" if self.installation.broker else " Check NATS_URL and --mqtt-port: that broker is yours."
             raise StartFailed(f"The durable log could not be prepared: {error}.{where}") from error
@@ -273,6 +281,24 @@ class Supervisor:
             self._say(complaint)
         self.complaint = complaint
         self._changed.set()
+
+    async def _watch_certificate(self) -> None:
+        """Renew our own certificate in time; let the broker take up files that were replaced by whomever."""
+        files = self.installation.tls
+        if files is None:
+            return
+        places = TlsPlaces(files.certificate.parent)
+        known = files.certificate.stat().st_mtime_ns
+        while True:
+            await asyncio.sleep(CERTIFICATE_EVERY_S)
+            try:
+                if files == places.server and (made := certificates.renew_when_due(places, at=datetime.now(UTC))):
+                    self._say(f"{'tls':<11} certificate renewed, until {made.not_after:%Y-%m-%d}")
+                if (now := files.certificate.stat().st_mtime_ns) != known and "nats" in self.keepers:
+                    self.keepers["nats"].signal(RELOAD_SIGNAL)
+                    known = now
+            except (OSError, TlsRefused) as error:
+                self._complain(f"The certificate could not be looked after, trying again: {error}")
 
     # ---- status -----------------------------------------------------------------------------------------------
 

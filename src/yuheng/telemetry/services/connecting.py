@@ -17,6 +17,8 @@ from yuheng.telemetry.services.devices import issue_device
 from yuheng.telemetry.services.sources import create_source
 
 MQTT_JSON, SPARKPLUG, HTTP = "mqtt_json", "sparkplug_b", "http"
+CA_FILE = "yuheng-ca.crt"
+"""What the page ``/ca`` hands out."""
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/#+"
 
 
@@ -42,6 +44,8 @@ class Connected:
     host: str = "127.0.0.1"
     mqtt_port: int = 1883
     http_port: int = 8080
+    has_tls: bool = False
+    has_mqtt_tls: bool = False
 
     def commands(self, quote: Callable[[str], str]) -> list[Command]:
         """Return ready commands; ``quote`` protects what a shell would read as its own."""
@@ -52,15 +56,17 @@ class Connected:
         return self._mqtt(quote)
 
     def _login(self, quote: Callable[[str], str]) -> str:
-        return f"-h {self.host} -p {self.mqtt_port} -u {quote(self.username)} -P {quote(self.password)}"
+        trust = f"--cafile {CA_FILE} " if self.has_mqtt_tls else ""
+        return f"-h {self.host} -p {self.mqtt_port} {trust}-u {quote(self.username)} -P {quote(self.password)}"
 
     def _mqtt(self, quote: Callable[[str], str]) -> list[Command]:
         topic = self.topic.removesuffix("/#").replace("+", "demo") or self.topic
         payload = '{"values": {"temperature": 21.5}}'
+        trust = f', tls={{"ca_certs": "{CA_FILE}"}}' if self.has_mqtt_tls else ""
         paho = (
             "python3 -c 'import paho.mqtt.publish as p; "
             f'p.single("{topic}", """{payload}""", qos=1, hostname="{self.host}", port={self.mqtt_port}, '
-            f'auth={{"username": "{self.username}", "password": "{self.password}"}})\''
+            f'auth={{"username": "{self.username}", "password": "{self.password}"}}{trust})\''
         )
         return [
             Command("mosquitto_pub", f"mosquitto_pub {self._login(quote)} -q 1 -t {quote(topic)} -m {quote(payload)}"),
@@ -72,7 +78,7 @@ class Connected:
             Command(
                 _("Settings of the edge node"),
                 f"host={self.host} port={self.mqtt_port} user={self.username} password={self.password} "
-                f"topics={self.topic}",
+                f"topics={self.topic}" + (f" tls ca={CA_FILE}" if self.has_mqtt_tls else ""),
             ),
             Command(
                 _("Listen to the commands for the node"),
@@ -87,8 +93,9 @@ class Connected:
         return f"spBv1.0/{group}/NCMD/{node}/#"
 
     def _http(self, quote: Callable[[str], str]) -> list[Command]:
-        login = f"curl -i -u {quote(self.username + ':' + self.password)}"
-        door = f"http://{self.host}:{self.http_port}"
+        trust = f" --cacert {CA_FILE}" if self.has_tls else ""
+        login = f"curl -i{trust} -u {quote(self.username + ':' + self.password)}"
+        door = f"{'https' if self.has_tls else 'http'}://{self.host}:{self.http_port}"
         return [
             Command(
                 _("Line protocol"),
@@ -155,6 +162,9 @@ def connect_device(
         protocol=protocol,
         topic=claimed,
         password=issued.password,
+        host="127.0.0.1" if environment.web_host in {"0.0.0.0", "::"} else environment.web_host,
         mqtt_port=environment.mqtt_port,
         http_port=environment.gateway_port,
+        has_tls=environment.is_tls and not environment.is_behind_proxy,
+        has_mqtt_tls=environment.has_mqtt_tls,
     )

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from yuheng.config.backup import history, keys, manifest
+from yuheng.config.backup import keys, manifest
 from yuheng.config.backup.manifest import BackupRefused, Manifest
 from yuheng.config.backup.restoring import require_known_version, restore, verify
+from yuheng.upkeep import backups
 
 
 def a_backup(place: Path, name: str = "yuheng-20260101T000000Z", **about) -> Path:
@@ -133,11 +134,11 @@ def test_only_the_newest_backups_are_kept(tmp_path):
 
 
 def test_attempts_are_remembered_good_and_bad(tmp_path):
-    assert history.newest_good(tmp_path) is None
-    history.note(tmp_path, history.Attempt("2026-01-01T00:00:00+00:00", "/b/1", 2.0, 5))
-    history.note(tmp_path, history.Attempt("2026-01-02T00:00:00+00:00", "/b", 0.1, error="no room"))
-    assert [row.error for row in history.attempts(tmp_path)] == ["", "no room"]
-    assert history.newest_good(tmp_path).place == "/b/1"
+    assert backups.newest_good(tmp_path) is None
+    backups.note(tmp_path, backups.Attempt("2026-01-01T00:00:00+00:00", "/b/1", 2.0, 5))
+    backups.note(tmp_path, backups.Attempt("2026-01-02T00:00:00+00:00", "/b", 0.1, error="no room"))
+    assert [row.error for row in backups.attempts(tmp_path)] == ["", "no room"]
+    assert backups.newest_good(tmp_path).place == "/b/1"
     for _ in range(100):
-        history.note(tmp_path, history.Attempt("2026-01-03T00:00:00+00:00", "/b/2", 1.0))
-    assert len(json.loads((tmp_path / "backup-history.json").read_text())) == history.KEPT
+        backups.note(tmp_path, backups.Attempt("2026-01-03T00:00:00+00:00", "/b/2", 1.0))
+    assert len(json.loads((tmp_path / "backup-history.json").read_text())) == backups.KEPT

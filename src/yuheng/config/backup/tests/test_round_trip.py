@@ -22,10 +22,11 @@ from yuheng.bench.historian import Bus
 from yuheng.bench.ledger import Ledger, judge
 from yuheng.bench.plants import a_credential
 from yuheng.bus import subjects
-from yuheng.config.backup import history, manifest
+from yuheng.config.backup import manifest
 from yuheng.config.supervisor.places import Places, passwords
 from yuheng.config.supervisor.ports import free_port
 from yuheng.config.supervisor.postgres import Postgres
+from yuheng.upkeep import backups
 
 pytestmark = pytest.mark.engines
 
@@ -166,7 +167,7 @@ async def test_what_was_acknowledged_before_the_backup_is_there_after_a_restore_
         assert taken.returncode == 0, taken.stderr
         backup = manifest.backups_in(tmp_path / "backups")[0]
         assert plant.run("backup", "verify", str(backup)).returncode == 0
-        assert history.newest_good(plant.places.data_dir).place == str(backup)
+        assert backups.newest_good(plant.places.data_dir).place == str(backup)
         assert plant.status()["is_ready"]
 
         await asyncio.to_thread(plant.stop)

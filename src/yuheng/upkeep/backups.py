@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from yuheng.config.supervisor.places import write_private
+from yuheng.upkeep.files import replace
 
 KEPT = 60
 
@@ -34,7 +34,7 @@ def attempts(data_dir: Path) -> list[Attempt]:
 def note(data_dir: Path, attempt: Attempt) -> None:
     """Add one."""
     rows = [asdict(row) for row in (*attempts(data_dir), attempt)][-KEPT:]
-    write_private(data_dir / "backup-history.json", json.dumps(rows, ensure_ascii=False, indent=1))
+    replace(data_dir / "backup-history.json", json.dumps(rows, ensure_ascii=False, indent=1).encode())
 
 
 def newest_good(data_dir: Path) -> Attempt | None:
