@@ -273,7 +273,7 @@ def test_your_own_engines_are_used_and_not_started(places, monkeypatch):
     found = install(Choices(places.data_dir, web_port=0, gateway_port=0, mqtt_port=1883))
     assert (found.postgres, found.broker) == (None, None)
     assert found.nats_user() == ("u", "p")
-    assert found.addresses()["mqtt"] == {"host": "broker.example", "port": 1883}
+    assert found.addresses()["mqtt"] == {"host": "broker.example", "port": 1883, "tls": False}
     assert found.environment["DATABASE_URL"] == "postgresql://u:p@db.example/d"
     assert "p@" not in json.dumps(found.addresses())
 
