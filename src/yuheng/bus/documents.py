@@ -74,6 +74,36 @@ class WorkUnit(msgspec.Struct, frozen=True):
     no_data_after_s: float = 60.0
 
 
+class AlarmVariant(msgspec.Struct, frozen=True):
+    """What one work unit does otherwise than its alarm rule says; None: as there."""
+
+    work_unit_id: int
+    parameters: dict[str, float | str] = {}
+    deadband: float | None = None
+    on_delay_s: float | None = None
+    off_delay_s: float | None = None
+
+
+class AlarmRule(msgspec.Struct, frozen=True):
+    """One alarm definition as the historian judges it, for every work unit in ``work_unit_ids``.
+
+    See `engines.alarms.conditions` for the language of ``when`` and ``suppress_when``.
+    """
+
+    id: int  # of the definition
+    work_unit_ids: tuple[int, ...]
+    when: str
+    parameters: dict[str, float | str] = {}
+    value_symbol: str = ""
+    deadband: float = 0.0
+    on_delay_s: float = 0.0
+    off_delay_s: float = 0.0
+    chatter_window_s: float = 60.0
+    suppress_states: tuple[int, ...] = ()  # UnitState
+    suppress_when: str = ""
+    variants: tuple[AlarmVariant, ...] = ()
+
+
 class Device(msgspec.Struct, frozen=True):
     """A credential of a device, for HTTP push; MQTT has the same one in the broker's own configuration."""
 
@@ -94,6 +124,7 @@ class Plant(msgspec.Struct, frozen=True):
     rule_sets: dict[str, tuple[StateRule, ...]] = {}
     devices: tuple[Device, ...] = ()
     future_tolerance_s: float = 600.0
+    alarm_rules: tuple[AlarmRule, ...] = ()
 
 
 def encode(plant: Plant) -> bytes:

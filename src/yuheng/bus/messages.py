@@ -104,6 +104,39 @@ class BrowseQuestion(msgspec.Struct, frozen=True):
     search: str = ""
 
 
+# ---- historian -> worker (YH_ALARMS) ----------------------------------------------------------------------------
+
+
+class AlarmTransition(msgspec.Struct, frozen=True):
+    """The condition of an alarm changed. Facts of one alarm come in the order of ``time_us``, at least once.
+
+    ``kind`` is `engines.alarms.vocabulary.FactKind`; ``episode_us``, the time of the activation, with definition and
+    work unit names the episode. ``values`` are the symbols of the condition at that moment.
+    """
+
+    definition_id: int
+    work_unit_id: int
+    kind: str
+    time_us: int  # by the source's clock
+    known_us: int  # when the historian found it
+    episode_us: int
+    count: int = 1  # how often active in this episode
+    value: float | str | None = None
+    values: dict[str, float | str | None] = {}
+    is_suppressed: bool = False  # by design: state or condition
+
+
+class AlarmsActive(msgspec.Struct, frozen=True):
+    """As of this place in the stream, exactly these alarms are active; told after a start and a new configuration.
+
+    Others that the worker holds for active are cleared: their definition or work unit is gone, or the history was
+    restored. ``active``: (definition id, work unit id, episode_us).
+    """
+
+    known_us: int
+    active: list[tuple[int, int, int]]
+
+
 # ---- historian -> web (live) ------------------------------------------------------------------------------------
 
 
@@ -155,6 +188,57 @@ class LiveSnapshot(msgspec.Struct, frozen=True):
     data_time_us: int
 
 
+# ---- worker -> web (live alarms) --------------------------------------------------------------------------------
+
+
+class AlarmLive(msgspec.Struct, frozen=True, array_like=True):
+    """One alarm now. ``bits``: `alarms.rules.packed`. ``root_id`` 0: it heads the list or stands alone."""
+
+    alarm_id: int
+    work_unit_id: int
+    definition_id: int
+    priority: int
+    bits: int
+    activated_us: int
+    cleared_us: int  # 0: active
+    count: int
+    child_count: int
+    acked_by: str
+    value: str
+    message_zh: str
+    message_en: str
+    changed_us: int
+    root_id: int = 0
+    is_shown: bool = True  # needs somebody and is not hidden
+
+
+class AlarmCountsLive(msgspec.Struct, frozen=True):
+    """How many alarms of a site need somebody; see `alarms.selectors.alarms.AlarmCounts`."""
+
+    headlines: int = 0
+    unacked: int = 0
+    active: int = 0
+    grouped: int = 0
+    shelved: int = 0
+    suppressed: int = 0
+    out_of_service: int = 0
+    by_priority: dict[int, int] = {}
+    unacked_by_priority: dict[int, int] = {}
+
+
+class LiveAlarms(msgspec.Struct, frozen=True):
+    """Alarms of a site that changed. ``seq`` rises by one a message within an ``epoch`` (one run of the worker).
+
+    As the reply to ``yh.q.alarms``: every alarm that heads the list.
+    """
+
+    epoch: str
+    seq: int
+    at_us: int
+    counts: AlarmCountsLive
+    alarms: list[AlarmLive]
+
+
 # ---- questions to the historian (yh.q.<operation>) --------------------------------------------------------------
 
 
@@ -163,6 +247,26 @@ class LiveQuestion(msgspec.Struct, frozen=True):
 
     site_id: int
     tags: list[int] | None = None
+
+
+class AlarmsQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.alarms`` -> `LiveAlarms`; the worker answers."""
+
+    site_id: int
+
+
+class AlarmPreviewQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.alarm_preview`` -> `AlarmPreview`: a rule tried on history, nothing stored."""
+
+    rule: dict[str, Any]  # `documents.AlarmRule`
+    start_us: int
+    end_us: int
+
+
+class AlarmPreview(msgspec.Struct, frozen=True):
+    """Work unit id -> episodes (start_us, end_us or None while it lasts, count)."""
+
+    episodes: dict[int, list[tuple[int, int | None, int]]]
 
 
 class LatestQuestion(msgspec.Struct, frozen=True):

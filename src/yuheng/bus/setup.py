@@ -31,6 +31,7 @@ class StreamLimits:
     ingest_bytes: int = 4 * GIB
     dead_bytes: int = 2 * GIB
     events_bytes: int = 1 * GIB
+    alarms_bytes: int = 512 * 1024**2
     births_bytes: int = 0  # 0, here and below: no bound of its own
     mqtt_bytes: int = 0  # MQTT messages that the historian has not taken yet
     mqtt_state_bytes: int = 0  # each of MQTT's own small streams: sessions, retained messages, QoS 2
@@ -71,7 +72,7 @@ async def ensure_streams(
             {**_log_consumer(limits), "filter_subject": f"{subjects.MQTT_PREFIX}>"},
         )
         await _ensure_consumer(connection, subjects.INGEST_STREAM, _log_consumer(limits))
-        for stream_name in (subjects.EVENTS_STREAM, subjects.DEAD_STREAM):
+        for stream_name in (subjects.EVENTS_STREAM, subjects.ALARMS_STREAM, subjects.DEAD_STREAM):
             await _ensure_consumer(connection, stream_name, _worker_consumer())
     finally:
         connection.close()
@@ -113,6 +114,14 @@ def _streams(limits: StreamLimits) -> list[dict[str, Any]]:
             "retention": "interest",  # a work queue would refuse ack-all
             "discard": "new",
             "max_bytes": limits.events_bytes,
+        },
+        {
+            **common,
+            "name": subjects.ALARMS_STREAM,
+            "subjects": ["yh.alarm.>"],
+            "retention": "interest",
+            "discard": "new",
+            "max_bytes": limits.alarms_bytes,
         },
         *(
             {**bucket, "name": f"KV_{name}", "subjects": [f"$KV.{name}.>"], "max_bytes": size or -1}

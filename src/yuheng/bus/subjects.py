@@ -8,11 +8,14 @@
                    yh.dead.<source id>.born   `messages.BirthNotice`: behind the letters that a Sparkplug birth explains
     YH_EVENTS      yh.ev.state.<work unit id>, yh.ev.command.<source id>, yh.ev.gap.<source id>
                    durable facts for the worker
+    YH_ALARMS      yh.alarm.<work unit id>, yh.alarm.active   facts about alarms for the worker: a stream of their own,
+                   so that they never wait behind thousands of states
     KV yh_config   key "plant": the configuration document (see `documents`)
     KV yh_births   key <source id>.<edge>[.<device>]: Sparkplug birth certificates, so that aliases survive a restart
 
     yh.live.state.<site id>     state changes, published as soon as they are known
     yh.live.values.<site id>    latest values that changed, coalesced (1 Hz; watched tags 10 Hz)
+    yh.live.alarms.<site id>    alarms that changed, from the worker, after they are committed
     yh.live.health.<process>    one line a second from gateway and historian (queues, rates, drops)
     yh.watch                    {"tags": [...], "ttl_s": 15}: somebody looks at these tags closely
     yh.q.<operation>            history and live questions to the historian; see `messages`
@@ -33,6 +36,7 @@ MQTT_STATE_STREAMS = ("$MQTT_rmsgs", "$MQTT_sess", "$MQTT_out", "$MQTT_qos2in")
 INGEST_STREAM = "YH_INGEST"
 DEAD_STREAM = "YH_DEAD"
 EVENTS_STREAM = "YH_EVENTS"
+ALARMS_STREAM = "YH_ALARMS"
 
 CONFIG_BUCKET = "yh_config"
 CONFIG_KEY = "plant"
@@ -87,6 +91,20 @@ def born(source_id: int) -> str:
 def state_event(work_unit_id: int) -> str:
     """`messages.StateRevision` of one work unit."""
     return f"yh.ev.state.{work_unit_id}"
+
+
+def alarm_event(work_unit_id: int) -> str:
+    """`messages.AlarmTransition` of one work unit."""
+    return f"yh.alarm.{work_unit_id}"
+
+
+ALARMS_ACTIVE = "yh.alarm.active"
+"""`messages.AlarmsActive`."""
+
+
+def live_alarms(site_id: int) -> str:
+    """`messages.LiveAlarms` of one site."""
+    return f"yh.live.alarms.{site_id}"
 
 
 def live_state(site_id: int) -> str:

@@ -8,6 +8,7 @@ from yuheng.kernel.models import OutboxEvent
 from yuheng.kernel.outbox import Handler
 
 CHANGES_OF_CONFIGURATION = (
+    "alarms.AlarmDefinitionsChanged",
     "equipment.EquipmentChanged",
     "equipment.PlantImported",
     "telemetry.DeviceChanged",

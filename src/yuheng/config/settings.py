@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "yuheng.people",
     "yuheng.equipment",
     "yuheng.telemetry",
+    "yuheng.alarms",
     "yuheng.analysis",
     "yuheng.web",
 ]

@@ -411,6 +411,7 @@ def _stream_limits(broker: Broker | None) -> StreamLimits:
         ingest_bytes=min(usual.ingest_bytes, room // 5),
         dead_bytes=min(usual.dead_bytes, room // 10),
         events_bytes=min(usual.events_bytes, room // 20),
+        alarms_bytes=min(usual.alarms_bytes, room // 40),
         births_bytes=room // 50,
         mqtt_bytes=room // 2,
         mqtt_state_bytes=room // 50,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from yuheng.alarms.services.configuration import alarm_rules
 from yuheng.bus import documents
 from yuheng.bus.subjects import CONFIG_BUCKET, CONFIG_KEY
 from yuheng.bus.wire import Connection
@@ -36,7 +37,7 @@ async def publish_configuration(connection: Connection, database: Database, data
     """
     devices = await database.run(render_devices)
     is_new_list = write_devices(data_dir / "nats" / "devices.conf", devices)
-    plant = await database.run(build_plant, 0)
+    plant = await database.run(_whole_plant)
     current = await _in_force(connection)
     if current is not None and msgspec.structs.replace(current, version=0) == plant:
         return Published(current.version, is_new_document=False, is_new_device_list=is_new_list)
@@ -44,6 +45,11 @@ async def publish_configuration(connection: Connection, database: Database, data
     document = documents.encode(msgspec.structs.replace(plant, version=version))
     await jetstream.publish(connection, _SUBJECT, document)
     return Published(version, is_new_document=True, is_new_device_list=is_new_list)
+
+
+def _whole_plant() -> documents.Plant:
+    """Return what every context has to say, as one document."""
+    return msgspec.structs.replace(build_plant(0), alarm_rules=alarm_rules())
 
 
 def write_devices(path: Path, text: str) -> bool:

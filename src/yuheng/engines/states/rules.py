@@ -105,6 +105,33 @@ def compile_rules(rules: Sequence[Rule], symbols: Collection[str]) -> RuleSet:
     return RuleSet(tuple(_compile_rule(rule, number, frozenset(symbols)) for number, rule in enumerate(rules, 1)))
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One compiled condition; make it with `compile_condition`."""
+
+    symbols: frozenset[str]
+    _calculate: Calculate
+
+    def holds(self, values: Values) -> bool | None:
+        """Return whether it holds; None when a symbol that it names has no good value. Never raises."""
+        if any(values.get(symbol) is None for symbol in self.symbols):
+            return None
+        return bool(_calculated(self._calculate, values))
+
+
+def compile_condition(text: str, symbols: Collection[str], *, place: str = "Condition") -> Condition:
+    """Compile one condition. Raises `RuleError`, whose sentence begins with ``place``.
+
+    Examples
+    --------
+    >>> warm = compile_condition("temperature > high", ["temperature", "high"])
+    >>> warm.holds({"temperature": 81.0, "high": 80.0}), warm.holds({"temperature": None, "high": 80.0})
+    (True, None)
+    """
+    calculate, needs = _Compiler(place, text, frozenset(symbols)).compile()
+    return Condition(needs, calculate)
+
+
 def _compile_rule(rule: Rule, number: int, symbols: frozenset[str]) -> _Compiled:
     try:
         state = UnitState(rule.state)

@@ -44,11 +44,14 @@ from yuheng.equipment.selectors.units import (
     equipment_class,
     equipment_class_ids,
     equipment_classes,
+    names_of_work_units,
     site_of_equipment_class,
     site_of_work_units,
     work_center,
     work_unit,
     work_unit_ids,
+    work_unit_ids_of_areas,
+    work_unit_ids_said_with,
     work_units,
 )
 
@@ -78,6 +81,7 @@ __all__ = [
     "equipment_class_ids",
     "equipment_classes",
     "equipment_tree",
+    "names_of_work_units",
     "plant_import",
     "plant_map",
     "site",
@@ -89,5 +93,7 @@ __all__ = [
     "work_center",
     "work_unit",
     "work_unit_ids",
+    "work_unit_ids_of_areas",
+    "work_unit_ids_said_with",
     "work_units",
 ]

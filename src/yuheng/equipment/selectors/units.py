@@ -119,6 +119,23 @@ def work_unit_ids(*, site_id: int) -> dict[str, int]:
     return dict(WorkUnit.objects.filter(site_id=site_id).values_list("code", "pk"))
 
 
+def work_unit_ids_of_areas(area_ids: Iterable[int]) -> list[int]:
+    """Ids of the work units that stand in these areas, retired ones included. One query."""
+    return list(WorkUnit.objects.filter(work_center__area_id__in=set(area_ids)).values_list("pk", flat=True))
+
+
+def work_unit_ids_said_with(*, site_id: int, text: str) -> list[int]:
+    """Ids of the site's work units whose code or names contain a text. One query."""
+    says = Q(code__icontains=text) | Q(name_zh__icontains=text) | Q(name_en__icontains=text)
+    return list(WorkUnit.objects.filter(says, site_id=site_id).values_list("pk", flat=True))
+
+
+def names_of_work_units(ids: Iterable[int]) -> dict[int, tuple[str, str, str]]:
+    """Work unit id -> (code, Chinese name, English name), for those that exist. One query."""
+    rows = WorkUnit.objects.filter(pk__in=set(ids)).values_list("pk", "code", "name_zh", "name_en")
+    return {pk: (code, zh, en) for pk, code, zh, en in rows}
+
+
 def site_of_work_units(ids: Iterable[int]) -> dict[int, int]:
     """Work unit id -> site id, for those that exist. One query."""
     return dict(WorkUnit.objects.filter(pk__in=set(ids)).values_list("pk", "site_id"))

@@ -1,0 +1,1 @@
+"""Alarms: definitions, the truth about each alarm, journal, health, notifications."""

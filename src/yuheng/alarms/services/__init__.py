@@ -1,0 +1,1 @@
+"""Verbs about alarms: the only writers."""
