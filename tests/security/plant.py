@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from yuheng.alarms.models import Alarm, AlarmDefinition
+from yuheng.alarms.services.checks import DefinitionSpec
+from yuheng.alarms.services.definitions import define
+from yuheng.alarms.services.facts import apply_facts
 from yuheng.analysis.models import Explanation, Reason
 from yuheng.analysis.services.reasons import ReasonSpec, write_reasons
+from yuheng.bus.messages import AlarmTransition
 from yuheng.engines.points import Refusal
 from yuheng.equipment import services as equipment
 from yuheng.equipment.models import Shift, ShiftCalendar
@@ -39,6 +44,7 @@ def a_secret_plant() -> SecretPlant:
     unit, kind = _equipment(site)
     source, device, tag, group = _telemetry(site, unit)
     StateRuleSet.objects.create(equipment_class=kind)
+    definition, alarm = _alarm(kind, unit)
     owner = an_actor(f"{SECRET}chief", role="administrator", site=site)
     token, _secret = people.issue_token(
         actor=owner, name=f"{SECRET} token", scopes=["audit.view"], days=9, at=SHIFT_START
@@ -72,6 +78,9 @@ def a_secret_plant() -> SecretPlant:
         "tags": [tag.pk],
         "group_id": group.pk,
         "group_ids": [group.pk],
+        "definition_id": definition.pk,
+        "alarm_id": alarm.pk,
+        "alarm_ids": [alarm.pk],
     }
     return SecretPlant(site, values)
 
@@ -107,6 +116,15 @@ def _analysis(site: Site, unit: Any, kind: Any) -> tuple[int, int]:
         given_at=SHIFT_START,
     )
     return reason.pk, said.pk
+
+
+def _alarm(kind: Any, unit: Any) -> tuple[AlarmDefinition, Alarm]:
+    spec = DefinitionSpec(code=f"{SECRET}alarm", when="run == 0", message_en=SECRET, guidance_en=SECRET, **NAMES)
+    definition = define(actor=SYSTEM, spec=spec, at=SHIFT_START, equipment_class_id=kind.pk)
+    at_us = int(SHIFT_START.timestamp() * 1e6)
+    fact = AlarmTransition(definition.pk, unit.pk, "activated", at_us, at_us, at_us, value=SECRET)
+    apply_facts([fact], at=SHIFT_START)
+    return definition, Alarm.objects.get()
 
 
 def _telemetry(site: Site, unit: Any) -> tuple[DataSource, Device, Tag, DeadLetterGroup]:

@@ -20,6 +20,7 @@ from ninja.renderers import BaseRenderer
 from ninja.security.base import AuthBase
 
 from yuheng import __version__
+from yuheng.alarms.api import router as alarms_router
 from yuheng.analysis.api import router as analysis_router
 from yuheng.equipment.api import router as equipment_router
 from yuheng.kernel.actor import Actor
@@ -126,6 +127,7 @@ api.add_router("", people_router)
 api.add_router("", equipment_router)
 api.add_router("", telemetry_router)
 api.add_router("", analysis_router)
+api.add_router("", alarms_router)
 
 
 def _problem(request: HttpRequest, error: Exception, status: int, fields: dict[str, str] | None = None) -> HttpResponse:

@@ -30,6 +30,7 @@ from yuheng.kernel.events import publish
 __all__ = [
     "DefinitionSpec",
     "OverrideSpec",
+    "check_definition",
     "clear_override",
     "define",
     "define_all",

@@ -17,6 +17,7 @@ LIMITS = StreamLimits(
     ingest_bytes=8 * MB,
     dead_bytes=4 * MB,
     events_bytes=2 * MB,
+    alarms_bytes=1 * MB,
     births_bytes=1 * MB,
     mqtt_bytes=20 * MB,
     mqtt_state_bytes=1 * MB,
