@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
 from yuheng.alarms.api.arguments import now, word
 from yuheng.alarms.selectors import definitions, previews
@@ -166,10 +166,10 @@ def get_definition(request: HttpRequest, definition_id: int) -> dict[str, Any]:
 
 
 @router.post("/definitions/{int:definition_id}/retire", response={204: None})
-def retire(request: HttpRequest, definition_id: int) -> tuple[int, None]:
+def retire(request: HttpRequest, definition_id: int) -> Status[None]:
     """Take an alarm out of use; its journal stays."""
     services.retire(actor=actor_of(request), definition_id=definition_id, at=now())
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/of-class/{int:equipment_class_id}", response=list[DefinitionOut])
@@ -230,7 +230,7 @@ def list_overrides(request: HttpRequest, definition_id: int) -> list[dict[str, A
 
 
 @router.put("/definitions/{int:definition_id}/overrides/{int:work_unit_id}", response={204: None})
-def set_override(request: HttpRequest, definition_id: int, work_unit_id: int, body: OverrideIn) -> tuple[int, None]:
+def set_override(request: HttpRequest, definition_id: int, work_unit_id: int, body: OverrideIn) -> Status[None]:
     """Let a work unit differ from its class."""
     given = body.model_dump()
     priority = None if body.priority is None else Priority[body.priority.upper()]
@@ -241,14 +241,14 @@ def set_override(request: HttpRequest, definition_id: int, work_unit_id: int, bo
         at=now(),
         spec=OverrideSpec(**{**given, "priority": priority}),
     )
-    return 204, None
+    return Status(204, None)
 
 
 @router.delete("/definitions/{int:definition_id}/overrides/{int:work_unit_id}", response={204: None})
-def clear_override(request: HttpRequest, definition_id: int, work_unit_id: int) -> tuple[int, None]:
+def clear_override(request: HttpRequest, definition_id: int, work_unit_id: int) -> Status[None]:
     """Let a work unit follow its class again."""
     services.clear_override(actor=actor_of(request), definition_id=definition_id, work_unit_id=work_unit_id, at=now())
-    return 204, None
+    return Status(204, None)
 
 
 def _preview(
