@@ -12,7 +12,7 @@ and tag switched on, not expired, never twice) is the gateway's business, before
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,6 +45,34 @@ class Tier(StrEnum):
     GOLD = "gold"  # and discovers addresses, and writes back with interlocks
 
 
+class MapLine(NamedTuple):
+    """One line of a manufacturer's table of signals, read into an address and what a tag needs."""
+
+    line: int  # of the file, as a person counts
+    address: str  # for `telemetry.Tag.address`; as it stood when there is a problem
+    values: dict[str, str]  # columns of a tag, and ``every_s``, as text
+    problem: str = ""  # a sentence; the line is refused
+
+
+class Maps(Protocol):
+    """How a connector reads tables of signals that people have as files."""
+
+    numberings: Sequence[tuple[str, str, str]]
+    """Ways of counting that a person must choose from: value, English, Chinese."""
+
+    def read(self, text: str, numbering: str = "") -> list[MapLine]:
+        """Read a table, line by line. Raises `ValueError` with a sentence when it is none."""
+        ...
+
+    def rhythms(self, settings: Mapping[str, Any], addresses: Iterable[str]) -> dict[str, float]:
+        """Return how often each address is read, in seconds."""
+        ...
+
+    def with_rhythms(self, settings: Mapping[str, Any], rhythms: Mapping[str, float]) -> dict[str, Any]:
+        """Return settings with which each address is read as often as is said."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a connector says about itself before it is started.
@@ -60,6 +88,8 @@ class Manifest:
         Whether its sessions have `WritingSession.write` and `BrowsingSession.browse`.
     needs_tags
         Whether its sessions use `Context.tags`: what to read is then what the source has tags for.
+    maps
+        Reads the tables of signals that manufacturers hand out; None: there are no such tables.
     docs
         Path of its page below ``docs/``, or an address.
     """
@@ -74,6 +104,7 @@ class Manifest:
     can_write: bool = False
     can_browse: bool = False
     needs_tags: bool = False
+    maps: Maps | None = None
     owner: str = "Yuheng"
     docs: str = ""
 

@@ -117,11 +117,12 @@ class ModbusServer:
         server.context = _Memory(self.units)  # type: ignore[assignment]
         if not await server.listen():
             raise OSError(f"The Modbus server cannot listen on {self.host}:{self.port}.")
-        self.port = server.transport.sockets[0].getsockname()[1]
+        listening: Any = server.transport
+        self.port = listening.sockets[0].getsockname()[1]
         self._server = server
 
     async def stop(self) -> None:
         """Close the port and every connection."""
         server, self._server = self._server, None
         if server is not None:
-            await server.shutdown()
+            await server.shutdown()  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, cast
 
+from yuheng.connectors.modbus.register_map import RegisterMaps
 from yuheng.gateway.connector import Context, Kind, Manifest, Session, Tier, schema, setting
 
 _RATES = {
@@ -95,6 +96,7 @@ class ModbusConnector:
         can_write=True,
         can_browse=True,
         needs_tags=True,
+        maps=RegisterMaps(),
         docs="connectors/modbus.md",
     )
 
