@@ -133,6 +133,18 @@ def is_unit(code: str) -> bool:
     return True
 
 
+def meant(text: str) -> str:
+    """Return the code that a person meant who wrote ``°C`` or ``m³/h``; anything else as it is.
+
+    Examples
+    --------
+    >>> meant("°C"), meant("kWh"), meant("bar"), meant("furlong")
+    ('Cel', 'kW.h', 'bar', 'furlong')
+    """
+    hint = "" if is_unit(text) else _HINTS.get(text, "")
+    return hint if hint and is_unit(hint) else text
+
+
 def are_commensurable(one: str, other: str) -> bool:
     """Return whether values can be converted between the two units."""
     return parse(one).dimension == parse(other).dimension

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from yuheng.gateway.connector import find_connectors
+from yuheng.gateway.connector import Maps, find_connectors
 
 MASK = "••••••"
 """Stands for a password that is set. Written back, it keeps the password as it is."""
@@ -17,6 +17,14 @@ def settings_schema(connector: str) -> dict[str, Any] | None:
     """Return the JSON Schema of a connector's settings; None when no such connector is installed."""
     point = find_connectors().get(connector)
     return None if point is None else dict(point.load().manifest.config_schema)
+
+
+@cache
+def maps_of(connector: str) -> Maps | None:
+    """Return how a connector reads tables of signals; None when it has no such tables, or is not installed."""
+    point = find_connectors().get(connector)
+    maps: Maps | None = None if point is None else point.load().manifest.maps
+    return maps
 
 
 def masked(settings: Mapping[str, Any]) -> dict[str, Any]:

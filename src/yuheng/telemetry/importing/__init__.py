@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from yuheng.equipment.importing import Section
+from yuheng.telemetry.importing.registers import RegisterSection
 from yuheng.telemetry.importing.signals import (
     ClassStateSection,
     DeviceSection,
@@ -23,6 +24,7 @@ SECTIONS: tuple[Section, ...] = (
     ClassStateSection(),
     TemplateSection(),
     MachineSection(),
+    RegisterSection(),
 )
 """In the order in which they must be applied."""
 
@@ -31,6 +33,7 @@ __all__ = [
     "ClassStateSection",
     "DeviceSection",
     "MachineSection",
+    "RegisterSection",
     "SourceSection",
     "TagClassSection",
     "TagSection",
