@@ -57,8 +57,10 @@ class MapLine(NamedTuple):
 class Maps(Protocol):
     """How a connector reads tables of signals that people have as files."""
 
-    numberings: Sequence[tuple[str, str, str]]
-    """Ways of counting that a person must choose from: value, English, Chinese."""
+    @property
+    def numberings(self) -> Sequence[tuple[str, str, str]]:
+        """Ways of counting that a person must choose from: value, English, Chinese."""
+        ...
 
     def read(self, text: str, numbering: str = "") -> list[MapLine]:
         """Read a table, line by line. Raises `ValueError` with a sentence when it is none."""

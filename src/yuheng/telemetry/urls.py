@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.telemetry import views
+from yuheng.telemetry import register_views, views
 
 app_name = "telemetry"
 urlpatterns = [
     path("signals/", views.sources, name="sources"),
     path("signals/connect", views.connect, name="connect"),
     path("signals/sources/<int:source_id>", views.source, name="source"),
+    path("signals/sources/<int:source_id>/registers", register_views.registers, name="registers"),
     path("signals/sources/<int:source_id>/switch", views.switch_source, name="switch_source"),
     path("signals/sources/<int:source_id>/arrivals", views.arrivals, name="arrivals"),
     path("signals/devices/<int:device_id>/rotate", views.rotate_device, name="rotate_device"),

@@ -32,6 +32,7 @@ from yuheng.telemetry.services import dead_letters as services
 from yuheng.telemetry.services import sources as source_services
 from yuheng.telemetry.services import state_rules as rule_services
 from yuheng.telemetry.services.state_rules import RuleSpec
+from yuheng.telemetry.source_settings import maps_of
 
 EDIT, REPLAY = "telemetry.edit", "telemetry.replay"
 TAGS_A_PAGE = 100
@@ -105,6 +106,7 @@ def source(request: HttpRequest, source_id: int) -> HttpResponse:
     seen, trouble = _arrivals(actor, source_id, tried)
     context = {
         "source": row,
+        "has_maps": maps_of(row.connector) is not None,
         "settings_text": settings_text,
         "topics_text": topics_text,
         "errors": errors,

@@ -383,8 +383,11 @@ class ModbusSession:
     # ---- out to the log ---------------------------------------------------------------------------------------
 
     def _put(self, address: str, time_us: int, value: Any, quality: Quality) -> None:
-        for column, item in zip(self._out, (address, time_us, value, int(quality)), strict=True):
-            column.append(item)
+        addresses, times_us, values, qualities = self._out
+        addresses.append(address)
+        times_us.append(time_us)
+        values.append(value)
+        qualities.append(int(quality))
 
     async def _flush(self) -> None:
         """Keep what was read; waits while the log cannot take it, and nothing is read meanwhile."""

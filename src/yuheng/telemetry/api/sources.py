@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja import Field, Router, Schema, Status
 
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.api.arguments import now
-from yuheng.telemetry.selectors import signals
-from yuheng.telemetry.services import sources
+from yuheng.telemetry.selectors import machines, signals
+from yuheng.telemetry.services import register_maps, sources
 
 router = Router(tags=["telemetry"])
 
@@ -90,3 +91,73 @@ def switch_source(request: HttpRequest, source_id: int, body: SwitchIn) -> signa
     actor = actor_of(request)
     sources.switch_source(actor=actor, source_id=source_id, is_enabled=body.is_enabled, at=now())
     return signals.source(actor=actor, source_id=source_id)
+
+
+class RegisterMapIn(Schema):
+    """A manufacturer's table as CSV; ``numbering`` is wire, one, modicon, or empty to refuse what is not clear."""
+
+    text: str
+    numbering: str = ""
+    file_name: Annotated[str, Field(max_length=200)] = "map.csv"
+
+
+class LineOut(Schema):
+    """One line of a register map: what would happen to its tag, and why it is refused."""
+
+    where: str
+    action: str
+    key: str
+    reason: str
+
+
+class RegisterMapOut(Schema):
+    """The dry run of a register map; applied on its page, under `url`."""
+
+    import_id: int
+    url: str
+    plan_sha256: str
+    counts: dict[str, int]
+    lines: list[LineOut]
+
+
+class ReadOut(Schema):
+    """A register read now; ``value`` is empty when there is none, and ``why`` says so."""
+
+    address: str
+    value: str
+    why: str
+    data_type: str
+
+
+@router.post("/sources/{int:source_id}/register-map", response=RegisterMapOut)
+def upload_register_map(request: HttpRequest, source_id: int, body: RegisterMapIn) -> dict[str, Any]:
+    """Read a manufacturer's register map (CSV) for a source; nothing is written before its dry run is applied."""
+    import_id, plan = register_maps.upload_register_map(
+        actor=actor_of(request),
+        source_id=source_id,
+        file_name=body.file_name,
+        content=body.text.encode(),
+        numbering=body.numbering,
+        at=now(),
+    )
+    lines = [
+        {"where": row.where, "action": row.action.value, "key": row.key, "reason": row.reason} for row in plan.rows
+    ]
+    url = reverse("equipment:dry_run", kwargs={"import_id": import_id})
+    return {
+        "import_id": import_id,
+        "url": url,
+        "plan_sha256": plan.sha256(),
+        "counts": plan.counts(),
+        "lines": lines,
+    }
+
+
+@router.get("/sources/{int:source_id}/read", response=list[ReadOut])
+def read_now(request: HttpRequest, source_id: int, addresses: str) -> list[dict[str, str]]:
+    """Read registers now, whether tags have them or not; separate addresses by commas."""
+    nodes = machines.read_now(actor=actor_of(request), source_id=source_id, addresses=addresses)
+    return [
+        {"address": one.address or one.name, "value": one.value, "why": one.description, "data_type": one.data_type}
+        for one in nodes
+    ]

@@ -1,4 +1,4 @@
-"""Register maps that were read into tags: a CSV of its own kind, so that each line keeps its sentence to the dry run."""
+"""Register maps read into tags: a CSV of its own kind, so that each line keeps its sentence to the dry run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class RegisterSection(TagSection):
     def existing(self, site_id: int) -> dict[str, Values]:
         """Tags of the site with their rhythms. Two queries."""
         found = TagSection().existing(site_id)
-        rhythms = {code: maps.rhythms(settings, addresses) for code, maps, settings, addresses in _mapped(site_id, found)}
+        rhythms = {
+            code: maps.rhythms(settings, addresses) for code, maps, settings, addresses in _mapped(site_id, found)
+        }
         for values in found.values():
             values["every_s"] = rhythms.get(values["source"], {}).get(values["address"])
             values["problem"] = ""
@@ -61,7 +63,7 @@ class RegisterSection(TagSection):
         """Write the tags, and the rhythms into the settings of their sources."""
         complete = [(row, values) for row, values in whole(self, site_id, rows)]
         plain = [replace(row, values=_as_tag(values)) for row, values in complete]
-        super().apply(actor=actor, site_id=site_id, rows=plain, at=at)
+        TagSection().apply(actor=actor, site_id=site_id, rows=plain, at=at)
         wanted: dict[str, dict[str, float]] = {}
         for _row, values in complete:
             if values["every_s"] is not None:

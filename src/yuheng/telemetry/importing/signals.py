@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.utils.translation import gettext as _
 
@@ -178,7 +178,7 @@ class TagSection(Section):
 
     name = "tags"
     permission = EDIT
-    fields = (
+    fields: ClassVar[tuple[Field, ...]] = (
         Field("source", read.filled_text(60), is_key=True, refers_to="sources"),
         Field("address", read.filled_text(400), is_key=True),
         DATA_TYPE,

@@ -16,7 +16,7 @@ TRY = "try"
 ANSWER_S = 16.0
 
 
-def test_read(*, actor: Actor, source_id: int, addresses: str) -> list[Node]:
+def read_now(*, actor: Actor, source_id: int, addresses: str) -> list[Node]:
     """Read addresses now, whether tags have them or not; each with its value, or why there is none.
 
     Parameters
@@ -35,6 +35,3 @@ def test_read(*, actor: Actor, source_id: int, addresses: str) -> list[Node]:
     question = BrowseQuestion(node=TRY, search=addresses[:2000])
     answer = ask(subjects.browse(source.pk), msgspec.json.encode(question), timeout_s=ANSWER_S)
     return list(decoded(answer, BrowsePage).nodes)
-
-
-test_read.__test__ = False  # type: ignore[attr-defined] - pytest takes the name for a test

@@ -75,7 +75,12 @@ def upload_register_map(
 
 def _as_rows(code: str, lines: Sequence[MapLine]) -> bytes:
     """Write lines as a CSV of kind `KIND`, each on the line that it had, so that the dry run names it."""
-    columns = ["source", "address", "data_type", *sorted({name for line in lines for name in line.values} - {"data_type"})]
+    columns = [
+        "source",
+        "address",
+        "data_type",
+        *sorted({name for line in lines for name in line.values} - {"data_type"}),
+    ]
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, fieldnames=[*columns, "problem"], restval="", lineterminator="\n")
     writer.writeheader()
@@ -83,7 +88,12 @@ def _as_rows(code: str, lines: Sequence[MapLine]) -> bytes:
     for line in lines:
         out.write("\n" * (line.line - at_line - 1))
         at_line = max(line.line, at_line + 1)
-        row = {"source": code, "address": line.address[:400] or f"line {line.line}", "data_type": "float", **line.values}
+        row = {
+            "source": code,
+            "address": line.address[:400] or f"line {line.line}",
+            "data_type": "float",
+            **line.values,
+        }
         if line.problem:
             row["problem"] = in_readers_words(line.problem)[:600]
         writer.writerow({name: " ".join(text.split()) for name, text in row.items()})
