@@ -184,6 +184,7 @@ class SessionKeeper:
         self._point = point
         self._session: Session | None = None
         self._manifest: Manifest | None = None
+        self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -194,6 +195,7 @@ class SessionKeeper:
         """Close the session; a session that does not close in time is left behind and said so."""
         if self._task is None:
             return
+        self._is_stopping = True
         self._task.cancel()
         _, late = await asyncio.wait((self._task,), timeout=CLOSE_S)
         if late:
@@ -213,6 +215,10 @@ class SessionKeeper:
                 self.context.set_health(State.FAILED, str(refused))
                 return  # only a new configuration can help
             except Exception as error:
+                # A TaskGroup whose child fails in the moment in which its parent is cancelled forgets the cancellation
+                # (until Python 3.13): a session that is to end would be opened anew, for ever.
+                if self._is_stopping:
+                    raise asyncio.CancelledError from error
                 sentence = str(error) or type(error).__name__
                 self.context.set_health(State.FAILED, sentence)
                 logger.debug("%s: session ended", self.source.code, exc_info=error)

@@ -29,15 +29,18 @@ from yuheng.bus.messages import SampleBatch
 from yuheng.engines.codec import SAMPLES, Batch, Message, TagSpec, decoder_for
 from yuheng.engines.points import Quality
 from yuheng.gateway.connector import (
+    CommandRefused,
     ConfigRefused,
     Connector,
     Gap,
+    Manifest,
     PushHandler,
     SessionHealth,
     SourceIdentity,
     State,
     TagAddress,
     Tier,
+    Value,
     check_config,
 )
 from yuheng.gateway.push import HttpDoor
@@ -103,6 +106,7 @@ class FakeContext:
         self._door = door
         self.told_broker: list[tuple[str, bytes]] = []
         self.gaps: list[Gap] = []
+        self.session: Any = None
         self._tags: tuple[TagAddress, ...] = ()
         self._tags_changed = asyncio.Event()
 
@@ -204,16 +208,15 @@ class Bench:
     many_addresses: Callable[[int], str] = "tag{}".format
     bad_config: Mapping[str, Any] = field(default_factory=lambda: {"no such setting": 1})
     topics: tuple[str, ...] = ()
+    search: str = ""  # a text that finds the address; "": the address itself
     sees_disconnect: bool = True  # False: whoever pushes may be silent without being away
-    has_many_tags: bool = False  # True: the source has all of `many_addresses` from the start
     door: HttpDoor | None = None  # the real HTTP door, for connectors that are pushed to
 
     def context(self, log: FakeLog) -> FakeContext:
         """Return a context for one life of the gateway."""
         context = FakeContext(SourceIdentity(7, "bench", self.topics), self.state_dir, log, self.door)
         if self.connector.manifest.needs_tags:
-            addresses = [self.address, *map(self.many_addresses, range(MANY_TAGS if self.has_many_tags else 0))]
-            context.set_tags(tuple(TagAddress(address, "float", is_writable=True) for address in addresses))
+            context.set_tags((TagAddress(self.address, "float", is_writable=True),))
         return context
 
     def decode(self, log: FakeLog) -> Batch:
@@ -241,16 +244,20 @@ class _Runner:
         self.bench = bench
         self.context = context
         self.errors: list[str] = []
+        self.is_stopping = False
 
     async def run(self) -> None:
         while True:
             try:
                 async with self.bench.connector.open(self.bench.config, self.context) as session:
+                    self.context.session = session
                     await session.run()
                 return
             except ConfigRefused:
                 raise
             except Exception as error:
+                if self.is_stopping:  # a TaskGroup may forget that it was cancelled; see `gateway.sessions`
+                    raise asyncio.CancelledError from error
                 self.errors.append(str(error))
                 self.context.set_health(State.FAILED, str(error) or type(error).__name__)
                 await asyncio.sleep(0.02)
@@ -266,6 +273,7 @@ async def running(bench: Bench, log: FakeLog) -> AsyncIterator[FakeContext]:
         await eventually(lambda: task.done() or State.CONNECTED in context.history, timeout_s=10)
         yield context
     finally:
+        runner.is_stopping = True
         task.cancel()
         done, _ = await asyncio.wait((task,), timeout=2)
         assert done, "The session does not close within two seconds."
@@ -376,8 +384,11 @@ async def survives_malformed_payloads(bench: Bench) -> None:
 async def carries_ten_thousand_tags(bench: Bench) -> None:
     """Ten thousand addresses, all there."""
     log = FakeLog()
-    async with running(bench, log):
+    async with running(bench, log) as context:
         await bench.device.send_many_tags(MANY_TAGS)
+        if bench.connector.manifest.needs_tags:  # tags are made while the session is open
+            many = [TagAddress(bench.many_addresses(at), "float") for at in range(MANY_TAGS)]
+            context.set_tags((*context.tags, *many))
         await eventually(lambda: len(set(bench.decode(log).points.tag.tolist()) - {1}) == MANY_TAGS, timeout_s=20)
 
 
@@ -406,6 +417,58 @@ async def leaves_nothing_open(bench: Bench) -> None:
         await eventually(lambda: 2 in bench.values(log))
     await bench.device.go_away()
     await eventually(lambda: asyncio.all_tasks() <= before_tasks and _sockets() <= before_sockets)
+
+
+async def lists_what_there_is(bench: Bench) -> None:
+    """The machine's addresses can be browsed and searched, page by page, and the bench's own is among them."""
+    log = FakeLog()
+    async with running(bench, log) as context:
+        await bench.device.send(1)
+        await eventually(lambda: 1 in bench.values(log))
+        found = await context.session.browse(search=bench.search or bench.address)
+        assert bench.address in {node.address for node in found.nodes}, "The address is not found."
+        waiting, seen = [""], set()
+        while waiting and bench.address not in seen:
+            seen |= await _listed(context.session, waiting.pop(0), waiting)
+        assert bench.address in seen, "Going from folder to folder does not lead to the address."
+
+
+async def _listed(session: Any, folder: str, waiting: list[str]) -> set[str]:
+    """Return the addresses of all pages of a folder, and note the folders in it."""
+    found, cursor = set(), ""
+    while True:
+        page = await session.browse(folder, cursor)
+        found |= {node.address for node in page.nodes if node.address}
+        waiting += [node.node for node in page.nodes if node.has_children and not node.address]
+        cursor = page.cursor
+        if not cursor:
+            return found
+
+
+async def writes_and_reads_back(bench: Bench) -> None:
+    """A value written is a value the machine shows; what certainly is not written says so and changes nothing."""
+    log = FakeLog()
+    async with running(bench, log) as context:
+        await bench.device.send(1)
+        await eventually(lambda: 1 in bench.values(log))
+        back = await context.session.write(bench.address, 42.0)
+        assert back.is_confirmed, back.sentence
+        assert await _shown_by(bench.device) == 42
+        for address, value in ((f"{bench.address}-is-not-there", 43.0), (bench.address, "no number")):
+            assert await _is_refused(context.session, address, value), f"Writing {value!r} to {address} is not refused."
+        assert await _shown_by(bench.device) == 42
+
+
+async def _is_refused(session: Any, address: str, value: Value) -> bool:
+    try:
+        await session.write(address, value)
+    except CommandRefused as refused:
+        return bool(str(refused))
+    return False
+
+
+async def _shown_by(device: Any) -> Any:
+    return await device.read()
 
 
 class _Collector(logging.Handler):
@@ -451,6 +514,7 @@ class Check:
     number: int
     tier: Tier
     run: Callable[[Bench], Awaitable[None]]
+    is_wanted: Callable[[Manifest], bool] = lambda _: True
 
     @property
     def name(self) -> str:
@@ -469,13 +533,22 @@ CHECKS = (
     Check(8, Tier.SILVER, survives_a_restart),
     Check(9, Tier.SILVER, survives_a_flood),
     Check(10, Tier.SILVER, stamps_with_its_own_clock_only_arrivals),
+    Check(11, Tier.GOLD, lists_what_there_is, lambda manifest: manifest.can_browse),
+    Check(12, Tier.GOLD, writes_and_reads_back, lambda manifest: manifest.can_write),
 )
 
 
+def checks_of(manifest: Manifest) -> tuple[Check, ...]:
+    """Return the checks that a connector has to pass: all, but those of what it does not claim to do."""
+    return tuple(check for check in CHECKS if check.is_wanted(manifest))
+
+
 def tier_reached(passed: set[int], *, has_docs: bool, has_owner: bool) -> Tier | None:
-    """Return the tier that these checks give; None when not even bronze. Gold needs write-back, not yet here."""
-    bronze = {check.number for check in CHECKS if check.tier is Tier.BRONZE}
-    silver = bronze | {check.number for check in CHECKS if check.tier is Tier.SILVER}
-    if not bronze <= passed or not has_docs:
+    """Return the tier that these checks give; None when not even bronze."""
+    numbers = {tier: {check.number for check in CHECKS if check.tier is tier} for tier in Tier}
+    silver = numbers[Tier.BRONZE] | numbers[Tier.SILVER]
+    if not numbers[Tier.BRONZE] <= passed or not has_docs:
         return None
-    return Tier.SILVER if silver <= passed and has_owner else Tier.BRONZE
+    if not silver <= passed or not has_owner:
+        return Tier.BRONZE
+    return Tier.GOLD if numbers[Tier.GOLD] <= passed else Tier.SILVER

@@ -97,6 +97,10 @@ class FakeModbus:
     def _some(count: int) -> Sequence[int]:
         return [number % 1000 + 1 for number in range(count)]
 
+    async def read(self) -> int:
+        """Return what the register at `ADDRESS` holds."""
+        return self.memory.tables[HOLDING][0]
+
     async def go_away(self) -> None:
         """End the server and every connection."""
         await self.server.stop()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from yuheng.config.supervisor.ports import free_port
@@ -69,12 +71,12 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class OpcUaServer:
-    """A server process. ``options`` as `testing.opcua_server` takes them."""
+    """A server process. ``options`` as `testing.opcua_server` takes them. It outlives the loop that started it."""
 
     def __init__(self, **options: Any) -> None:
         self.options = {"port": free_port(), **options}
         self.line = Line(self.options["port"])
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._turn = asyncio.Lock()
 
     @property
@@ -83,50 +85,64 @@ class OpcUaServer:
         return f"opc.tcp://127.0.0.1:{self.line.port}"
 
     async def start(self) -> None:
-        """Start the process and wait until it serves."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "yuheng.testing.opcua_server",
-            json.dumps(self.options),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=64 * 1024 * 1024,
-        )
-        assert self._process.stdout is not None
-        async with asyncio.timeout(60):
-            line = await self._process.stdout.readline()
-        assert line.strip() == b'"ready"', f"The OPC UA server did not start: {line!r}"
+        """Start the process and wait until it serves; mend the line."""
+        await asyncio.to_thread(self.launch)
         await self.line.mend()
+
+    def launch(self) -> None:
+        """Start the process and wait until it serves."""
+        command = [sys.executable, "-m", "yuheng.testing.opcua_server", json.dumps(self.options)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.strip() == b'"ready"', f"The OPC UA server did not start: {line!r}"
 
     async def kill(self) -> None:
         """End the process at once, without a word to anybody."""
+        await asyncio.to_thread(self.end)
+
+    def end(self) -> None:
+        """End the process at once."""
         process, self._process = self._process, None
         if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            # the pipes' transports close in a later turn of the loop
-            process._transport.close()  # type: ignore[attr-defined]
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     async def stop(self) -> None:
         """Cut the line and end the process."""
         await self.line.cut()
         await self.kill()
 
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[OpcUaServer]:
+        """Lay a new line to a process that runs already; on exit it is cut, and what clients left is dropped."""
+        self.line, self._turn = Line(self.options["port"]), asyncio.Lock()
+        await self.line.mend()
+        try:
+            yield self
+        finally:
+            await self.line.cut()
+            await self.do("end_subscriptions")
+
     async def do(self, what: str, **arguments: Any) -> Any:
         """Tell the server something and return its answer."""
+        async with self._turn:
+            answer = await asyncio.to_thread(self._ask, json.dumps({"do": what, **arguments}).encode() + b"\n")
+        assert "error" not in answer, answer["error"]
+        return answer["found"]
+
+    def _ask(self, line: bytes) -> Any:
         process = self._process
         assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
-        async with self._turn:
-            process.stdin.write(json.dumps({"do": what, **arguments}).encode() + b"\n")
-            await process.stdin.drain()
-            async with asyncio.timeout(120):
-                answer = json.loads(await process.stdout.readline())
-        assert "error" not in answer, answer["error"]
-        return answer["found"]
+        process.stdin.write(line)
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
 
 
 def address(name: str) -> str:
@@ -145,13 +161,17 @@ class FakeOpcUaDevice:
         await self.server.do("write", name="n", values=[float(value + at) for at in range(count)])
 
     async def send_malformed(self) -> None:
-        """Write a text to a node that was a number: what cannot be a value of its tag."""
-        await self.server.do("write", name="n", values=["no number"])
+        """Write what is no number in the sense of IEEE 754: it can be sent, and can be no value of a tag."""
+        await self.server.do("write", name="n", values=[float("nan")])
 
     async def send_many_tags(self, count: int) -> None:
         """Have one value at each of so many nodes."""
         for start in range(0, count, 1000):
             await self.server.do("add", nodes={f"tag{at}": 1.5 for at in range(start, min(start + 1000, count))})
+
+    async def read(self) -> Any:
+        """Return what the server holds at the node ``n``."""
+        return await self.server.do("read", name="n")
 
     async def go_away(self) -> None:
         """Cut the line; the server keeps the session and its queues."""

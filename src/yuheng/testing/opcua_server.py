@@ -106,7 +106,9 @@ class TestServer:
             await node.set_writable()
             self._nodes[name] = node
             if self._options.get("history"):
-                await self._server.historize_node_data_change(node, period=None, count=int(self._options.get("keeps", 0)))
+                await self._server.historize_node_data_change(
+                    node, period=None, count=int(self._options.get("keeps", 0))
+                )
         return len(self._nodes)
 
     async def write(self, name: str, values: list[Any], start_us: int = 0, step_us: int = 1) -> None:
@@ -150,7 +152,7 @@ class TestServer:
         await self._nodes[name].set_read_only()
 
     async def structure(self, name: str) -> None:
-        """Add a variable of a structure of the server's own: {Speed: Double, Axes: [{Position: Float, On: Boolean}]}."""
+        """Add a variable of the server's own structure {Speed: Double, Axes: [{Position: Float, On: Boolean}]}."""
         from asyncua.common.structures104 import new_struct, new_struct_field  # noqa: PLC0415 - only here
 
         axis, _ = await new_struct(
@@ -174,6 +176,8 @@ class TestServer:
         """Drop all subscriptions and sessions of clients, as after their lifetime."""
         service = self._server.iserver.subscription_service
         ids = [id_ for id_, each in service.subscriptions.items() if each.pub_request_callback is not None]
+        for session in list(self._server.iserver._external_sessions.values()):
+            await session.close_session(True)
         await service.delete_subscriptions(ids)
         return len(ids)
 

@@ -92,7 +92,7 @@ class ModbusConnector:
             required=["host"],
         ),
         kinds=frozenset((Kind.POLL,)),
-        tier=Tier.SILVER,
+        tier=Tier.GOLD,
         can_write=True,
         can_browse=True,
         needs_tags=True,

@@ -42,6 +42,10 @@ class Delivery:
         """Deliver nothing from a node any more."""
         self._wanted.pop(handle, None)
 
+    def wants(self, handle: int) -> bool:
+        """Return whether any address wants a node."""
+        return handle in self._wanted
+
     def addresses_of(self, handle: int) -> list[str]:
         """Return the addresses that want something of a node."""
         return [text for text, _ in self._wanted.get(handle, ())]

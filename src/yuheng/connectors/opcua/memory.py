@@ -48,6 +48,8 @@ class Memory:
         """Source time of the newest value of each handle; 0: none yet."""
         self.published_us = 0
         """Server time of the newest notification: until then, everything is known."""
+        self.next_numbers: dict[int, int] = {}
+        """Subscription to the number of the notification that comes next."""
         self._is_changed = False
         self._load()
 
@@ -79,8 +81,9 @@ class Memory:
         """Write down until when each node is known, when that changed."""
         if self._is_changed:
             self._is_changed = False
+            numbers = array("q", [number for pair in self.next_numbers.items() for number in pair])
             header = _HEADER.pack(self.published_us, len(self.last_ticks))
-            _replace(self._directory / "known.bin", header + self.last_ticks.tobytes())
+            _replace(self._directory / "known.bin", header + self.last_ticks.tobytes() + numbers.tobytes())
 
     def save_nodes(self) -> None:
         """Write down which node has which number. Before any value of a new node is asked for."""
@@ -88,6 +91,8 @@ class Memory:
 
     def save_session(self, session: HeldSession, subscriptions: list[HeldSubscription]) -> None:
         """Write down how to take up the session again."""
+        held = {each.id for each in subscriptions}
+        self.next_numbers = {id_: number for id_, number in self.next_numbers.items() if id_ in held}
         found: dict[str, Any] = {
             "fingerprint": session.fingerprint,
             "token": session.token,
@@ -129,9 +134,11 @@ class Memory:
         try:
             data = (self._directory / "known.bin").read_bytes()
             self.published_us, count = _HEADER.unpack_from(data)
-            known = array("q")
-            known.frombytes(data[_HEADER.size : _HEADER.size + 8 * min(count, len(self.nodes))])
-            self.last_ticks[: len(known)] = known
+            known, numbers = array("q"), array("q")
+            known.frombytes(data[_HEADER.size : _HEADER.size + 8 * count])
+            numbers.frombytes(data[_HEADER.size + 8 * count :])
+            self.last_ticks[: min(count, len(self.nodes))] = known[: len(self.nodes)]
+            self.next_numbers = dict(zip(numbers[::2], numbers[1::2], strict=True))
         except (FileNotFoundError, struct.error, ValueError):
             return
 

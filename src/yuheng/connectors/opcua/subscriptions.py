@@ -50,6 +50,7 @@ class _Subscription:
     interval_ms: float
     next: int = 0  # sequence number expected next; 0: not known
     is_taken_up: bool = False
+    is_first: bool = True  # no response since it was made or taken up
     flush: dict[int, int] = field(default_factory=dict)  # after being taken up: values of each node in the first flush
     first: dict[int, tuple[int, int]] = field(default_factory=dict)  # (known before, first that came), in ticks
     is_flushed: bool = True
@@ -112,6 +113,7 @@ class Subscriptions:
         for each, is_there in zip(held, statuses, strict=True):
             if is_there:
                 taken = _Subscription(each, self._settings.publishing_ms, is_taken_up=True, is_flushed=False)
+                taken.next = self._memory.next_numbers.get(each.id, 0)
                 self._all[each.id] = taken
         self._context.count("subscriptions_taken_up", sum(statuses))
 
@@ -292,9 +294,21 @@ class Subscriptions:
 
     async def publish(self) -> None:
         """Keep publish requests at the server and take what comes; ends with an error only."""
+        for subscription in list(self._all.values()):
+            await self._catch_up(subscription)
         async with asyncio.TaskGroup() as group:
             for number in range(PUBLISHERS):
                 group.create_task(self._publisher(is_last=number == 0))
+
+    async def _catch_up(self, subscription: _Subscription) -> None:
+        """Ask for what was sent while nobody listened, number after number until there is none (Part 4, 6.7)."""
+        while subscription.is_taken_up and subscription.next:
+            notification = await self._again(subscription, subscription.next)
+            if notification is None:
+                return
+            await self._keep(subscription, notification)
+            self._acks.append((subscription.held.id, subscription.next))
+            self._move_on(subscription, subscription.next)
 
     async def _publisher(self, *, is_last: bool) -> None:
         while True:
@@ -353,29 +367,42 @@ class Subscriptions:
     def _missing(self, subscription: _Subscription, answer: Published, notification: Notification) -> list[int]:
         """Return the numbers to ask for again, and note which one comes next."""
         number = notification.sequence
-        if subscription.next == 0:  # just taken up: everything that we never acknowledged
+        missing: list[int] = []
+        if subscription.is_first and subscription.is_taken_up:  # what was never acknowledged is still held
             missing = [each for each in answer.available if each != number]
+        if subscription.next and number > subscription.next:  # smaller: they began again after 4294967295
+            between = range(subscription.next, number)[: MISSING_MOST + 1]
+            missing += [each for each in between if each not in missing]
+        subscription.is_first = False
+        if notification.is_keep_alive:
+            subscription.next = number
         else:
-            missing = list(range(subscription.next, number))[: MISSING_MOST + 1]
-            if number < subscription.next:  # the numbers began again after 4294967295
-                missing = []
-        if not notification.is_keep_alive:
-            number = 1 if number >= _SEQUENCE_MOST else number + 1
-        subscription.next = number
+            self._move_on(subscription, number)
         return missing
 
-    async def _republish(self, subscription: _Subscription, number: int, behind: Notification) -> None:
+    def _move_on(self, subscription: _Subscription, number: int) -> None:
+        subscription.next = 1 if number >= _SEQUENCE_MOST else number + 1
+        self._memory.next_numbers[subscription.held.id] = subscription.next
+
+    async def _again(self, subscription: _Subscription, number: int) -> Notification | None:
+        """Return a notification that was sent before; None when the server has it no more."""
         request = ua.RepublishRequest()
         request.Parameters.SubscriptionId = ua.IntegerId(subscription.held.id)
         request.Parameters.RetransmitSequenceNumber = ua.Counter(number)
         try:
             notification = read_republish_response(await self._link.ask(request))
         except ua.UaStatusCodeError:
-            notification = None
-        if notification is None or notification.is_keep_alive:
+            return None
+        if notification.is_keep_alive:  # some servers answer with nothing in it
+            return None
+        self._context.count("republished")
+        return notification
+
+    async def _republish(self, subscription: _Subscription, number: int, behind: Notification) -> None:
+        notification = await self._again(subscription, number)
+        if notification is None:
             self._lost(subscription, behind.published_us)
             return
-        self._context.count("republished")
         await self._keep(subscription, notification)
         self._acks.append((subscription.held.id, number))
 
@@ -385,7 +412,8 @@ class Subscriptions:
         except Malformed as error:
             self._context.count("malformed")
             raise LinkLost(str(error)) from error
-        readings = [reading for reading in readings if reading.handle in subscription.held.items]
+        # not by what the server has confirmed: first values may come before the answer that made their items
+        readings = [reading for reading in readings if self._delivery.wants(reading.handle)]
         self._context.count("received", len(readings))
         before = {reading.handle: self._memory.last_ticks[reading.handle] for reading in readings}
         await self._delivery.deliver(readings)
