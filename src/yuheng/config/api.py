@@ -29,6 +29,7 @@ from yuheng.people.api import router as people_router
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.api import router as telemetry_router
 from yuheng.telemetry.selectors.history import HistorianAway
+from yuheng.web.api import router as installation_router
 
 STATUS_OF: tuple[tuple[type[DomainError], int], ...] = (
     (PermissionRefused, 403),
@@ -128,6 +129,7 @@ api.add_router("", equipment_router)
 api.add_router("", telemetry_router)
 api.add_router("", analysis_router)
 api.add_router("", alarms_router)
+api.add_router("", installation_router)
 
 
 def _problem(request: HttpRequest, error: Exception, status: int, fields: dict[str, str] | None = None) -> HttpResponse:

@@ -22,6 +22,7 @@ PERMISSION_LABELS: dict[Permission, Promise] = {
     Permission.PEOPLE_MANAGE: _("Manage people and roles"),
     Permission.AUDIT_VIEW: _("Read the audit trail"),
     Permission.SITE_ADMIN: _("Administer sites"),
+    Permission.METRICS_READ: _("Read metrics of the installation"),
 }
 
 

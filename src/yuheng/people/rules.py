@@ -25,6 +25,7 @@ class Permission(StrEnum):
     PEOPLE_MANAGE = "people.manage"
     AUDIT_VIEW = "audit.view"
     SITE_ADMIN = "site.admin"
+    METRICS_READ = "metrics.read"
 
 
 ALL_PERMISSIONS = frozenset(permission.value for permission in Permission)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from yuheng.upkeep.files import replace
@@ -40,3 +41,8 @@ def note(data_dir: Path, attempt: Attempt) -> None:
 def newest_good(data_dir: Path) -> Attempt | None:
     """Return the newest backup that was taken, or None."""
     return next((row for row in reversed(attempts(data_dir)) if not row.error), None)
+
+
+def age_s(attempt: Attempt | None, now: datetime) -> float | None:
+    """Return how long ago a backup was taken, seconds; None for none."""
+    return (now - datetime.fromisoformat(attempt.at)).total_seconds() if attempt else None

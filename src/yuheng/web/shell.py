@@ -27,11 +27,12 @@ TEXT_SIZES = ("normal", "large")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An entry of the main navigation, shown to those who hold the permission at any site."""
+    """An entry of the main navigation, shown to those who hold the permission at any site, or everywhere."""
 
     label: Promise
     url_name: str
     permission: str
+    is_everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ PAGES: tuple[Page, ...] = (
     Page(_("Dead letters"), "telemetry:dead_letters", "telemetry.view"),
     Page(_("People"), "people:people", "people.manage"),
     Page(_("Audit"), "people:audit", "audit.view"),
+    Page(_("Health"), "web:health", "site.admin", is_everywhere=True),
 )
 ACCOUNT: tuple[tuple[Promise, str, bool], ...] = (
     (_("My account"), "people:account", False),
@@ -69,7 +71,8 @@ def _url(name: str) -> str:
 def _pages(actor: Actor, path: str) -> Iterator[Link]:
     for page in PAGES:
         url = _url(page.url_name)
-        if not url or not actor.may(page.permission):
+        may = actor.may_everywhere if page.is_everywhere else actor.may
+        if not url or not may(page.permission):
             continue
         is_plant = url == "/" and (path == "/" or path.startswith(("/sites/", "/work-units/")))
         yield Link(str(page.label), url, is_current=is_plant or (url != "/" and path.startswith(url)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.web import trust, views
+from yuheng.web import health, metrics, trust, views
 
 app_name = "web"
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("work-units/<int:work_unit_id>/states", views.station_states, name="station_states"),
     path("work-units/<int:work_unit_id>/trend", views.station_trend, name="station_trend"),
     path("live/token", views.live_token, name="live_token"),
+    path("administration/health", health.health, name="health"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("ca", trust.ca, name="ca"),
     path("ca.crt", trust.ca_file, name="ca_file"),
     path("preferences", views.preferences, name="preferences"),

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
+from yuheng.bus.messages import Health
+from yuheng.bus.subjects import live_health
+from yuheng.bus.wire import WireError, connect, type_raw
+from yuheng.config.running import NothingRuns, find_running
 from yuheng.config.supervisor import broker, postgres
 from yuheng.config.supervisor.errors import CannotStart
 from yuheng.config.supervisor.places import Places, default_data_dir, supervisor_of
 from yuheng.config.supervisor.plant import Choices
 from yuheng.config.supervisor.ports import is_free, listener
 from yuheng.config.supervisor.postgres import Postgres
+from yuheng.upkeep import checks
+from yuheng.upkeep.picture import gather
 
 HELP = "Check this machine: one line each, OK, warn or FAIL, and what to do. Exit code 1 when something fails."
-ENOUGH_DISK_BYTES = 5 * 10**9
-LITTLE_DISK_BYTES = 10**9
+HEARD_WITHIN_S = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +71,9 @@ def examine(places: Places) -> Iterator[Finding]:
     yield _program("postgres", lambda: postgres.binaries() / "postgres")
     yield _program("nats-server", broker.binary)
     yield _data_dir(places)
-    yield _disk(places)
     yield _time_zones()
     yield from _running(places) if supervisor_of(places) else _ports()
+    yield from _shared(places)
     yield _chinese_font()
     yield _chromium()
 
@@ -105,17 +115,6 @@ def _data_dir(places: Places) -> Finding:
     return Finding("ok", "data", f"{folder} can be written")
 
 
-def _disk(places: Places) -> Finding:
-    existing = next(step for step in (places.data_dir, *places.data_dir.parents) if step.exists())
-    free = shutil.disk_usage(existing).free
-    text = f"{free / 1e9:.1f} GB free"
-    if free < LITTLE_DISK_BYTES:
-        return Finding("fail", "disk", text, "Free some: below 1 GB the plant's data soon finds no room.")
-    if free < ENOUGH_DISK_BYTES:
-        return Finding("warn", "disk", text, "A day of a middle-sized plant takes about half a GB.")
-    return Finding("ok", "disk", text)
-
-
 def _time_zones() -> Finding:
     try:
         offset = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
@@ -154,11 +153,6 @@ def _running(places: Places) -> Iterator[Finding]:
             "warn", "running", "the supervisor runs but has not written its status yet", "Look again in a second."
         )
         return
-    for name, service in status["services"].items():
-        is_fine = service["state"] in {"ready", "external"}
-        yield Finding(
-            "ok" if is_fine else "warn", name, service["state"], "" if is_fine else str(service["reason"] or "")
-        )
     if port := status["ports"]["pg"]:
         answers = Postgres(places.data_dir / "postgres", port=port, password=secrets["postgres"]).accepts_connections()
         yield Finding(
@@ -178,6 +172,46 @@ def _running(places: Places) -> Iterator[Finding]:
             f"{host}:{port} {'answers' if reached else 'does not answer'}",
             "" if reached else f"See {places.logs / 'nats.log'}.",
         )
+
+
+def _shared(places: Places) -> Iterator[Finding]:
+    """Look at what the administrators' page looks at: the very same checks."""
+    database_url, health = "", {}
+    with suppress(NothingRuns):
+        running = find_running(places.data_dir)
+        environment = os.environ | running.environment
+        database_url = environment["DATABASE_URL"]
+        with suppress(OSError, WireError, TimeoutError):
+            health = asyncio.run(_hear(environment["NATS_URL"]))
+    place = os.environ.get("YUHENG_BACKUP_DIR", "")
+    picture = gather(data_dir=places.data_dir, database_url=database_url, health=health, backup_place=place)
+    for one in checks.findings(picture):
+        text, advice = one.say()
+        yield Finding(one.level, one.subject, text, advice)
+
+
+async def _hear(nats_url: str) -> dict[str, dict[str, Any]]:
+    """Listen until each process has said how it is; they do once a second."""
+    heard: dict[str, dict[str, Any]] = {}
+    everybody = asyncio.Event()
+
+    def take(items: list[type_raw]) -> None:
+        for item in items:
+            with suppress(msgspec.DecodeError):
+                line = msgspec.json.decode(item[3], type=Health)
+                heard[line.process] = line.facts
+        if heard.keys() >= {"historian", "gateway", "worker"}:
+            everybody.set()
+
+    connection = await connect(nats_url, name="yuheng-doctor")
+    try:
+        connection.subscribe(live_health("*"), take)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_WITHIN_S):
+                await everybody.wait()
+    finally:
+        connection.close()
+    return heard
 
 
 def _reaches(host: str, port: int) -> bool:

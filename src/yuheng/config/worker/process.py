@@ -30,6 +30,7 @@ from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.dead_store import DeadStore
 from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_events
 from yuheng.config.worker.jetstream import call
+from yuheng.config.worker.nightly import Nightly, keep_watch
 from yuheng.config.worker.publishing import publish_configuration
 from yuheng.config.worker.replaying import replay_what_waits
 from yuheng.engines.points import Refusal
@@ -89,6 +90,7 @@ class Worker:
             asyncio.create_task(self._speak_with_broker(), name="broker"),
             asyncio.create_task(self._make_own_tags(), name="own tags"),
             asyncio.create_task(self._keep_house(), name="retention"),
+            asyncio.create_task(keep_watch(self._environment.data_dir, Nightly.read()), name="nightly"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
