@@ -89,7 +89,7 @@ def _example(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
     kind = schema.get("type")
     if kind == "object":
         return {
-            name: values[name] if name in values else _example(inner, values)
+            name: values[name] if name in values and not _lists_objects(inner) else _example(inner, values)
             for name, inner in schema.get("properties", {}).items()
         }
     if kind == "array":
@@ -105,6 +105,12 @@ def _example(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
     if schema.get("format") == "date-time":
         return "2026-11-23T00:00:00Z"
     return schema.get("default", "x") or "x"
+
+
+def _lists_objects(schema: Mapping[str, Any]) -> bool:
+    """Return whether a property is a list of objects: the plant's values are ids."""
+    found = _resolved(schema)
+    return found.get("type") == "array" and _resolved(found.get("items", {})).get("type") == "object"
 
 
 def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
