@@ -11,6 +11,7 @@ from yuheng.alarms.services.checks import DefinitionSpec
 from yuheng.alarms.services.definitions import define
 from yuheng.alarms.services.facts import apply_facts
 from yuheng.analysis.models import Explanation, Reason
+from yuheng.analysis.services import saved_views
 from yuheng.analysis.services.reasons import ReasonSpec, write_reasons
 from yuheng.bus.messages import AlarmTransition
 from yuheng.engines.points import Refusal
@@ -58,8 +59,10 @@ def a_secret_plant() -> SecretPlant:
         at=SHIFT_START,
     )
     reason_id, explanation_id = _analysis(site, unit, kind)
+    view = saved_views.save_view(actor=owner, site_id=site.pk, query="", is_shared=True, at=SHIFT_START, **NAMES)
     values = {
         "reason_id": reason_id,
+        "view_id": view.pk,
         "explanation_id": explanation_id,
         "site_id": site.pk,
         "code": site.code,

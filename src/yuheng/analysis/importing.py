@@ -32,7 +32,11 @@ class ReasonSection(Section):
 
     def existing(self, site_id: int) -> dict[str, Values]:
         """Two queries; in the order of the tree's positions."""
-        rows = Reason.objects.filter(site_id=site_id).select_related("parent").prefetch_related("classes")
+        rows = (
+            Reason.objects.filter(site_id=site_id)
+            .select_related("parent")
+            .prefetch_related("of_classes__equipment_class")
+        )
         return {
             row.code: {
                 "code": row.code,
@@ -40,7 +44,7 @@ class ReasonSection(Section):
                 "name_zh": row.name_zh,
                 "name_en": row.name_en,
                 "loss": row.loss,
-                "classes": sorted(kind.code for kind in row.classes.all()),
+                "classes": sorted(one.equipment_class.code for one in row.of_classes.all()),
                 "is_retired": row.retired_at is not None,
             }
             for row in rows

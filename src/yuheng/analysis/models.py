@@ -13,7 +13,7 @@ from yuheng.kernel.models import SiteScopedModel
 class Reason(SiteScopedModel):
     """A node of the site's reason tree. It is retired, never deleted: what was said with it keeps its meaning.
 
-    ``loss`` is empty when it is that of the parent. Without ``classes`` it holds for every work unit.
+    ``loss`` is empty when it is that of the parent. Without a `ReasonClass` it holds for every work unit.
     """
 
     code = models.CharField(max_length=40)
@@ -21,7 +21,6 @@ class Reason(SiteScopedModel):
     name_zh = models.CharField(max_length=120)
     name_en = models.CharField(max_length=120)
     loss = models.CharField(max_length=12, blank=True, default="", choices=[(k.value, k.name) for k in LossKind])
-    classes = models.ManyToManyField("equipment.EquipmentClass", related_name="+", blank=True)
     position = models.PositiveIntegerField(default=0)
     retired_at = models.DateTimeField(null=True, blank=True)
 
@@ -40,6 +39,24 @@ class Reason(SiteScopedModel):
 
     def __str__(self) -> str:
         return self.code
+
+
+class ReasonClass(models.Model):
+    """A reason holds for units of this equipment class (of others too, by other rows)."""
+
+    objects = models.Manager["ReasonClass"]()
+
+    reason = models.ForeignKey(Reason, on_delete=models.CASCADE, related_name="of_classes")
+    equipment_class = models.ForeignKey("equipment.EquipmentClass", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["reason", "equipment_class"], name="reason_names_a_class_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason_id} for {self.equipment_class_id}"
 
 
 class Explanation(SiteScopedModel):

@@ -26,6 +26,37 @@ STATES: dict[int, Promise] = {
     UnitState.PLANNED_STOP: _("Planned stop"),
 }
 
+PANES: dict[str, Promise] = {
+    "units": _("one picture a unit"),
+    "stacked": _("one picture a signal"),
+    "shared": _("all in one picture"),
+}
+
+KINDS: dict[str, Promise] = {
+    "stops": _("Stops"),
+    "runs": _("Producing runs"),
+    "cycles": _("Cycles"),
+    "state": _("In one state"),
+    "where": _("Where a condition holds"),
+}
+
+TAB_NAMES: dict[str, Promise] = {
+    "capsules": _("Slices"),
+    "overlay": _("Overlay"),
+    "statistics": _("Statistics"),
+    "histogram": _("Histogram"),
+    "scatter": _("X-Y"),
+    "raw": _("Raw values"),
+}
+
+BAND_NAMES: dict[str, Promise] = {
+    "states": _("States"),
+    "reasons": _("Reasons"),
+    "alarms": _("Alarms"),
+    "shifts": _("Shifts"),
+    "capsules": _("Slices"),
+}
+
 
 def state_word(state: int) -> str:
     """Return a state's word; one that is not in the vocabulary is unknown."""

@@ -462,6 +462,29 @@ class OverlayQuestion(msgspec.Struct, frozen=True):
     width: int = 600
 
 
+class DescribeQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.describe`` -> Arrow: statistics of each tag in each span ``[starts_us[i], ends_us[i])``.
+
+    tag, span, count, good_count, min, max, mean, std, percentiles (5, 25, 50, 75, 95 %), first, last, min_us, max_us,
+    covered_s, integral (value · s), above_s and below_s (the limits, in the tag's unit).
+    """
+
+    tags: list[int]
+    starts_us: list[int]
+    ends_us: list[int]
+    low: float | None = None
+    high: float | None = None
+
+
+class HistogramQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.histogram`` -> Arrow: low, high, count of equal classes of a tag's good values."""
+
+    tag: int
+    start_us: int
+    end_us: int
+    bins: int = 40
+
+
 class StatesPreviewQuestion(msgspec.Struct, frozen=True):
     """``yh.q.states_preview`` -> {"intervals": {unit id: [Interval]}}: rules tried on history, nothing stored."""
 

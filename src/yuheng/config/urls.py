@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("yuheng.web.urls")),
     path("", include("yuheng.people.urls")),
     path("", include("yuheng.telemetry.urls")),
+    path("", include("yuheng.analysis.urls")),
     path("api/v1/", api.urls),
     path("", include("yuheng.equipment.urls")),
 ]

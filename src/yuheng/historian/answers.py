@@ -16,7 +16,7 @@ import pyarrow as pa
 from yuheng.bus import messages as m
 from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, encode_header, type_raw
-from yuheng.historian import cycles, queries
+from yuheng.historian import cycles, descriptions, queries
 from yuheng.historian.boards import Boards, Now
 from yuheng.historian.limits import Limits
 from yuheng.historian.live import Live
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 MAX_TAGS = 20_000
 MAX_FRAME_TAGS = 500
 CLOCKS_DIFFER_US = 5_000_000
+MAX_SPANS = 500
+MAX_DESCRIBED = 24
 ROOM_FOR_HEADERS = 1000
 ERROR_HEADER = encode_header({"Yh-Error": "1"})
 BUSY = "Too many questions are waiting for the history. Ask again in a moment."
@@ -66,6 +68,8 @@ class Answers:
             "aggregate": (m.AggregateQuestion, self._aggregate),
             "pixels": (m.PixelsQuestion, self._pixels),
             "increase": (m.IncreaseQuestion, self._increase),
+            "describe": (m.DescribeQuestion, self._describe),
+            "histogram": (m.HistogramQuestion, self._histogram),
             "states_preview": (m.StatesPreviewQuestion, self._states_preview),
             "cycles": (m.CyclesQuestion, self._cycles),
             "overlay": (m.OverlayQuestion, self._overlay),
@@ -217,6 +221,22 @@ class Answers:
     def _increase(self, q: m.IncreaseQuestion) -> bytes:
         _check(q.tags, q.start_us, q.end_us)
         return queries.ipc(queries.increase(self._store, q.tags, q.start_us, q.end_us))
+
+    def _describe(self, q: m.DescribeQuestion) -> bytes:
+        if not q.starts_us or len(q.starts_us) != len(q.ends_us) or len(q.starts_us) > MAX_SPANS:
+            raise Refused(f"Ask for 1 to {MAX_SPANS} spans, each with a start and an end.")
+        if any(start >= end for start, end in zip(q.starts_us, q.ends_us, strict=True)):
+            raise Refused("The end must be after the start.")
+        _check(q.tags, min(q.starts_us), max(q.ends_us))
+        if len(q.tags) > MAX_DESCRIBED:
+            raise Refused(f"More than {MAX_DESCRIBED} tags were asked for.")
+        return queries.ipc(descriptions.describe(self._store, q.tags, q.starts_us, q.ends_us, low=q.low, high=q.high))
+
+    def _histogram(self, q: m.HistogramQuestion) -> bytes:
+        _check([q.tag], q.start_us, q.end_us)
+        if not 1 <= q.bins <= 1000:
+            raise Refused("A histogram has 1 to 1000 classes.")
+        return queries.ipc(descriptions.histogram(self._store, q.tag, q.start_us, q.end_us, q.bins))
 
     def _latest_at(self, q: m.LatestQuestion) -> bytes:
         assert q.at_us is not None

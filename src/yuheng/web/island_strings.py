@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from yuheng.analysis.island_strings import STRINGS as ANALYSIS_STRINGS
+
 STRINGS = (
     _("%(d)d d %(h)d h"),
     _("%(h)d h %(min)02d min"),
@@ -43,4 +45,4 @@ STRINGS = (
 
 def translated() -> dict[str, str]:
     """Return English sentence -> sentence in the reader's language."""
-    return {sentence: gettext(sentence) for sentence in STRINGS}
+    return {sentence: gettext(sentence) for sentence in (*STRINGS, *ANALYSIS_STRINGS)}

@@ -47,6 +47,8 @@ class Link:
 
 PAGES: tuple[Page, ...] = (
     Page(_("Plant"), "web:home", "telemetry.view"),
+    Page(_("Trends"), "analysis:trends", "telemetry.view"),
+    Page(_("Stops"), "analysis:stops", "telemetry.view"),
     Page(_("Equipment"), "equipment:tree", "equipment.view"),
     Page(_("Signals"), "telemetry:sources", "telemetry.view"),
     Page(_("Dead letters"), "telemetry:dead_letters", "telemetry.view"),

@@ -86,7 +86,7 @@ def use_counts(*, site_id: int) -> dict[int, int]:
 
 
 def _tree(rows: Any, with_retired: bool) -> list[ReasonRow]:
-    found = list(rows.prefetch_related("classes"))
+    found = list(rows.prefetch_related("of_classes__equipment_class"))
     if not with_retired:
         found = [row for row in found if row.retired_at is None]
     children: dict[int | None, list[Reason]] = {}
@@ -98,7 +98,7 @@ def _tree(rows: Any, with_retired: bool) -> list[ReasonRow]:
 
     def walk(parent: int | None, path: tuple[int, ...], loss: str) -> None:
         for row in children.get(parent, ()):
-            kinds = list(row.classes.all())
+            kinds = [one.equipment_class for one in row.of_classes.all()]
             mine = (*path, row.pk)
             listed.append(
                 ReasonRow(

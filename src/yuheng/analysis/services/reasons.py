@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from yuheng.analysis.models import Reason
+from yuheng.analysis.models import Reason, ReasonClass
 from yuheng.analysis.rules import MAX_REASONS, LossKind, Node, what_is_wrong_with_tree
 from yuheng.analysis.selectors.reasons import EDIT
 from yuheng.equipment import selectors as equipment
@@ -66,7 +66,10 @@ def write_reasons(*, actor: Actor, site_id: int, reasons: Sequence[ReasonSpec], 
         row = there[spec.code]
         row.parent, row.loss = there.get(spec.parent), spec.loss
         row.save()
-        row.classes.set([kinds[code] for code in spec.classes])
+        row.of_classes.all().delete()
+        ReasonClass.objects.bulk_create(
+            ReasonClass(reason=row, equipment_class_id=kinds[code]) for code in dict.fromkeys(spec.classes)
+        )
     audit.record(
         actor=actor,
         action="reasons.write",

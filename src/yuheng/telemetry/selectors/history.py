@@ -119,6 +119,44 @@ def increase(*, actor: Actor, tag_ids: Sequence[int], start_us: int, end_us: int
     return table("increase", messages.IncreaseQuestion(list(tag_ids), start_us, end_us))
 
 
+def describe(
+    *,
+    actor: Actor,
+    tag_ids: Sequence[int],
+    spans_us: Sequence[tuple[int, int]],
+    low: float | None = None,
+    high: float | None = None,
+) -> pa.Table:
+    """Return statistics of each tag in each span; see `bus.messages.DescribeQuestion`."""
+    _check(actor, tag_ids)
+    for start_us, end_us in spans_us:
+        _check_span(start_us, end_us)
+    starts, ends = [span[0] for span in spans_us], [span[1] for span in spans_us]
+    return table("describe", messages.DescribeQuestion(list(tag_ids), starts, ends, low, high))
+
+
+def histogram(*, actor: Actor, tag_id: int, start_us: int, end_us: int, bins: int = 40) -> pa.Table:
+    """Return low, high, count of equal classes of a tag's good values."""
+    _check(actor, [tag_id])
+    _check_span(start_us, end_us)
+    return table("histogram", messages.HistogramQuestion(tag_id, start_us, end_us, bins))
+
+
+def condition(
+    *, actor: Actor, work_unit: equipment.WorkUnitRow, start_us: int, end_us: int, when: str
+) -> list[messages.Interval]:
+    """Return when an expression over a unit's symbols held: intervals with state 2; the others have state 1.
+
+    The language is that of state rules (`engines.states.rules`); where a symbol has no good value it does not hold.
+    """
+    actor.require(VIEW, site_id=work_unit.site_id)
+    _check_span(start_us, end_us)
+    rules = [{"state": 2, "when": when, "cause": ""}]
+    question = messages.StatesPreviewQuestion([work_unit.id], start_us, end_us, rules)
+    answer = decoded(asked("states_preview", question, ANSWER_WITHIN_S), _Preview)
+    return answer.intervals.get(str(work_unit.id), [])
+
+
 def states_preview(
     *,
     actor: Actor,

@@ -171,7 +171,7 @@ class TagPage:
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """Which tags; None: whatever. ``text`` is looked for in address, names and symbol.
+    """Which tags; None: whatever. ``text`` is looked for in address, names and symbol, and in unit and area.
 
     ``is_overridden``: only those that differ from their template somewhere. ``is_retired``: only those no longer read.
     """
@@ -186,6 +186,7 @@ class TagFilter:
     equipment_class_id: int | None = None
     is_overridden: bool = False
     is_retired: bool = False
+    area_id: int | None = None
 
 
 def tags(*, actor: Actor, wanted: TagFilter, offset: int = 0, limit: int = 100) -> TagPage:
@@ -206,6 +207,7 @@ def wanted_rows(*, actor: Actor, wanted: TagFilter) -> Any:
         "work_unit_id": wanted.work_unit_id,
         "role": wanted.role,
         "data_type": wanted.data_type,
+        "work_unit__work_center__area_id": wanted.area_id,
     }
     rows = rows.filter(**{name: value for name, value in exact.items() if value is not None})
     if wanted.tag_ids is not None:
@@ -221,6 +223,10 @@ def wanted_rows(*, actor: Actor, wanted: TagFilter) -> Any:
             | Q(name_en__icontains=word)
             | Q(symbol__icontains=word)
             | Q(work_unit__code__icontains=word)
+            | Q(work_unit__name_zh__icontains=word)
+            | Q(work_unit__name_en__icontains=word)
+            | Q(work_unit__work_center__area__name_zh__icontains=word)
+            | Q(work_unit__work_center__area__name_en__icontains=word)
         )
     return rows
 
