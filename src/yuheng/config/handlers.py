@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from yuheng.kernel.models import OutboxEvent
 from yuheng.kernel.outbox import Handler
@@ -19,10 +19,14 @@ CHANGES_OF_CONFIGURATION = (
 """After any of these the configuration document and the broker's device list are made anew."""
 
 REPLAY_REQUESTED = "telemetry.DeadLetterReplayRequested"
+ALARMS_CHANGED = "alarms.AlarmsChanged"
 
 
 def handlers_of_worker(
-    *, configuration_changed: Callable[[], None], replay_requested: Callable[[], None]
+    *,
+    configuration_changed: Callable[[], None],
+    replay_requested: Callable[[], None],
+    alarms_changed: Callable[[Mapping[int, set[int]]], None],
 ) -> dict[str, Sequence[Handler]]:
     """Return the table. The callables only wake a task of the worker, which then reads what is true in the database:
     so a crash between an event and its effect loses nothing, because the worker looks once at its start too.
@@ -34,6 +38,10 @@ def handlers_of_worker(
     def replay(_event: OutboxEvent) -> None:
         replay_requested()
 
+    def tell_screens(event: OutboxEvent) -> None:
+        alarms_changed({event.payload["site_id"]: set(event.payload["alarm_ids"])})
+
     table: dict[str, Sequence[Handler]] = dict.fromkeys(CHANGES_OF_CONFIGURATION, (publish_configuration,))
     table[REPLAY_REQUESTED] = (replay,)
+    table[ALARMS_CHANGED] = (tell_screens,)
     return table

@@ -65,6 +65,7 @@ class Committer:
         connection: Callable[[], Connection | None],
         after_commit: Callable[[], Awaitable[None]],
         at_swap: Callable[[], None] = lambda: None,
+        before_ack: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.facts = CommitFacts()
         self.points_since_snapshot = 0
@@ -75,6 +76,7 @@ class Committer:
         self._connection = connection
         self._after_commit = after_commit
         self._at_swap = at_swap  # called when all that was observed is in the commit that begins
+        self._before_ack = before_ack  # returns when what the batch made others know is durable, too
         self._thread = ThreadPoolExecutor(1, "commit")
         self._stopping = False
         self._force = asyncio.Event()
@@ -163,6 +165,8 @@ class Committer:
                     await self._in_thread(lambda: self._write(pending))
                     is_stored = True
                 facts = await self.publish_all(facts)
+                if self._before_ack is not None:
+                    await self._before_ack()
                 if not letters:  # whoever hears of a birth must find the letters that it explains
                     notices = await self.publish_all(notices)
                 if not (letters or facts or notices):

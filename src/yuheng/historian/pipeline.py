@@ -38,6 +38,7 @@ from yuheng.engines.codec import (
 )
 from yuheng.engines.points import PointBlock, Refusal, RefusedPoint, TextPoint
 from yuheng.historian import deadletters
+from yuheng.historian.alarms import Alarms
 from yuheng.historian.checks import Deadband, refused_times
 from yuheng.historian.deadletters import DeadLetter
 from yuheng.historian.latest import Latest, time_order
@@ -114,6 +115,7 @@ class Pipeline:
         self.tags = TagTable()
         self.latest = Latest()
         self.units = Units(self.tags, self.latest)
+        self.alarms = Alarms(self.tags, self.latest, self.units)
         self.dirty = DirtyMinutes()
         self.deadband = Deadband()
         self.pending = Pending()
@@ -159,6 +161,7 @@ class Pipeline:
         self.latest.resize(len(self.tags))
         self.changed_slots = np.pad(self.changed_slots, (0, len(self.tags) - len(self.changed_slots)))
         self.units.load(plant)
+        self.alarms.load(plant, self._clock_us())
         return True
 
     def _source_state(self, source: Source, specs: list[TagSpec]) -> _SourceState:
@@ -183,7 +186,11 @@ class Pipeline:
 
     def complaints(self) -> list[str]:
         """Return what is wrong in the configuration, in sentences."""
-        return [s.complaint for s in self._sources.values() if s.complaint] + self.units.complaints
+        return (
+            [s.complaint for s in self._sources.values() if s.complaint]
+            + self.units.complaints
+            + self.alarms.complaints
+        )
 
     def data_times(self) -> dict[int, int]:
         """Return source id -> newest source time received."""
@@ -527,6 +534,7 @@ class Pipeline:
             pending.points += len(stored)
         pending.texts.extend(texts)
         pending.other_bytes += sum(len(text.text) + 100 for text in texts)
+        self.alarms.absorb(points, slots, texts, self._clock_us())
         self.on_live()
 
     def ordered(self, points: PointBlock) -> tuple[PointBlock, np.ndarray[tuple[int], np.dtype[np.int32]]]:

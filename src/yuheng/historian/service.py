@@ -21,6 +21,7 @@ from yuheng.bus.log_reader import LogReader, Tally
 from yuheng.bus.messages import Health
 from yuheng.bus.wire import Connection, WireError, header_value, keep_connected, type_raw
 from yuheng.historian import retention, rollups, snapshot, spans
+from yuheng.historian.alarm_telling import AlarmTeller
 from yuheng.historian.answers import Answers
 from yuheng.historian.committer import Committer, revisions
 from yuheng.historian.freezing import Freezer
@@ -72,8 +73,10 @@ class Historian:
             connection=lambda: self.connection,
             after_commit=self._after_commit,
             at_swap=self._at_swap,
+            before_ack=self._tell_alarms,
         )
-        self.pipeline.on_live = self.live.states
+        self.teller = AlarmTeller(self.pipeline.alarms, publish_all=self.committer.publish_all, clock_us=now_us)
+        self.pipeline.on_live = self._live_changed
         self.readers: list[LogReader] = []
         self._nats_url = nats_url
         self._ready_file = ready_file
@@ -112,6 +115,7 @@ class Historian:
             asyncio.create_task(self._every(self.limits.rollup_s, self._maintain)),
             asyncio.create_task(self._every(self.limits.board_s, self._record_boards)),
             asyncio.create_task(self._until_broken()),
+            asyncio.create_task(self.teller.run()),
         ]
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -223,6 +227,8 @@ class Historian:
         if is_newer:
             log.info("Configuration %d: %d sources, %d tags.", plant.version, len(plant.sources), len(plant.tags))
             self.live.record_boards(Reason.CONFIGURATION)
+            if self._is_caught_up:
+                self.teller.tell_truth()
             self._subscribe_best_effort()
             for sentence in self.pipeline.complaints():
                 log.warning("%s", sentence)
@@ -264,11 +270,15 @@ class Historian:
         while (piece := await self._in_background(lambda: next(pieces, None))) is not None:
             points, slots = self.pipeline.ordered(piece[0])
             self.pipeline.observe(points, slots, piece[1])
+            self.pipeline.alarms.absorb(points, slots, piece[1], self._now_us())
         self._is_caught_up = True
         self.live.begin(self.pipeline.units.next_version(self._now_us()))
         async with self.committer.turn:
             self._note_late()
             await self._rederive()
+
+        self.pipeline.alarms.begin(self._now_us())
+        self.teller.tell_truth()
 
     async def _snapshot(self) -> None:
         """Keep newest values and marks of what is stored, for a quick next start. Not while late units wait."""
@@ -348,6 +358,7 @@ class Historian:
         if not self.connection_trouble:  # while the log cannot be reached, silence says nothing about machines
             self.pipeline.units.tick(now_us)
             self.live.states()
+            self._let_alarms_pass(now_us)
         if self.pipeline.units.touched or self._late:
             self.pipeline.wake.set()
         self.live.values()
@@ -359,6 +370,20 @@ class Historian:
 
     async def _watched_tick(self) -> None:
         self.live.watched_values()
+        if not self.connection_trouble:
+            self._let_alarms_pass(self._now_us())
+
+    def _let_alarms_pass(self, now_us: int) -> None:
+        self.pipeline.alarms.tick(now_us)
+        self.teller.note()
+
+    def _live_changed(self) -> None:
+        """Tell what a batch changed, without waiting for its commit."""
+        self.live.states()
+        self.teller.note()
+
+    async def _tell_alarms(self) -> None:
+        await self.teller.flush()
 
     async def _maintain(self) -> None:
         """Roll-ups, snapshot, retention: one after another, never beside each other."""
@@ -445,6 +470,9 @@ class Historian:
             "historian",
             self._now_us(),
             {
+                "alarms_active": self.pipeline.alarms.active_count,
+                "alarm_facts_told": self.teller.told,
+                "alarm_facts_waiting": self.teller.waiting,
                 "points_per_s": round((counters.points - points) / span, 1),
                 "messages_per_s": round((counters.messages - messages) / span, 1),
                 "points": counters.points,

@@ -31,6 +31,7 @@ class Picture:
     changes: dict[int, list[Change]] = field(default_factory=dict)
     owed_hours: list[int] = field(default_factory=list)
     owed_minutes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    alarms: list[list[int]] = field(default_factory=list)
     version: int = 0  # the highest that the store may hold, of anything
 
 
@@ -54,7 +55,13 @@ def take(pipeline: Pipeline, watermark_s: int) -> Picture:
         }
     )
     return Picture(
-        watermark_s, table, pipeline.units.marks(), {}, pipeline.dirty.hours.tolist(), pipeline.dirty.minutes
+        watermark_s,
+        table,
+        pipeline.units.marks(),
+        {},
+        pipeline.dirty.hours.tolist(),
+        pipeline.dirty.minutes,
+        pipeline.alarms.marks(),
     )
 
 
@@ -64,7 +71,9 @@ def save(store: Store, picture: Picture, version: int) -> None:
     size = picture.latest.num_rows
     store.insert("latest", picture.latest.append_column("version", pa.array(np.full(size, version, np.uint64))))
     minutes = base64.b64encode(zlib.compress(picture.owed_minutes.tobytes(), 1)).decode()
-    detail = json.dumps({"marks": picture.marks, "hours": picture.owed_hours, "minutes": minutes})
+    detail = json.dumps(
+        {"marks": picture.marks, "hours": picture.owed_hours, "minutes": minutes, "alarms": picture.alarms}
+    )
     _note(store, "snapshot", version, watermark_s=picture.watermark_s, detail=detail)
 
 
@@ -99,7 +108,16 @@ def load(store: Store) -> Picture:
         return Picture(changes=changes, version=version)
     detail = json.loads(rows[0][1])
     latest = store.arrow("SELECT tag, time, seq, value, text, quality, arrived FROM latest FINAL")
-    return Picture(int(rows[0][0]), latest, detail["marks"], changes, detail["hours"], _minutes_of(detail), version)
+    return Picture(
+        int(rows[0][0]),
+        latest,
+        detail["marks"],
+        changes,
+        detail["hours"],
+        _minutes_of(detail),
+        detail.get("alarms", []),
+        version,
+    )
 
 
 def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
@@ -120,6 +138,7 @@ def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
                 latest.texts[slot] = text
     pipeline.units.go_on_after(picture.version)
     pipeline.units.restore(picture.marks, picture.changes, now_us)
+    pipeline.alarms.restore(picture.alarms)
     pipeline.dirty.owe_hours(np.array(picture.owed_hours, np.int64))
     pipeline.dirty.owe_minutes(picture.owed_minutes)
 

@@ -367,6 +367,10 @@ class Units:
         """Return the newest good source time of each unit, in the order of `in_order`."""
         return self._seen_us
 
+    def newest_us(self, unit: Unit) -> int:
+        """Return the newest source time of a unit, good or not; 0 when it was never heard."""
+        return int(self._newest_us[unit.index])
+
     def in_order(self) -> Sequence[Unit]:
         """Return the units by index."""
         return self._list

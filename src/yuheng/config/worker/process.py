@@ -26,6 +26,7 @@ from yuheng.bus.subjects import DEAD_STREAM, EVENTS_STREAM, live_health
 from yuheng.bus.wire import Connection, WireError, connect, type_raw
 from yuheng.config.environment import Environment
 from yuheng.config.handlers import handlers_of_worker
+from yuheng.config.worker.alarm_work import AlarmWork
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.dead_store import DeadStore
 from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_events
@@ -59,6 +60,7 @@ class Worker:
 
     def __init__(self, environment: Environment, *, ready_file: str = "") -> None:
         self.database = Database()
+        self.alarms = AlarmWork()
         self.events = Counts()
         self.dead = Counts()
         self.delivered = 0
@@ -81,6 +83,7 @@ class Worker:
         self._handlers = handlers_of_worker(
             configuration_changed=lambda: self._wake(self._configuration_changed),
             replay_requested=lambda: self._wake(self._replay_requested),
+            alarms_changed=self.alarms.changed,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -91,6 +94,7 @@ class Worker:
             asyncio.create_task(self._make_own_tags(), name="own tags"),
             asyncio.create_task(self._keep_house(), name="retention"),
             asyncio.create_task(keep_watch(self._environment.data_dir, Nightly.read()), name="nightly"),
+            asyncio.create_task(self.alarms.keep_time(), name="clock of alarms"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -100,6 +104,7 @@ class Worker:
             async with asyncio.timeout(STOP_WITHIN_S):
                 await asyncio.gather(*tasks, return_exceptions=True)
         self.database.close()
+        self.alarms.database.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
 
@@ -182,6 +187,7 @@ class Worker:
             group.create_task(self._watch_dead_store(connection))
             group.create_task(events.run())
             group.create_task(dead.run())
+            group.create_task(self.alarms.session(connection))
 
     async def _publish_changes(self, connection: Connection) -> None:
         """Publish once at the beginning, then after each change."""
@@ -276,6 +282,9 @@ class Worker:
             "dead_letters_discarded": self.dead_store.discarded,
             "dead_letters_bytes": self.dead_store.stored_bytes,
             "dead_letters_bound_bytes": self.dead_store.bound_bytes,
+            "alarm_facts_taken_in": self.alarms.facts.messages,
+            "alarm_facts_waiting": self.alarms.facts.waiting,
+            "alarms_told": self.alarms.told,
             "replayed": self.replayed,
             "own_tags": self.own_tags,
             "last_error": self.last_error,
