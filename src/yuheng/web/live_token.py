@@ -15,9 +15,15 @@ _SALT = "yuheng.web.live"
 
 
 def make_token(actor: Actor) -> str:
-    """Return a token for the sites where the actor may see telemetry."""
-    sites = actor.site_ids_with("telemetry.view")
-    return signing.dumps({"sites": None if sites is None else sorted(sites)}, salt=_SALT, compress=True)
+    """Return a token for the sites where the actor may see telemetry, and those where they may see alarms."""
+    body = {
+        name: None if sites is None else sorted(sites)
+        for name, sites in (
+            ("sites", actor.site_ids_with("telemetry.view")),
+            ("alarms", actor.site_ids_with("alarms.view")),
+        )
+    }
+    return signing.dumps(body, salt=_SALT, compress=True)
 
 
 def read_token(token: str) -> Grant:
@@ -32,8 +38,8 @@ def read_token(token: str) -> Grant:
         body = signing.loads(token, salt=_SALT, max_age=LIFETIME_S)
     except signing.BadSignature:
         raise BadToken("Sign in again: the permission to listen has expired.") from None
-    sites = body["sites"]
-    return Grant(None if sites is None else frozenset(sites), _issued_at(token) + LIFETIME_S)
+    sites, alarms = (None if body[name] is None else frozenset(body[name]) for name in ("sites", "alarms"))
+    return Grant(sites, _issued_at(token) + LIFETIME_S, alarms)
 
 
 def _issued_at(token: str) -> float:

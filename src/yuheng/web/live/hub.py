@@ -12,8 +12,18 @@ import msgspec
 
 from yuheng.bus import subjects
 from yuheng.bus.documents import Plant
-from yuheng.bus.messages import LiveQuestion, LiveSnapshot, LiveStates, LiveValues, UnitLive, ValueLive
+from yuheng.bus.messages import (
+    AlarmsQuestion,
+    LiveAlarms,
+    LiveQuestion,
+    LiveSnapshot,
+    LiveStates,
+    LiveValues,
+    UnitLive,
+    ValueLive,
+)
 from yuheng.web.freshness import heard_by_source
+from yuheng.web.live.alarms import AlarmBoard, AlarmsTopic
 from yuheng.web.live.board import Board
 from yuheng.web.live.streams import Client, SiteFrame, Topic, ValuesFrame, frame
 
@@ -31,6 +41,8 @@ HISTORIAN_SILENT_S = 3.0  # it says how it is once a second
 MAX_CLIENTS = 1000
 MAX_TOPICS = 32
 MAX_TAGS = 200
+STORM_LINES = 20
+STORM_PAUSE_S = 0.25
 
 Handler = Callable[[str, bytes], None]
 
@@ -157,6 +169,8 @@ class Hub:
     def __init__(self, bus: LiveBus) -> None:
         self._bus = bus
         self._sites: dict[int, SiteTopic] = {}
+        self._alarms: dict[int, AlarmsTopic] = {}
+        self._alarms_dirty = asyncio.Event()
         self._tag_topics: dict[str, TagsTopic] = {}
         self._by_tag: dict[int, list[TagsTopic]] = {}
         self._site_of_unit: dict[int, int] = {}
@@ -171,20 +185,28 @@ class Hub:
         self._opened = asyncio.Event()  # somebody looks at a unit nobody looked at before
         self._states = msgspec.json.Decoder(LiveStates)
         self._values = msgspec.json.Decoder(LiveValues)
+        self._live_alarms = msgspec.json.Decoder(LiveAlarms)
         self._is_closed = False
         self.unreadable = 0
 
     # ---- browsers ------------------------------------------------------------------------------------------------
 
-    def open(self, names: list[str], *, sites: frozenset[int] | None, expires_at: float) -> Client:
+    def open(
+        self,
+        names: list[str],
+        *,
+        sites: frozenset[int] | None,
+        expires_at: float,
+        alarm_sites: frozenset[int] | None = frozenset(),
+    ) -> Client:
         """Start a stream.
 
         Parameters
         ----------
         names
-            ``site:1``, ``unit:17``, ``tags:3.5.8``.
+            ``site:1``, ``unit:17``, ``tags:3.5.8``, ``alarms:1``.
         sites
-            Sites the reader may see; None: all.
+            Sites the reader may see; None: all. ``alarm_sites``: those whose alarms they may see.
         expires_at
             When the stream ends, seconds since the epoch (the reader then shows a fresh token).
 
@@ -196,7 +218,7 @@ class Hub:
             raise TooMany("This server has as many live readers as it takes; try again in a minute.")
         if not names or len(names) > MAX_TOPICS:
             raise UnknownTopic(f"Name between 1 and {MAX_TOPICS} topics.")
-        topics = [self._topic(name, sites) for name in dict.fromkeys(names)]
+        topics = [self._topic(name, sites, alarm_sites) for name in dict.fromkeys(names)]
         client = Client(topics, expires_at=expires_at)
         for topic in topics:
             topic.clients.add(client)
@@ -225,12 +247,15 @@ class Hub:
         """How many browsers listen."""
         return len(self._clients)
 
-    def _topic(self, name: str, sites: frozenset[int] | None) -> Topic:
+    def _topic(self, name: str, sites: frozenset[int] | None, alarm_sites: frozenset[int] | None) -> Topic:
         kind, _, rest = name.partition(":")
         try:
             numbers = [int(word) for word in rest.split(".")]
         except ValueError:
             raise UnknownTopic(name) from None
+        if kind == "alarms" and len(numbers) == 1:
+            self._check_visible(name, {numbers[0]}, alarm_sites)
+            return self._alarms.setdefault(numbers[0], AlarmsTopic(numbers[0], self._alarm_trouble))
         if kind == "site" and len(numbers) == 1:
             site_id = numbers[0]
             self._check_visible(name, {site_id}, sites)
@@ -291,6 +316,11 @@ class Hub:
         is_silent = self._historian_at is not None and time.monotonic() - self._historian_at > HISTORIAN_SILENT_S
         return "no_historian" if board.needs_snapshot or is_silent else ""
 
+    def _alarm_trouble(self, board: AlarmBoard) -> str:
+        if not self._bus.is_connected:
+            return "no_broker"
+        return "no_worker" if board.needs_snapshot else ""
+
     # ---- bus -----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -298,11 +328,13 @@ class Hub:
         self._bus.on_loss(self._distrust)
         await self._bus.listen("yh.live.state.*", self._on_states)
         await self._bus.listen("yh.live.values.*", self._on_values)
+        await self._bus.listen("yh.live.alarms.*", self._on_alarms)
         await self._bus.listen(subjects.live_health("historian"), self._on_health)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._bus.follow_plant(self._on_plant))
             group.create_task(self._fetch_snapshots())
             group.create_task(self._push_states())
+            group.create_task(self._push_alarms())
             group.create_task(_every(FAST_S, self._push_fast))
             group.create_task(_every(SLOW_S, self._push_slow))
             group.create_task(self._keep_watching())
@@ -333,6 +365,17 @@ class Hub:
                 for topic in self._by_tag.get(value.tag_id, ()):
                     topic.take(value)
 
+    def _on_alarms(self, subject: str, body: bytes) -> None:
+        topic = self._alarms.get(_site_id(subject))
+        if topic is None:
+            return
+        try:
+            topic.board.apply(self._live_alarms.decode(body))
+        except msgspec.MsgspecError:
+            self.unreadable += 1
+            topic.board.distrust()
+        self._wanted.set() if topic.board.needs_snapshot else self._alarms_dirty.set()
+
     def _on_health(self, _subject: str, _body: bytes) -> None:
         self._historian_at = time.monotonic()
 
@@ -359,6 +402,8 @@ class Hub:
     def _distrust(self) -> None:
         for site in self._sites.values():
             site.board.distrust()
+        for topic in self._alarms.values():
+            topic.board.distrust()
         self._wanted.set()
 
     async def _audit(self) -> None:
@@ -372,7 +417,12 @@ class Hub:
             for site in list(self._sites.values()):
                 if site.board.needs_snapshot:
                     await self._fetch_snapshot(site)
-            if any(site.board.needs_snapshot for site in self._sites.values()):
+            for topic in list(self._alarms.values()):
+                if topic.board.needs_snapshot:
+                    await self._fetch_alarms(topic)
+            if any(site.board.needs_snapshot for site in self._sites.values()) or any(
+                topic.board.needs_snapshot for topic in self._alarms.values()
+            ):
                 await asyncio.sleep(RETRY_S)
                 self._wanted.set()
 
@@ -393,6 +443,16 @@ class Hub:
                     topic.take(value)
         self._dirty.set()
 
+    async def _fetch_alarms(self, topic: AlarmsTopic) -> None:
+        losses = topic.board.losses
+        try:
+            question = msgspec.json.encode(AlarmsQuestion(topic.site_id))
+            answer = await self._bus.ask(subjects.question("alarms"), question, SNAPSHOT_TIMEOUT_S)
+            topic.board.apply_snapshot(self._live_alarms.decode(answer), asked_at_loss=losses)
+        except (TimeoutError, ConnectionError, msgspec.MsgspecError):
+            return
+        self._alarms_dirty.set()
+
     # ---- pushing ---------------------------------------------------------------------------------------------------
 
     async def _push_states(self) -> None:
@@ -403,6 +463,15 @@ class Hub:
             for site in self._sites.values():
                 site.push_changes()
             await asyncio.sleep(max(0.0, len(self._clients) / SENDS_PER_S - COALESCE_S))
+
+    async def _push_alarms(self) -> None:
+        """Send changed lines at once; after many of them pause, so that a storm does not keep browsers busy."""
+        while True:
+            await self._alarms_dirty.wait()
+            await asyncio.sleep(COALESCE_S)
+            self._alarms_dirty.clear()
+            lines = sum(topic.push_changes() for topic in self._alarms.values())
+            await asyncio.sleep(STORM_PAUSE_S if lines > STORM_LINES else 0)
 
     async def _push_fast(self) -> None:
         for topic in list(self._tag_topics.values()):
@@ -417,6 +486,8 @@ class Hub:
                 topic.push_changes()
         for site in self._sites.values():
             site.push_age()
+        for alarms in self._alarms.values():
+            alarms.push_age()
         now = time.time()
         for client in list(self._clients):
             if client.expires_at <= now:

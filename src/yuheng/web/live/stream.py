@@ -15,10 +15,11 @@ from yuheng.web.live.streams import Client
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows: sites (None: all), until when (seconds since the epoch)."""
+    """What a token allows: sites (None: all), until when (seconds since the epoch), sites whose alarms are seen."""
 
     sites: frozenset[int] | None
     expires_at: float
+    alarm_sites: frozenset[int] | None = frozenset()
 
 
 class BadToken(ValueError):
@@ -39,7 +40,9 @@ class LiveStream:
         topics = [name for value in query.get("topics", []) for name in value.split(",") if name]
         try:
             grant = self._read_token(query.get("token", [""])[0])
-            client = self._hub.open(topics, sites=grant.sites, expires_at=grant.expires_at)
+            client = self._hub.open(
+                topics, sites=grant.sites, expires_at=grant.expires_at, alarm_sites=grant.alarm_sites
+            )
         except BadToken as error:
             return await self._refuse(send, 401, str(error))
         except UnknownTopic as error:

@@ -40,6 +40,11 @@ class ValuesFrame(msgspec.Struct, frozen=True):
 
 def frame(event: str, body: SiteFrame | ValuesFrame, event_id: str) -> bytes:
     """Return one server-sent event."""
+    return encoded(event, body, event_id)
+
+
+def encoded(event: str, body: msgspec.Struct, event_id: str) -> bytes:
+    """Return one server-sent event with any body."""
     return b"id: %s\nevent: %s\ndata: %s\n\n" % (event_id.encode(), event.encode(), _encoder.encode(body))
 
 
