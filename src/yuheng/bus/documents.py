@@ -40,6 +40,12 @@ class Tag(msgspec.Struct, frozen=True):
     tag_class: str = "standard"
     stale_after_s: float = 60.0
     is_writable: bool = False  # commands may be written to this tag, when its source allows writing
+    formula: str = ""  # a calculated tag: see `engines.formulas`; it has no address that a device could use
+    inputs: dict[str, int] = {}  # names in the formula -> tag ids
+
+
+CALCULATED = "calculated"
+"""Connector of the source that calculated tags of a site belong to; no process opens it."""
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -280,6 +280,10 @@ MORE = b"more"
 """Key in the metadata of an Arrow reply that holds fewer rows than were found."""
 
 
+RESOLUTION = b"resolution"
+"""Key in the metadata of an Arrow reply: calculated tags in it come from averages over so many microseconds."""
+
+
 class RawQuestion(msgspec.Struct, frozen=True):
     """``yh.q.raw`` -> Arrow: tag, time, seq, value, text, quality, arrived; ordered by tag, time, seq.
 

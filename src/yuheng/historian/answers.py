@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,14 +16,14 @@ import pyarrow as pa
 from yuheng.bus import messages as m
 from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, encode_header, type_raw
-from yuheng.historian import cycles, descriptions, queries
+from yuheng.historian import any_tags, cycles, descriptions, queries
 from yuheng.historian.boards import Boards, Now
 from yuheng.historian.limits import Limits
 from yuheng.historian.live import Live
 from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.rederive import preview_states
 from yuheng.historian.routing import DAY_US
-from yuheng.historian.spans import HOUR_US
+from yuheng.historian.spans import Owed
 from yuheng.historian.store import Store, StoreFailure
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Answers:
                 raise Refused("The answer is too large. Ask for fewer tags, a shorter time or wider buckets.")
             _answer(connection, reply, data)
             self.answered += 1
-        except (StoreFailure, Refused) as error:
+        except (StoreFailure, Refused, any_tags.TooLong) as error:
             _fail(connection, reply, str(error))
         except Exception:
             # One bad question must not leave its asker waiting, nor hide the defect.
@@ -190,7 +190,7 @@ class Answers:
     def _raw(self, q: m.RawQuestion) -> bytes:
         _check(q.tags, q.start_us, q.end_us)
         limit = min(max(1, q.limit), self._limits.raw_rows)
-        return self._first_rows(queries.raw(self._store, q.tags, q.start_us, q.end_us, limit))
+        return self._first_rows(any_tags.raw(self._store, q.tags, q.start_us, q.end_us, limit))
 
     def _first_rows(self, table: pa.Table) -> bytes:
         """Return as many rows as a message of the bus carries; with `messages.MORE` when there are others."""
@@ -205,7 +205,7 @@ class Answers:
         _check(q.tags, q.start_us, q.end_us)
         if not 1 <= q.width <= 20_000:
             raise Refused("The width must be between 1 and 20,000 pixels.")
-        return queries.ipc(queries.pixels(self._store, q.tags, q.start_us, q.end_us, q.width))
+        return queries.ipc(any_tags.pixels(self._store, q.tags, q.start_us, q.end_us, q.width, owed=self._owed))
 
     def _aggregate(self, q: m.AggregateQuestion) -> bytes:
         _check(q.tags, q.start_us, q.end_us)
@@ -213,14 +213,15 @@ class Answers:
             raise Refused("A bucket must be at least a millisecond.")
         if len(q.tags) * ((q.end_us - q.start_us) // q.bucket_us + 1) > 5_000_000:
             raise Refused("That would be more than five million rows. Ask for wider buckets or fewer tags.")
-        tags = np.array(q.tags, np.uint32)
-        owed = self._pipeline.dirty.owed(tags, q.start_us - queries.LOOK_BACK_US - HOUR_US, q.end_us)
-        table = queries.aggregate(self._store, q.tags, q.start_us, q.end_us, q.bucket_us, owed=owed)
+        table = any_tags.aggregate(self._store, q.tags, q.start_us, q.end_us, q.bucket_us, owed=self._owed)
         return queries.ipc(queries.drop_column(table, "covered_s"))
 
     def _increase(self, q: m.IncreaseQuestion) -> bytes:
         _check(q.tags, q.start_us, q.end_us)
-        return queries.ipc(queries.increase(self._store, q.tags, q.start_us, q.end_us))
+        return queries.ipc(any_tags.increase(self._store, q.tags, q.start_us, q.end_us, owed=self._owed))
+
+    def _owed(self, tags: Sequence[int], start_us: int, end_us: int) -> Owed:
+        return self._pipeline.dirty.owed(np.array(tags, np.uint32), start_us, end_us)
 
     def _describe(self, q: m.DescribeQuestion) -> bytes:
         if not q.starts_us or len(q.starts_us) != len(q.ends_us) or len(q.starts_us) > MAX_SPANS:
@@ -241,7 +242,7 @@ class Answers:
     def _latest_at(self, q: m.LatestQuestion) -> bytes:
         assert q.at_us is not None
         _check(q.tags, 0, 1)
-        return queries.ipc(queries.latest_at(self._store, q.tags, q.at_us))
+        return queries.ipc(any_tags.latest_at(self._store, q.tags, q.at_us))
 
     def _states_preview(self, q: m.StatesPreviewQuestion) -> bytes:
         _check(q.work_unit_ids, q.start_us, q.end_us)

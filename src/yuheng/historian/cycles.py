@@ -15,7 +15,8 @@ from yuheng.engines.states.intervals import Change, derive
 from yuheng.engines.states.rules import RuleSet, compile_rules
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.historian.rederive import read_changes, read_history, unit_events
-from yuheng.historian.series import Series, read_series, statistics
+from yuheng.historian.sampled import Series, statistics
+from yuheng.historian.series import read_series
 from yuheng.historian.spans import HOUR_US
 from yuheng.historian.store import Store
 

@@ -11,9 +11,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
@@ -24,7 +22,6 @@ from yuheng.bus.log_reader import LogMessage
 from yuheng.bus.messages import BirthNotice
 from yuheng.bus.wire import header_value, type_raw
 from yuheng.engines.codec import (
-    SAMPLES,
     Batch,
     BirthExplains,
     Decoder,
@@ -33,12 +30,14 @@ from yuheng.engines.codec import (
     RequestRebirth,
     SparkplugDecoder,
     TagSpec,
-    decoder_for,
     rebirth_command,
 )
 from yuheng.engines.points import PointBlock, Refusal, RefusedPoint, TextPoint
 from yuheng.historian import deadletters
 from yuheng.historian.alarms import Alarms
+from yuheng.historian.bundles import Bundle, Preview, SourceState
+from yuheng.historian.calculating import Calculating
+from yuheng.historian.calculations import compiled
 from yuheng.historian.checks import Deadband, refused_times
 from yuheng.historian.deadletters import DeadLetter
 from yuheng.historian.latest import Latest, time_order
@@ -59,48 +58,6 @@ type_key = tuple[int, bool]
 """Source id, and whether the payload is `messages.SampleBatch` rather than the source's own."""
 
 
-class Preview(NamedTuple):
-    """A raw message as it came, for the mapping page."""
-
-    topic: str
-    payload: bytes
-    arrived_us: int
-
-
-class _SourceState:
-    """A configured source with its decoders."""
-
-    __slots__ = ("complaint", "data_time_us", "decoders", "key", "preview", "source")
-
-    def __init__(self, source: Source, specs: Sequence[TagSpec], preview: deque[Preview]) -> None:
-        self.source = source
-        self.key = (source.connector, source.settings, source.topics, tuple(specs))
-        self.preview = preview
-        self.data_time_us = 0
-        self.complaint = ""
-        self.decoders: dict[bool, Decoder] = {True: decoder_for(SAMPLES, {}, source.topics, specs)}
-        try:
-            self.decoders[False] = decoder_for(source.connector, source.settings, source.topics, specs)
-        except ValueError as error:
-            self.complaint = f"The settings of the source {source.code} cannot be used: {error}"
-
-
-@dataclass(slots=True)
-class _Bundle:
-    """Messages of one decoder, gathered, with where each came from."""
-
-    messages: list[Message] = field(default_factory=list)
-    references: list[tuple[str, int]] = field(default_factory=list)
-    replayed: set[int] = field(default_factory=set)  # indexes of what came out of the dead letters
-    _index_at: dict[int, int] = field(default_factory=dict)
-
-    def index_at(self, arrived_us: int) -> int:
-        """Return which message a point came with: points know the moment of their message, not its place."""
-        if not self._index_at:
-            self._index_at = {message.arrived_us: index for index, message in enumerate(self.messages)}
-        return self._index_at.get(arrived_us, 0)
-
-
 class Pipeline:
     """See the module's docstring. All methods run on the event loop."""
 
@@ -116,6 +73,7 @@ class Pipeline:
         self.latest = Latest()
         self.units = Units(self.tags, self.latest)
         self.alarms = Alarms(self.tags, self.latest, self.units)
+        self.calculating = Calculating(self.tags, self.latest)
         self.dirty = DirtyMinutes()
         self.deadband = Deadband()
         self.pending = Pending()
@@ -131,7 +89,7 @@ class Pipeline:
         self._clock_us = clock_us
         self._publish = publish
         self._router = Router(())
-        self._sources: dict[int, _SourceState] = {}
+        self._sources: dict[int, SourceState] = {}
         self._waiting: list[tuple[LogSource, list[LogMessage]]] = []
         self._waiting_bytes = 0
         self._best_effort: deque[tuple[bytes, bytes, int]] = deque()
@@ -162,16 +120,18 @@ class Pipeline:
         self.changed_slots = np.pad(self.changed_slots, (0, len(self.tags) - len(self.changed_slots)))
         self.units.load(plant)
         self.alarms.load(plant, self._clock_us())
+        self.calculating.load(compiled(plant))
+        self._take_calculated(self.calculating.of_now(self._clock_us()))
         return True
 
-    def _source_state(self, source: Source, specs: list[TagSpec]) -> _SourceState:
+    def _source_state(self, source: Source, specs: list[TagSpec]) -> SourceState:
         """Keep the running decoder when nothing that concerns it changed: it holds Sparkplug sessions."""
         known = self._sources.get(source.id)
         if known is not None and known.key == (source.connector, source.settings, source.topics, tuple(specs)):
             known.source = source
             return known
         preview = known.preview if known is not None else deque[Preview](maxlen=self.limits.preview_messages)
-        state = _SourceState(source, specs, preview)
+        state = SourceState(source, specs, preview)
         decoder = state.decoders.get(False)
         before = known.decoders.get(False) if known is not None else None
         if isinstance(decoder, SparkplugDecoder) and isinstance(before, SparkplugDecoder):
@@ -186,11 +146,12 @@ class Pipeline:
 
     def complaints(self) -> list[str]:
         """Return what is wrong in the configuration, in sentences."""
-        return (
-            [s.complaint for s in self._sources.values() if s.complaint]
-            + self.units.complaints
-            + self.alarms.complaints
-        )
+        return [
+            *(s.complaint for s in self._sources.values() if s.complaint),
+            *self.units.complaints,
+            *self.alarms.complaints,
+            *self.calculating.calculations.complaints,
+        ]
 
     def data_times(self) -> dict[int, int]:
         """Return source id -> newest source time received."""
@@ -275,7 +236,7 @@ class Pipeline:
             self._timer = None
         waiting, self._waiting = self._waiting, []
         self._waiting_bytes = 0
-        bundles: dict[type_key, _Bundle] = {}
+        bundles: dict[type_key, Bundle] = {}
         for reader, messages in waiting:
             self._sort(reader.stream, messages, bundles)
             self.pending.reached[reader] = max(self.pending.reached.get(reader, 0), messages[-1].sequence)
@@ -291,7 +252,7 @@ class Pipeline:
             self.wake.set()
         self._hold_or_release()
 
-    def _sort(self, stream: str, messages: list[LogMessage], bundles: dict[type_key, _Bundle]) -> None:
+    def _sort(self, stream: str, messages: list[LogMessage], bundles: dict[type_key, Bundle]) -> None:
         """Find the source of each message of a log."""
         self.counters.messages += len(messages)
         if stream == subjects.MQTT_STREAM:
@@ -312,7 +273,7 @@ class Pipeline:
             if _COUNTED in header:
                 bundle.replayed.add(len(bundle.messages) - 1)
 
-    def _sort_best_effort(self, bundles: dict[type_key, _Bundle]) -> None:
+    def _sort_best_effort(self, bundles: dict[type_key, Bundle]) -> None:
         self.counters.messages += len(self._best_effort)
         while self._best_effort:
             subject, payload, arrived_us = self._best_effort.popleft()
@@ -320,17 +281,15 @@ class Pipeline:
             self._bundle(bundles, (source_id, False), Message(topic, payload, arrived_us), ("", 0))
 
     @staticmethod
-    def _bundle(
-        bundles: dict[type_key, _Bundle], key: type_key, message: Message, reference: tuple[str, int]
-    ) -> _Bundle:
+    def _bundle(bundles: dict[type_key, Bundle], key: type_key, message: Message, reference: tuple[str, int]) -> Bundle:
         bundle = bundles.get(key)
         if bundle is None:
-            bundle = bundles[key] = _Bundle()
+            bundle = bundles[key] = Bundle()
         bundle.messages.append(message)
         bundle.references.append(reference)
         return bundle
 
-    def _decode(self, key: type_key, bundle: _Bundle, blocks: list[PointBlock], texts: list[TextPoint]) -> None:
+    def _decode(self, key: type_key, bundle: Bundle, blocks: list[PointBlock], texts: list[TextPoint]) -> None:
         source_id, is_samples = key
         state = self._sources.get(source_id)
         if state is None:
@@ -366,7 +325,7 @@ class Pipeline:
         site = state.source.site_id
         self.data_time_us[site] = max(self.data_time_us.get(site, 0), state.data_time_us)
 
-    def _decoded(self, source_id: int, decoder: Decoder, bundle: _Bundle) -> Batch:
+    def _decoded(self, source_id: int, decoder: Decoder, bundle: Bundle) -> Batch:
         """Decode; a message that the decoder cannot even refuse is found and kept, and must not stop the others."""
         try:
             return decoder.decode(bundle.messages)
@@ -391,7 +350,7 @@ class Pipeline:
 
     # ---- refusing -----------------------------------------------------------------------------------------------
 
-    def _refuse_message(self, source_id: int, bundle: _Bundle, index: int, reason: Refusal, detail: str) -> None:
+    def _refuse_message(self, source_id: int, bundle: Bundle, index: int, reason: Refusal, detail: str) -> None:
         message = bundle.messages[index]
         self._keep(
             deadletters.of_message(
@@ -407,7 +366,7 @@ class Pipeline:
         )
         self.counters.refuse(reason)
 
-    def _keep_refused(self, source_id: int, bundle: _Bundle, batch: Batch) -> None:
+    def _keep_refused(self, source_id: int, bundle: Bundle, batch: Batch) -> None:
         for index, reason, detail in batch.refused_messages:
             self._refuse_message(source_id, bundle, index, reason, detail)
         by_message: dict[int, list[RefusedPoint]] = {}
@@ -416,7 +375,7 @@ class Pipeline:
         for index, points in by_message.items():
             self._refuse_points(source_id, points, bundle, index)
 
-    def _refuse_points(self, source_id: int, points: list[RefusedPoint], bundle: _Bundle, index: int) -> None:
+    def _refuse_points(self, source_id: int, points: list[RefusedPoint], bundle: Bundle, index: int) -> None:
         message = bundle.messages[index]
         for letter in deadletters.of_points(
             source_id,
@@ -434,11 +393,11 @@ class Pipeline:
         self.pending.dead.append(letter)
         self.pending.other_bytes += len(letter.payload) + len(letter.header) + 200
 
-    def _reference(self, bundle: _Bundle, index: int) -> str:
+    def _reference(self, bundle: Bundle, index: int) -> str:
         stream, sequence = bundle.references[index]
         return f"{stream}:{sequence}" if stream else f"core:{bundle.messages[index].arrived_us}:{index}"
 
-    def _timely(self, source_id: int, bundle: _Bundle, points: PointBlock) -> PointBlock:
+    def _timely(self, source_id: int, bundle: Bundle, points: PointBlock) -> PointBlock:
         """Take out points whose time cannot be right, as dead letters."""
         slots = self.tags.slots(points.tag)
         found = refused_times(points.time_us, slots, self.tags, now_us=self._clock_us(), future_us=self._future_us)
@@ -470,7 +429,7 @@ class Pipeline:
             "",
         )
 
-    def _is_timely_text(self, source_id: int, bundle: _Bundle, text: TextPoint) -> bool:
+    def _is_timely_text(self, source_id: int, bundle: Bundle, text: TextPoint) -> bool:
         found = refused_times(
             np.array([text.time_us], np.int64),
             np.array([self.tags.slot(text.tag)], np.int32),
@@ -525,7 +484,7 @@ class Pipeline:
         if kept is not None:
             self.counters.deadband_skipped += len(kept) - int(kept.sum())
             stored, stored_slots = chosen(points, kept), slots[kept]
-        self.observe(stored, stored_slots, texts)
+        calculated = self.observe(stored, stored_slots, texts)
         if kept is not None:
             self.changed_slots[self.latest.absorb(points, slots)] = True
         pending = self.pending
@@ -534,6 +493,8 @@ class Pipeline:
             pending.points += len(stored)
         pending.texts.extend(texts)
         pending.other_bytes += sum(len(text.text) + 100 for text in texts)
+        if calculated is not None:
+            points, slots = self.ordered(concatenated([points, calculated]))
         self.alarms.absorb(points, slots, texts, self._clock_us())
         self.on_live()
 
@@ -546,15 +507,30 @@ class Pipeline:
 
     def observe(
         self, points: PointBlock, slots: np.ndarray[tuple[int], np.dtype[np.int32]], texts: list[TextPoint]
-    ) -> None:
-        """Let states, newest values and roll-up debts see stored samples; also used to catch up after a restart."""
-        self.units.absorb(points, slots, texts, self._clock_us())
+    ) -> PointBlock | None:
+        """Let states, newest values and roll-up debts see stored samples; return what was calculated from them.
+
+        Also used to catch up after a restart.
+        """
+        now_us = self._clock_us()
+        self.dirty.mark(points.tag, points.time_us)
+        calculated = self.calculating.of_batch(points, slots, now_us)
+        if calculated is not None:  # together, or the earlier of a batch would come late behind its stored ones
+            points, slots = self.ordered(concatenated([points, calculated]))
+        self.units.absorb(points, slots, texts, now_us)
         self.changed_slots[self.latest.absorb(points, slots)] = True
         for text in texts:
             slot = self.tags.slot(text.tag)
             if slot >= 0 and self.latest.absorb_text(text, slot):
                 self.changed_slots[slot] = True
-        self.dirty.mark(points.tag, points.time_us)
+        return calculated
+
+    def _take_calculated(self, points: PointBlock | None) -> None:
+        """Let states and newest values see calculated points, which are not stored."""
+        if points is not None:
+            slots = self.tags.slots(points.tag)
+            self.units.absorb(points, slots, [], self._clock_us())
+            self.changed_slots[self.latest.absorb(points, slots)] = True
 
     # ---- pending ------------------------------------------------------------------------------------------------
 

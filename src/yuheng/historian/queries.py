@@ -208,8 +208,8 @@ _AGGREGATE = (
         if(sum(r.good_count) = 0, nan, minIf(r.min, r.good_count > 0)) AS min,
         if(sum(r.good_count) = 0, nan, maxIf(r.max, r.good_count > 0)) AS max,
         if(sum(r.good_count) = 0, nan, sum(r.sum) / sum(r.good_count)) AS avg, sum(r.count) AS count,
-        argMinIf(r.first, r.row_start, r.good_count > 0) AS first,
-        argMaxIf(r.last, r.row_start, r.good_count > 0) AS last,
+        if(sum(r.good_count) = 0, nan, argMinIf(r.first, r.row_start, r.good_count > 0)) AS first,
+        if(sum(r.good_count) = 0, nan, argMaxIf(r.last, r.row_start, r.good_count > 0)) AS last,
         if(covered_s > 0, (sum(r.integral) + sum(if(isNaN(r.carry), 0, r.carry * gap))
             + sum(if(isNaN(carried), 0, carried * head))) / covered_s, nan) AS time_weighted_avg,
         sum(r.good_count) AS good_count,

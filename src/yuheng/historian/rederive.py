@@ -14,6 +14,8 @@ from yuheng.engines.points import Quality
 from yuheng.engines.states.intervals import Change, Derivation, Event, derive, events_of
 from yuheng.engines.states.rules import RuleSet, compile_rules
 from yuheng.historian import queries
+from yuheng.historian.sampled import Series
+from yuheng.historian.series import read_series
 from yuheng.historian.store import Store
 from yuheng.historian.units import Emission, add_difference, compiled_rules, intervals_of
 
@@ -35,7 +37,8 @@ class History:
 
 def read_history(store: Store, tags: Sequence[int], start_us: int, end_us: int) -> History:
     """Read what the derivation needs of ``[start, end)``, and the newest values before."""
-    span = {"tags": list(tags), "start": start_us, "end": end_us}
+    tags, calculated = store.calculations.split(tags)
+    span = {"tags": tags, "start": start_us, "end": end_us}
     table = store.arrow(
         f"SELECT toUnixTimestamp64Micro(time) AS t, tag, value, quality FROM samples FINAL "
         f"WHERE {_TAGS} AND {_SPAN} ORDER BY time, seq",
@@ -51,14 +54,42 @@ def read_history(store: Store, tags: Sequence[int], start_us: int, end_us: int) 
     for row in before:
         value = None if row["quality"] >= Quality.BAD else row["text"] if row["text"] is not None else row["value"]
         base[row["tag"]] = (int(row["time"].timestamp() * 1_000_000), value)
-    return History(
+    columns = (
         np.asarray(table["t"], np.int64),
         np.asarray(table["tag"], np.uint32),
         np.asarray(table["value"], np.float64),
         np.asarray(table["quality"]) >= Quality.BAD,
+    )
+    if calculated:
+        columns = _with_calculated(columns, read_series(store, calculated, start_us, end_us), start_us, base)
+    return History(
+        *columns,
         [(t, tag, None if quality >= Quality.BAD else text) for t, tag, text, quality in texts],
         base,
     )
+
+
+type_columns = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+
+
+def _with_calculated(
+    columns: type_columns,
+    series: Mapping[int, Series],
+    start_us: int,
+    base: dict[int, tuple[int, float | str | None]],
+) -> type_columns:
+    """Put calculated samples among the others, in order of time; what was held before goes to ``base``."""
+    parts = [columns]
+    for tag, one in series.items():
+        first = int(np.searchsorted(one.time_us, start_us))
+        if first:
+            held = float(one.value[first - 1])
+            base[tag] = (int(one.time_us[first - 1]), None if np.isnan(held) else held)
+        inside = one.value[first:]
+        parts.append((one.time_us[first:], np.full(len(inside), tag, np.uint32), inside, np.isnan(inside)))
+    time_us, tags, value, is_bad = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(time_us, kind="stable")
+    return time_us[order], tags[order], value[order], is_bad[order]
 
 
 def unit_events(history: History, symbols: Mapping[str, int], rules: RuleSet, timeout_us: int) -> list[Event]:

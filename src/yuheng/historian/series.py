@@ -3,75 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from yuheng.engines.points import Quality
 from yuheng.historian import queries
+from yuheng.historian.sampled import EMPTY, Series
 from yuheng.historian.store import Store
 
 _TAGS = "tag IN {tags:Array(UInt32)}"
 _SPAN = "time >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({end:Int64}, 'UTC')"
 
 
-class Series(NamedTuple):
-    """Samples of one tag in order of time, of one length; ``value`` is NaN where the quality is BAD."""
-
-    time_us: npt.NDArray[np.int64]
-    value: npt.NDArray[np.float64]
-    quality: npt.NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.time_us)
-
-    def between(self, start_us: int, end_us: int) -> Series:
-        """Return the samples in ``[start, end)``."""
-        low, high = np.searchsorted(self.time_us, [start_us, end_us])
-        return Series(self.time_us[low:high], self.value[low:high], self.quality[low:high])
-
-    def good(self) -> Series:
-        """Return the samples whose quality is not BAD."""
-        keep = (self.quality < Quality.BAD) & ~np.isnan(self.value)
-        return Series(self.time_us[keep], self.value[keep], self.quality[keep])
-
-
-EMPTY = Series(np.empty(0, np.int64), np.empty(0), np.empty(0, np.uint8))
+LOOK_BACK_US = 86_400_000_000
+HELD_FOR_FORMULAS = 2
+"""prev() and rate() need the sample before the one that is held."""
 
 
 def read_series(
     store: Store, tags: Sequence[int], start_us: int, end_us: int, *, is_held: bool = True
 ) -> dict[int, Series]:
-    """Return the numeric samples of tags in ``[start, end)``.
+    """Return the numeric samples of tags in ``[start, end)``; calculated tags are calculated.
 
     ``is_held``: the newest sample before ``start`` comes first, with its own time, where there is one.
     """
+    stored, calculated = store.calculations.split(tags)
+    found = read_stored(store, stored, start_us, end_us, held=1 if is_held else 0)
+    if calculated:
+
+        def read(inputs: Sequence[int], low_us: int, high_us: int) -> Mapping[int, Series]:
+            return read_stored(store, inputs, low_us, high_us, held=HELD_FOR_FORMULAS)
+
+        for tag, series in store.calculations.series(calculated, start_us, end_us, read).items():
+            found[tag] = series if is_held else series.between(start_us, end_us)
+    return found
+
+
+def read_stored(store: Store, tags: Sequence[int], start_us: int, end_us: int, *, held: int) -> dict[int, Series]:
+    """Return the numeric samples of stored tags in ``[start, end)``, and up to ``held`` ones before (a day back)."""
     wanted = sorted(set(tags))
     if not wanted:
         return {}
+    parameters = {"tags": wanted, "start": max(0, start_us), "end": end_us, "back": max(0, start_us - LOOK_BACK_US)}
+    before = (
+        f"""
+        SELECT tag, toUnixTimestamp64Micro(time) AS t, seq, value, quality FROM samples FINAL
+        WHERE {_TAGS} AND time >= fromUnixTimestamp64Micro({{back:Int64}}, 'UTC')
+            AND time < fromUnixTimestamp64Micro({{start:Int64}}, 'UTC')
+        ORDER BY tag, time DESC, seq DESC LIMIT {held} BY tag UNION ALL"""
+        if held
+        else ""
+    )
     table = store.arrow(
-        f"SELECT tag, toUnixTimestamp64Micro(time) AS t, value, quality FROM samples FINAL "
-        f"WHERE {_TAGS} AND {_SPAN} ORDER BY tag, time, seq",
-        {"tags": wanted, "start": start_us, "end": end_us},
+        f"SELECT tag, t, value, quality FROM ({before} SELECT tag, toUnixTimestamp64Micro(time) AS t, seq, value, "
+        f"quality FROM samples FINAL WHERE {_TAGS} AND {_SPAN}) ORDER BY tag, t, seq",
+        parameters,
     )
     found = by_tag(table)
-    if is_held:
-        before = queries.latest_at(store, wanted, start_us - 1)
-        times = np.asarray(before["time"].cast(pa.int64()), np.int64)
-        values = np.asarray(before["value"].to_numpy(zero_copy_only=False), np.float64)
-        for tag, time_us, value, quality in zip(
-            before["tag"].to_pylist(), times.tolist(), values.tolist(), before["quality"].to_pylist(), strict=True
-        ):
+    if held:  # what was silent for longer than a day is looked for everywhere
+        missing = [tag for tag in wanted if tag not in found or found[tag].time_us[0] >= start_us]
+        for tag, series in _held_long(store, missing, start_us - LOOK_BACK_US).items():
             known = found.get(tag, EMPTY)
-            held = np.nan if quality >= Quality.BAD else value
-            found[tag] = Series(
-                np.concatenate([[time_us], known.time_us]).astype(np.int64),
-                np.concatenate([[held], known.value]),
-                np.concatenate([[quality], known.quality]).astype(np.uint8),
-            )
+            found[tag] = series.followed_by(known)
     return {tag: found.get(tag, EMPTY) for tag in wanted}
+
+
+def _held_long(store: Store, tags: Sequence[int], before_us: int) -> dict[int, Series]:
+    if not tags:
+        return {}
+    table = queries.latest_at(store, tags, before_us - 1)
+    columns = {"tag": table["tag"], "t": table["time"].cast(pa.int64()), "value": table["value"]}
+    return by_tag(pa.table({**columns, "quality": table["quality"]}))
 
 
 def by_tag(table: pa.Table) -> dict[int, Series]:
@@ -85,31 +88,4 @@ def by_tag(table: pa.Table) -> dict[int, Series]:
     return {
         int(tag[low]): Series(time_us[low:high], value[low:high], quality[low:high])
         for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    }
-
-
-def statistics(series: Series, start_us: int, end_us: int) -> Mapping[str, float | int | None]:
-    """Return min, max, avg (time-weighted, held from before), first, last, count of the good samples in a stretch.
-
-    ``avg`` and ``first`` use the value that was held when the stretch began; without any value they are None.
-    """
-    inside = series.between(start_us, end_us).good()
-    at = int(np.searchsorted(series.time_us, start_us))
-    held = float(series.value[at - 1]) if at else float("nan")
-    values = inside.value
-    if not np.isnan(held):
-        values = np.concatenate([[held], values])
-    if not len(values):
-        return {"min": None, "max": None, "avg": None, "first": None, "last": None, "count": 0}
-    times = inside.time_us if np.isnan(held) else np.concatenate([[start_us], inside.time_us])
-    spans = np.diff(np.concatenate([times, [end_us]])).astype(np.float64)
-    total = float(spans.sum())
-    average = float((values * spans).sum() / total) if total > 0 else float(values.mean())
-    return {
-        "min": float(values.min()),
-        "max": float(values.max()),
-        "avg": average,
-        "first": float(values[0]),
-        "last": float(values[-1]),
-        "count": len(inside),
     }

@@ -31,6 +31,7 @@ from yuheng.historian.pipeline import Pipeline
 from yuheng.historian.rates import MinuteRates
 from yuheng.historian.rederive import rederive
 from yuheng.historian.routing import best_effort_subjects
+from yuheng.historian.series import HELD_FOR_FORMULAS, read_stored
 from yuheng.historian.shown import Reason
 from yuheng.historian.store import Store, StoreFailure, state_change_columns
 
@@ -225,6 +226,7 @@ class Historian:
             log.exception("Configuration %d cannot be used; the one before stays in force.", plant.version)
             return
         if is_newer:
+            self.store.calculations = self.pipeline.calculating.calculations
             log.info("Configuration %d: %d sources, %d tags.", plant.version, len(plant.sources), len(plant.tags))
             self.live.record_boards(Reason.CONFIGURATION)
             if self._is_caught_up:
@@ -272,6 +274,7 @@ class Historian:
             self.pipeline.observe(points, slots, piece[1])
             self.pipeline.alarms.absorb(points, slots, piece[1], self._now_us())
         self._is_caught_up = True
+        await self._seed_calculations()
         self.live.begin(self.pipeline.units.next_version(self._now_us()))
         async with self.committer.turn:
             self._note_late()
@@ -390,6 +393,7 @@ class Historian:
         if not self._is_caught_up:
             return
         try:
+            await self._seed_calculations()
             await self._roll_up()
             due = time.monotonic() - self._snapshot_at >= self.limits.snapshot_s
             if due or self.committer.points_since_snapshot >= self.limits.snapshot_points:
@@ -398,6 +402,18 @@ class Historian:
             await self._forget()
         except StoreFailure as error:
             log.warning("Roll-ups and snapshots wait: %s", error)
+
+    async def _seed_calculations(self) -> None:
+        """Give formulas that look back the past of their inputs: what was heard since the start is not enough."""
+        calculating = self.pipeline.calculating
+        if calculating.is_seeded:
+            return
+        wanted = calculating.to_seed()
+        now_us, reach_us = self._now_us(), max(wanted.values(), default=0)
+        past = await self._in_background(
+            lambda: read_stored(self.store, list(wanted), now_us - reach_us, now_us, held=HELD_FOR_FORMULAS)
+        )
+        calculating.seed(past)
 
     async def _roll_up(self) -> None:
         dirty = self.pipeline.dirty

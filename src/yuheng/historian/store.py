@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from yuheng.engines.points import PointBlock, TextPoint
 from yuheng.historian import schema
+from yuheng.historian.calculations import Calculations
 
 # The engine shares two cores with everything else: few merge threads, small caches, bounded queries.
 _ENGINE_OPTIONS = {
@@ -66,6 +67,7 @@ class Store:
         self._is_embedded = parts.scheme == "chdb"
         self._path = Path(unquote(parts.path)) if self._is_embedded else None
         self._free_bytes = free_bytes
+        self.calculations = Calculations()  # of the newest configuration; swapped whole
         self._local = threading.local()
         self._clients: list[Any] = []
         self._lock = threading.Lock()

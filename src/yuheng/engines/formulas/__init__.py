@@ -1,0 +1,1 @@
+"""Calculated tags: a small, safe language over the values of other tags, with units that must fit."""
