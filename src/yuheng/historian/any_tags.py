@@ -221,10 +221,12 @@ def increase(store: Store, tags: Sequence[int], start_us: int, end_us: int, *, o
     table = queries.increase(store, stored, start_us, end_us)
     if not calculated:
         return table
-    known, resolution_us = _over(store, calculated, start_us, end_us, owed)
+    # an hour more: counting begins at the newest good value before the start
+    known, resolution_us = _over(store, calculated, start_us - HOUR_US, end_us, owed)
     parts = []
     for tag, series in known.items():
-        values = series.good().value
+        good = series.good()
+        values = good.value[max(0, int(np.searchsorted(good.time_us, start_us)) - 1) :]
         if len(series.between(start_us, end_us)):
             steps = np.diff(values)
             grown = float(np.where(steps >= 0, steps, values[1:]).sum())
