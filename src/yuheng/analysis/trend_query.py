@@ -37,8 +37,9 @@ class TrendQuery:
         The range; ``is_live``: it ends now and moves on.
     at_us
         A moment to mark; the range ends there unless it is given too.
-    kind, unit_id, where, least_s, most_s
-        Which capsules: of which work unit, for ``where`` by which expression, how short and how long.
+    kind, unit_id, where, unless, least_s, most_s
+        Which capsules: of which work unit, for ``where`` by which expression, without those cycles in which ``unless``
+        held at any time (the good ones are those without a reject), how short and how long.
     picked
         Capsules chosen by hand (their starts in µs); empty: the last ``last`` ones.
     low, high
@@ -58,6 +59,7 @@ class TrendQuery:
     kind: str = "stops"
     unit_id: int | None = None
     where: str = ""
+    unless: str = ""
     state: int = 5
     least_s: float = 0.0
     most_s: float = 0.0
@@ -102,6 +104,7 @@ def read(given: Mapping[str, str], *, now: datetime) -> TrendQuery:
         kind=_one_of(given, "kind", KINDS),
         unit_id=next(iter(_numbers(given.get("unit", ""), most=1)), None),
         where=given.get("where", "").strip()[:500],
+        unless=given.get("unless", "").strip()[:500],
         state=int(_number(given, "state", 5.0) or 0),
         least_s=max(0.0, _number(given, "least", 0.0) or 0.0),
         most_s=max(0.0, _number(given, "most", 0.0) or 0.0),

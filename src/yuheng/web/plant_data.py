@@ -16,8 +16,10 @@ import pyarrow as pa
 from django.core.cache import cache
 from django.urls import NoReverseMatch, reverse
 
+from yuheng.analysis.selectors import stops
 from yuheng.bus.messages import Interval, LiveSnapshot, ValueLive
 from yuheng.engines.points import Quality
+from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.telemetry.selectors import dead_letters, history, signals, states
 from yuheng.telemetry.selectors import losses as telemetry_losses
@@ -316,6 +318,14 @@ def intervals(*, actor: Actor, work_unit_id: int, start: datetime, end: datetime
     """State intervals that touch ``[start, end)``, in order."""
     rows = states.states_between(actor=actor, start=start, end=end, work_unit_ids=[work_unit_id])
     return [Interval(r.state, r.cause, _us(r.started_at), _us(r.ended_at) if r.ended_at else None) for r in rows]
+
+
+def reasons_of(
+    *, actor: Actor, unit: equipment.WorkUnitRow, start: datetime, end: datetime
+) -> list[tuple[int, int, str]]:
+    """What people said about the stops of a work unit: from, until (µs) and the reason in the reader's language."""
+    found = stops.pieces_of_unit(actor=actor, unit=unit, start=start, end=end, now=end)
+    return [(_us(p.start), _us(p.end), local_name(p.reason)) for p in found if p.reason is not None]
 
 
 def sources_of(*, actor: Actor, site_id: int, work_unit_id: int) -> list[SourceNow]:

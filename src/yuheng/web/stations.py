@@ -35,6 +35,11 @@ class StateRow:
     end: datetime | None
     lasting_s: float
 
+    @property
+    def start_us(self) -> int:
+        """When it began, in microseconds."""
+        return _us(self.start)
+
 
 @dataclass(frozen=True, slots=True)
 class StationNow:
@@ -147,10 +152,37 @@ def lanes(*, actor: Actor, unit: equipment.WorkUnitRow, hours: int) -> dict[str,
         "lanes": [
             {
                 "name": unit.code,
-                "intervals": [[one.state, causes.get(one.cause, one.cause), one.start_us, one.end_us] for one in found],
+                "intervals": with_reasons(
+                    [[one.state, causes.get(one.cause, one.cause), one.start_us, one.end_us] for one in found],
+                    plant_data.reasons_of(actor=actor, unit=unit, start=start, end=now),
+                ),
             }
         ],
     }
+
+
+def with_reasons(intervals: list[list[Any]], said: list[tuple[int, int, str]]) -> list[list[Any]]:
+    """Cut stops where one reason ends and another begins, and let each part say its reason.
+
+    Examples
+    --------
+    >>> with_reasons([[5, "12", 0, 100], [2, "", 100, None]], [(0, 60, "Wire feed")])
+    [[5, 'Wire feed · 12', 0, 60], [5, '12', 60, 100], [2, '', 100, None]]
+    """
+    found: list[list[Any]] = []
+    for state, cause, start_us, end_us in intervals:
+        at = start_us
+        for low, high, reason in said:
+            if low < start_us or (end_us is not None and high > end_us):
+                continue
+            if low > at:
+                found.append([state, cause, at, low])
+            is_last = end_us is None and (low, high, reason) == said[-1]
+            found.append([state, f"{reason} · {cause}" if cause else reason, low, None if is_last else high])
+            at = high
+        if at == start_us or (end_us is not None and at < end_us):
+            found.append([state, cause, at, end_us])
+    return found
 
 
 def _intervals(actor: Actor, work_unit_id: int, start: datetime, end: datetime) -> list[Interval]:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import get_language
+
+from yuheng.alarms.selectors import episodes
 from yuheng.analysis.selectors import capsules, stops
 from yuheng.analysis.trend_query import TrendQuery
 from yuheng.analysis.words import state_word
@@ -16,6 +19,7 @@ from yuheng.kernel.names import local_name
 from yuheng.telemetry.rules import microseconds, moment
 from yuheng.telemetry.selectors import states
 
+ALARMS = "alarms.view"
 MAX_UNITS = 12
 MAX_SHIFTS = 400
 
@@ -43,6 +47,8 @@ def bands(
             found = stops.pieces_of_unit(actor=actor, unit=unit, start=start, end=end, now=now)
             listed = [[None, local_name(p.reason), microseconds(p.start), microseconds(p.end)] for p in found]
             rows.append(_row("reasons", unit, listed))
+    if "alarms" in query.bands and actor.may(ALARMS):
+        rows += _alarms(actor, units, start, end)
     if "capsules" in query.bands:
         chosen = next((unit for unit in units if unit.id == query.unit_id), units[0] if units else None)
         if chosen is not None and (query.kind != "where" or query.where):
@@ -81,6 +87,25 @@ def _states(
             until = None if one.ended_at is None else microseconds(one.ended_at)
             listed.append([one.state, text, microseconds(one.started_at), until])
         rows.append(_row("states", unit, listed))
+    return rows
+
+
+def _alarms(
+    actor: Actor, units: Sequence[equipment.WorkUnitRow], start: datetime, end: datetime
+) -> list[dict[str, Any]]:
+    """One row a unit; alarms that are active side by side lie over each other, the later one on top."""
+    found = episodes.episodes_between(actor=actor, work_unit_ids=[unit.id for unit in units], start=start, end=end)
+    is_english = (get_language() or "").startswith("en")
+    rows = []
+    for unit in units:
+        listed = []
+        for one in found:
+            if one.work_unit_id == unit.id:
+                said = (one.message_en, one.message_zh) if is_english else (one.message_zh, one.message_en)
+                text = f"{one.priority} · {said[0] or said[1] or one.code}"
+                until = None if one.end is None else microseconds(one.end)
+                listed.append([None, text, microseconds(one.start), until])
+        rows.append(_row("alarms", unit, listed))
     return rows
 
 

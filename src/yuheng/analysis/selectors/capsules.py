@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from yuheng.analysis.selectors import stops
 from yuheng.analysis.trend_query import MAX_CAPSULES, TrendQuery
 from yuheng.analysis.words import state_word
+from yuheng.bus.messages import CyclesQuestion
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
 from yuheng.kernel.names import local_name
 from yuheng.telemetry.rules import microseconds, moment
-from yuheng.telemetry.selectors import history, states
+from yuheng.telemetry.selectors import cycles, states
 
 LOOK_BACK_US = 31 * 86_400 * 1_000_000
 """How far before the range "the last 20" are looked for."""
@@ -58,8 +59,8 @@ def capsules(
         "stops": lambda: _stops(actor, unit, start_us, end_us, now),
         "runs": lambda: _in_state(actor, unit, start_us, end_us, now, UnitState.PRODUCING),
         "state": lambda: _in_state(actor, unit, start_us, end_us, now, query.state),
-        "cycles": lambda: _cycles(actor, unit, start_us, end_us, now),
-        "where": lambda: _where(actor, unit, start_us, min(end_us, microseconds(now)), query.where),
+        "cycles": lambda: _cycles(actor, unit, query, start_us, min(end_us, microseconds(now))),
+        "where": lambda: _cycles(actor, unit, query, start_us, min(end_us, microseconds(now))),
     }
     found = [
         one
@@ -78,13 +79,16 @@ def last_capsules(*, actor: Actor, unit: equipment.WorkUnitRow, query: TrendQuer
         low, high = min(query.picked), max(query.picked) + 1
         found = capsules(actor=actor, unit=unit, query=query, now=now, start_us=low, end_us=high)
         return [one for one in found if one.start_us in set(query.picked)]
+    if query.kind in {"cycles", "where"}:
+        end_us = min(query.end_us, microseconds(now))
+        return _cycles(actor, unit, query, query.start_us - LOOK_BACK_US, end_us, query.last)
     back = query.span_us
     while True:
         found = capsules(
             actor=actor, unit=unit, query=query, now=now, start_us=query.end_us - back, end_us=query.end_us
         )
         whole = [one for one in found if one.end_us <= query.end_us or one.is_lasting][-query.last :]
-        if len(whole) >= query.last or back >= LOOK_BACK_US or query.kind == "where":
+        if len(whole) >= query.last or back >= LOOK_BACK_US:
             return whole
         back = min(LOOK_BACK_US, back * 4)
 
@@ -125,20 +129,29 @@ def _in_state(
     return listed
 
 
-def _cycles(actor: Actor, unit: equipment.WorkUnitRow, start_us: int, end_us: int, now: datetime) -> list[Capsule]:
-    return _in_state(actor, unit, start_us, end_us, now, UnitState.PRODUCING)
-
-
-def _where(actor: Actor, unit: equipment.WorkUnitRow, start_us: int, end_us: int, when: str) -> list[Capsule]:
-    if not when:
+def _cycles(
+    actor: Actor, unit: equipment.WorkUnitRow, query: TrendQuery, start_us: int, end_us: int, last: int = 0
+) -> list[Capsule]:
+    """From one count to the next, or where a condition holds; those cut off by the range's start are left out."""
+    condition = query.where if query.kind == "where" else ""
+    if query.kind == "where" and not condition:
         raise InvalidInput(_("Write the condition, such as: temp > 80 and power_kw < 2."), {"where": ""})
-    found = history.condition(
-        actor=actor, work_unit=unit, start_us=start_us, end_us=max(end_us, start_us + 1), when=when
+    question = CyclesQuestion(
+        start_us,
+        max(end_us, start_us + 1),
+        work_unit_id=unit.id,
+        condition=condition,
+        unless=query.unless,
+        last=last,
+        min_s=query.least_s,
+        max_s=query.most_s,
     )
+    found = cycles.cycles(actor=actor, question=question).cycles
+    name = condition or _("Cycle")
     return [
-        Capsule(one.start_us, one.end_us or end_us, when, None, one.end_us is None)
+        Capsule(one.start_us, one.end_us, name, None, not one.is_whole)
         for one in found
-        if one.state == UnitState.PRODUCING and (one.end_us or end_us) > one.start_us
+        if (one.is_whole or one.end_us >= end_us) and one.end_us > one.start_us
     ]
 
 

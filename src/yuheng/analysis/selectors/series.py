@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from yuheng.analysis.selectors.tags import TrendTag
 from yuheng.kernel.actor import Actor
-from yuheng.telemetry.selectors import history
+from yuheng.telemetry.selectors import cycles, history
 
 MAX_WIDTH = 8000
 BAD_BUCKETS = 200
@@ -91,18 +91,23 @@ def _bad_spans(table: pa.Table, bucket_us: int) -> dict[int, list[list[int]]]:
 def overlaid(
     *, actor: Actor, tags: Sequence[TrendTag], spans_us: Sequence[tuple[int, int]], width: int
 ) -> list[list[dict[str, Any]]]:
-    """Curves of each span on a grid of ``width`` pixels over the longest of them: one list of curves a span."""
-    longest = max(end - start for start, end in spans_us)
-    grid = max(10, min(1000, width))
+    """Curves of each span on one grid of ``width`` pixels over the longest of them: one list of curves a span.
 
-    def one(span: tuple[int, int]) -> list[dict[str, Any]]:
-        start_us, end_us = span
-        share = max(1, -(-(end_us - start_us) * grid // longest))
-        table = history.pixels(
-            actor=actor, tag_ids=[tag.id for tag in tags], start_us=start_us, end_us=end_us, width=share
-        )
-        by_tag = _by_tag(table)
-        step = step_of(start_us, end_us, share)
-        return [_curve(tag, by_tag.get(tag.id), start_us, step, []) for tag in tags]
-
-    return [one(span) for span in spans_us]
+    ``pixel`` counts from the span's own start; the value that held then is its first one.
+    """
+    step = step_of(0, max(end - start for start, end in spans_us), width)
+    table = cycles.overlay(actor=actor, tag_ids=[tag.id for tag in tags], intervals=spans_us, width=width)
+    places, ids = table["cycle"].to_numpy(), table["tag"].to_numpy()
+    found = []
+    for place in range(len(spans_us)):
+        curves_of_span = []
+        for tag in tags:
+            rows = table.filter(pa.array((places == place) & (ids == tag.id)))
+            values = {name: _shown(rows[name].to_numpy(), tag) for name in ("first", "min", "max", "last")}
+            if tag.factor < 0:
+                values["min"], values["max"] = values["max"], values["min"]
+            pixel = rows["offset"].to_numpy().astype(np.int64) // step
+            count = rows["count"].to_numpy().astype(np.int64)
+            curves_of_span.append({"tag": tag.id, "pixel": pixel, **values, "count": count})
+        found.append(curves_of_span)
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from yuheng.analysis.selectors.tags import TrendTag
 from yuheng.kernel.actor import Actor
@@ -178,7 +179,7 @@ def scatter(
         actor=actor, tag_ids=[across.id, up.id], start_us=start_us, end_us=end_us, bucket_us=bucket_us
     )
     by_tag: dict[int, dict[int, float]] = {across.id: {}, up.id: {}}
-    buckets = table["bucket"].cast("timestamp[us, tz=UTC]").cast("int64").to_pylist()
+    buckets = table["bucket"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
     for tag_id, bucket, value in zip(table["tag"].to_pylist(), buckets, table["avg"].to_pylist(), strict=True):
         if value is not None and math.isfinite(value):
             by_tag[tag_id][bucket] = value

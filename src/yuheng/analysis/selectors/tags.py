@@ -103,8 +103,9 @@ def trend_tag(row: TagRow, in_unit: str = "") -> TrendTag:
     symbol, factor = shown(row.unit, row.data_type, row.symbol)
     code, offset = ("%" if factor != 1.0 else row.unit), 0.0
     if in_unit and in_unit != code:
-        zero, one = (units.convert(value, row.unit, in_unit) for value in (0.0, 1.0))
-        code, symbol, factor, offset = in_unit, symbol_of(in_unit), one - zero, zero
+        zero, many = (units.convert(value, row.unit, in_unit) for value in (0.0, 1e6))
+        code, symbol = in_unit, symbol_of(in_unit)
+        factor, offset = (float(f"{number:.10g}") for number in ((many - zero) / 1e6, zero))
     return TrendTag(
         id=row.id,
         site_id=row.site_id,

@@ -33,7 +33,7 @@ KEPT = (
     "least",
     "most",
 )
-KEPT_TOO = ("last", "picked", "low", "high", "across", "up", "site")
+KEPT_TOO = ("unless", "last", "picked", "low", "high", "across", "up", "site")
 
 
 @transaction.atomic

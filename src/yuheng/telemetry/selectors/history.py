@@ -142,21 +142,6 @@ def histogram(*, actor: Actor, tag_id: int, start_us: int, end_us: int, bins: in
     return table("histogram", messages.HistogramQuestion(tag_id, start_us, end_us, bins))
 
 
-def condition(
-    *, actor: Actor, work_unit: equipment.WorkUnitRow, start_us: int, end_us: int, when: str
-) -> list[messages.Interval]:
-    """Return when an expression over a unit's symbols held: intervals with state 2; the others have state 1.
-
-    The language is that of state rules (`engines.states.rules`); where a symbol has no good value it does not hold.
-    """
-    actor.require(VIEW, site_id=work_unit.site_id)
-    _check_span(start_us, end_us)
-    rules = [{"state": 2, "when": when, "cause": ""}]
-    question = messages.StatesPreviewQuestion([work_unit.id], start_us, end_us, rules)
-    answer = decoded(asked("states_preview", question, ANSWER_WITHIN_S), _Preview)
-    return answer.intervals.get(str(work_unit.id), [])
-
-
 def states_preview(
     *,
     actor: Actor,

@@ -90,6 +90,8 @@ export function controls(trends) {
     show([...names].map((name) => [name, given.getAll(name).join(".")]));
   });
 
+  host.addEventListener("change", (event) => { if (event.target.matches("select[name=kind]")) event.target.form.requestSubmit(); });
+
   // ---- export: the range that is shown
   all("[data-export]", "submit", (event) => {
     const place = event.target.querySelector("[data-export-fields]");

@@ -42,6 +42,7 @@ class Lanes extends HTMLElement {
     removeEventListener("yuheng:unit", this.onUnit);
     removeEventListener("pointermove", this.onDrag);
     removeEventListener("pointerup", this.onDrop);
+    removeEventListener("yuheng:explained", this.onExplained);
   }
 
   controls() {
@@ -64,7 +65,12 @@ class Lanes extends HTMLElement {
       const by = ((this.drag.x - event.clientX) / this.width) * (this.drag.end - this.drag.start);
       this.look(this.drag.start + by, this.drag.end + by);
     }));
-    addEventListener("pointerup", (this.onDrop = () => { this.drag = null; }));
+    addEventListener("pointerup", (this.onDrop = (event) => {
+      const isClick = this.drag && !this.drag.moved && event.target === this.canvas;
+      this.drag = null;
+      if (isClick) { this.hover(event.offsetX, event.offsetY); this.explain(); }
+    }));
+    addEventListener("yuheng:explained", (this.onExplained = () => this.dataset.src && this.load()));
   }
 
   /** data-given names a JSON script with the same answer: shown as it is, the whole of it. */
@@ -222,7 +228,15 @@ class Lanes extends HTMLElement {
     this.choose(lane?.intervals.find(([, , start, end]) => start <= us && us < (end ?? this.end)) ?? null);
   }
 
+  /** A stop that is pressed asks for its reason, where the page says how (data-reason). */
+  explain() {
+    const [state, , start] = this.chosen ?? [2];
+    if (!this.dataset.reason || state === 2) return;
+    dispatchEvent(new CustomEvent("yuheng:reason", { detail: { address: `${this.dataset.reason}&at=${start}` } }));
+  }
+
   key(event) {
+    if (event.key === "Enter") { event.preventDefault(); this.explain(); }
     const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!step || !this.lanes?.[0]) return;
     event.preventDefault();
