@@ -99,6 +99,13 @@ class AuditRecord(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["site", "id"], name="audit_by_site"),
+            models.Index(fields=["actor_name", "id"], name="audit_by_actor"),
+            models.Index(fields=["impersonator", "id"], name="audit_by_impersonator"),
+            models.Index(fields=["action", "id"], name="audit_by_action"),
+            models.Index(fields=["object_kind", "object_id", "id"], name="audit_by_object"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_kind} {self.object_id}"

@@ -15,9 +15,13 @@ LANGUAGES = [("zh-hans", "中文"), ("en", "English")]
 THEMES = [("auto", _("As last chosen on this browser")), ("light", _("Light")), ("dark", _("Dark"))]
 
 
+def _is_english() -> bool:
+    return (get_language() or "").startswith("en")
+
+
 def _named(thing: Choice | RoleRow) -> str:
     """Return the name in the reader's language."""
-    return thing.name_en if (get_language() or "").startswith("en") else thing.name_zh
+    return thing.name_en if _is_english() else thing.name_zh
 
 
 class SignInForm(forms.Form):
@@ -128,8 +132,30 @@ class AuditForm(forms.Form):
     """What to look for in the audit trail."""
 
     who = forms.CharField(label=_("Who"), max_length=80, required=False)
-    action = forms.CharField(label=_("What"), max_length=80, required=False)
-    site = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    action = forms.CharField(
+        label=_("What"), max_length=80, required=False, widget=forms.TextInput(attrs={"list": "audit-actions"})
+    )
+    object_kind = forms.CharField(
+        label=_("On what"), max_length=80, required=False, widget=forms.TextInput(attrs={"list": "audit-kinds"})
+    )
+    object_id = forms.CharField(label=_("Which"), max_length=80, required=False)
+    text = forms.CharField(label=_("Words in it"), max_length=80, required=False)
+    site = forms.TypedChoiceField(label=_("Site"), coerce=int, empty_value=None, required=False)
     from_day = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     to_day = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     older_than = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        *args: Any,
+        sites: list[tuple[int, str, str]],
+        kinds: list[str],
+        actions: list[tuple[str, str]],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["site"].choices = [  # type: ignore[attr-defined]
+            ("", _("All sites")),
+            *((site_id, en if _is_english() else zh) for site_id, zh, en in sites),
+        ]
+        self.kinds, self.actions = kinds, actions

@@ -26,4 +26,6 @@ urlpatterns = [
     path("account/tokens", views.issue_token, name="issue_token"),
     path("account/tokens/<int:token_id>/revoke", views.revoke_token, name="revoke_token"),
     path("audit", views.audit, name="audit"),
+    path("audit.csv", views.audit_file, {"kind": "csv"}, name="audit_csv"),
+    path("audit.xlsx", views.audit_file, {"kind": "xlsx"}, name="audit_xlsx"),
 ]

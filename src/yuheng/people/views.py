@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
-from yuheng.people import selectors, services
+from yuheng.people import exporting, selectors, services
 from yuheng.people.forms import (
     AuditForm,
     NamesForm,
@@ -357,19 +357,74 @@ def _me(request: HttpRequest) -> Person:
 def audit(request: HttpRequest) -> HttpResponse:
     """Show who did what, newest first."""
     actor = actor_of(request)
-    form = AuditForm(request.GET)
+    form = _audit_form(request, actor)
     values = form.cleaned_data if form.is_valid() else {}
-    wanted = selectors.AuditFilter(
+    page = selectors.audit_trail(actor=actor, wanted=_wanted(values), older_than=values.get("older_than"))
+    kept = {name: text for name, text in request.GET.items() if name != "older_than" and text}
+    context = {
+        "form": form,
+        "page": page,
+        "older": urlencode({**kept, "older_than": page.older_than}) if page.older_than else "",
+        "filter": urlencode(kept),
+        "is_filtered": bool(kept),
+        "most": exporting.MOST_ROWS,
+    }
+    return render(request, "people/audit.html", context)
+
+
+@require_GET
+def audit_file(request: HttpRequest, kind: str) -> HttpResponse:
+    """Hand out what the page's filter finds, newest first, as CSV or XLSX."""
+    actor = actor_of(request)
+    form = _audit_form(request, actor)
+    if not form.is_valid():
+        raise InvalidInput(
+            _("This filter cannot be read."), {name: str(errors) for name, errors in form.errors.items()}
+        )
+    most, now = exporting.MOST_ROWS[kind], _now()
+    rows = selectors.audit_rows(actor=actor, wanted=_wanted(form.cleaned_data), most=most)
+    zone = timezone.get_current_timezone()
+    if kind == "csv":
+        content = exporting.as_csv(rows, zone)
+    else:
+        headings = [
+            _("Time"),
+            _("Site"),
+            _("Who"),
+            _("Really"),
+            _("Action"),
+            _("What"),
+            _("Kind"),
+            _("Which"),
+            _("Detail"),
+        ]
+        content = exporting.as_xlsx(rows, zone, headings=headings)
+    services.note_audit_export(actor=actor, kind=kind, wanted=request.GET.dict(), at=now)
+    answer = HttpResponse(content, content_type=exporting.TYPES[kind])
+    answer["Content-Disposition"] = f'attachment; filename="audit-{now:%Y%m%d-%H%M}.{kind}"'
+    return answer
+
+
+def _audit_form(request: HttpRequest, actor: Actor) -> AuditForm:
+    return AuditForm(
+        request.GET,
+        sites=selectors.audit_sites(actor=actor),
+        kinds=selectors.audit_kinds(),
+        actions=selectors.audit_actions(),
+    )
+
+
+def _wanted(values: dict[str, Any]) -> selectors.AuditFilter:
+    return selectors.AuditFilter(
         who=values.get("who", ""),
         action=values.get("action", ""),
+        object_kind=values.get("object_kind", ""),
+        object_id=values.get("object_id", ""),
+        text=values.get("text", ""),
         site_id=values.get("site"),
         from_at=_start_of(values.get("from_day")),
         to_at=_start_of(values.get("to_day"), days=1),
     )
-    page = selectors.audit_trail(actor=actor, wanted=wanted, older_than=values.get("older_than"))
-    kept = {name: text for name, text in request.GET.items() if name != "older_than" and text}
-    older = urlencode({**kept, "older_than": page.older_than}) if page.older_than else ""
-    return render(request, "people/audit.html", {"form": form, "page": page, "older": older})
 
 
 def _start_of(day: Any, *, days: int = 0) -> datetime | None:

@@ -1,8 +1,7 @@
-"""Questions about people, roles, tokens and the audit trail."""
+"""Questions about people, roles and tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,14 +12,10 @@ from django.utils.translation import gettext as _
 
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
-from yuheng.kernel.models import AuditRecord, Organisation, Site
-from yuheng.people.labels import action_label, actions_said_with
+from yuheng.kernel.models import Organisation, Site
 from yuheng.people.models import ApiToken, Person, Role, RoleAssignment
 
 MANAGE = "people.manage"
-PAGE_LENGTH = 50
-LONGEST_OPEN_DETAIL = 160
-"""Characters of detail shown without a click."""
 LONGEST_TEXT = 80
 
 
@@ -185,108 +180,3 @@ def own_tokens(*, actor: Actor, now: datetime) -> list[TokenRow]:
     return [
         TokenRow(row.pk, row.name, tuple(row.scopes), row.created_at, row.expires_at, row.last_used_at) for row in rows
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One line of the audit trail."""
-
-    id: int
-    at: datetime
-    site_code: str
-    actor_name: str
-    impersonator: str
-    action: str
-    object_kind: str
-    object_id: str
-    detail: Mapping[str, Any]
-
-    @property
-    def what(self) -> str:
-        """Return the action in the reader's language."""
-        return action_label(self.action)
-
-    @property
-    def facts(self) -> list[tuple[str, str]]:
-        """Return the detail as (key, value) to read: lists joined, objects as ``key value``; empty ones left out."""
-        told = ((name, _in_line(value)) for name, value in self.detail.items())
-        return [(name, text) for name, text in told if text]
-
-    @property
-    def is_long(self) -> bool:
-        """Return whether the detail would push the other rows off the page."""
-        return sum(len(name) + len(text) for name, text in self.facts) > LONGEST_OPEN_DETAIL
-
-
-def _in_line(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_in_line(item)}" for name, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(_in_line(item) for item in value)
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    return str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditPage:
-    """Newest first; ``older_than`` is the cursor of the next page, None on the last one."""
-
-    rows: tuple[AuditRow, ...]
-    older_than: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """What to look for; empty fields match everything."""
-
-    who: str = ""
-    action: str = ""
-    site_id: int | None = None
-    from_at: datetime | None = None
-    to_at: datetime | None = None
-
-
-def audit_trail(*, actor: Actor, wanted: AuditFilter, older_than: int | None = None) -> AuditPage:
-    """Who did what at the sites where the actor may see it; what belongs to no site needs the permission everywhere.
-
-    One query. Paging goes by id, so rows written meanwhile neither repeat nor hide others.
-    """
-    actor.require("audit.view", site_id=wanted.site_id)
-    rows = AuditRecord.objects.select_related("site").order_by("-id")
-    sites = actor.site_ids_with("audit.view")
-    if sites is not None:
-        rows = rows.filter(site_id__in=sites)
-    if wanted.site_id is not None:
-        rows = rows.filter(site_id=wanted.site_id)
-    if wanted.who:
-        text = wanted.who[:LONGEST_TEXT]
-        rows = rows.filter(Q(actor_name__icontains=text) | Q(impersonator__icontains=text))
-    if wanted.action:
-        text = wanted.action[:LONGEST_TEXT]
-        rows = rows.filter(Q(action__icontains=text) | Q(action__in=actions_said_with(text)))
-    if wanted.from_at is not None:
-        rows = rows.filter(at__gte=wanted.from_at)
-    if wanted.to_at is not None:
-        rows = rows.filter(at__lt=wanted.to_at)
-    if older_than is not None:
-        rows = rows.filter(pk__lt=older_than)
-    found = list(rows[: PAGE_LENGTH + 1])
-    shown = tuple(_audit_row(row) for row in found[:PAGE_LENGTH])
-    return AuditPage(shown, shown[-1].id if len(found) > PAGE_LENGTH else None)
-
-
-def _audit_row(row: AuditRecord) -> AuditRow:
-    return AuditRow(
-        id=row.pk,
-        at=row.at,
-        site_code=row.site.code if row.site else "",
-        actor_name=row.actor_name,
-        impersonator=row.impersonator,
-        action=row.action,
-        object_kind=row.object_kind,
-        object_id=row.object_id,
-        detail=row.detail,
-    )
