@@ -87,3 +87,26 @@ def _calendar(row: ShiftCalendar, time_zone: str) -> calendars.Calendar:
         for one in row.exceptions.all()
     )
     return calendars.Calendar(row.code, time_zone, shifts, exceptions)
+
+
+def calendar_ids(*, actor: Actor, site_id: int) -> dict[str, int]:
+    """Code -> id of a site's shift calendars. One query."""
+    actor.require(VIEW, site_id=site_id)
+    return dict(ShiftCalendar.objects.filter(site_id=site_id).values_list("code", "pk"))
+
+
+def site_default_calendar(*, actor: Actor, site_id: int) -> str:
+    """Code of the site's own calendar; "" without one. One query."""
+    actor.require(VIEW, site_id=site_id)
+    rows = ShiftCalendar.objects.filter(site_id=site_id, is_site_default=True).values_list("code", flat=True)
+    return rows.first() or ""
+
+
+def calendar_by_id(*, actor: Actor, calendar_id: int) -> tuple[int, calendars.Calendar, str, str]:
+    """One calendar: (site id, calendar, Chinese name, English name). Six queries. Raises `NotVisible`."""
+    row = _with_shifts(ShiftCalendar.objects.visible_to(actor).filter(pk=calendar_id)).first()
+    if row is None:
+        raise NotVisible(_("There is no such shift calendar here."))
+    actor.require(VIEW, site_id=row.site_id)
+    of = site(actor=actor, site_id=row.site_id)
+    return row.site_id, _calendar(row, of.time_zone), row.name_zh, row.name_en

@@ -11,12 +11,15 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from yuheng.equipment.models import (
+    Area,
     AssetAssignment,
     CauseName,
+    ClassPicture,
     EquipmentClass,
     WorkCenter,
     WorkUnit,
 )
+from yuheng.equipment.rules import Rect
 from yuheng.equipment.selectors.access import VIEW
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
@@ -253,3 +256,88 @@ def cause_names(*, actor: Actor, site_id: int) -> dict[tuple[int, str], Name]:
         (class_id, code): Name(zh, en)
         for class_id, code, zh, en in rows.values_list("equipment_class_id", "code", "name_zh", "name_en")
     }
+
+
+# ---- what forms show ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRow:
+    """What machines of a class look like."""
+
+    media_type: str
+    content: bytes
+    sha256: str
+    width: int
+    height: int
+
+
+def class_picture(*, actor: Actor, equipment_class_id: int) -> PictureRow | None:
+    """The picture of a class, or None. Two queries. Raises `NotVisible`."""
+    kind = equipment_class(actor=actor, equipment_class_id=equipment_class_id)
+    actor.require(VIEW, site_id=kind.site_id)
+    row = ClassPicture.objects.filter(pk=kind.id).first()
+    if row is None:
+        return None
+    return PictureRow(row.media_type, bytes(row.content), row.sha256, row.width, row.height)
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """What a cause code of a class means."""
+
+    code: str
+    name_zh: str
+    name_en: str
+
+
+def causes_of_class(*, actor: Actor, equipment_class_id: int) -> list[CauseRow]:
+    """The named causes of a class. Two queries. Raises `NotVisible`."""
+    kind = equipment_class(actor=actor, equipment_class_id=equipment_class_id)
+    rows = CauseName.objects.filter(equipment_class_id=kind.id).values_list("code", "name_zh", "name_en")
+    return [CauseRow(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class EditedRow:
+    """An area, work center or work unit as its form shows it; what a kind does not have is None or ""."""
+
+    id: int
+    site_id: int
+    code: str
+    name_zh: str
+    name_en: str
+    parent_id: int | None
+    class_id: int | None
+    calendar_code: str
+    rect: Rect | None
+    is_retired: bool
+
+
+def edited(*, actor: Actor, kind: str, pk: int) -> EditedRow:
+    """One row of the tree for its form; ``kind``: ``area``, ``work_center`` or ``work_unit``. One query.
+
+    Raises `NotVisible`, `PermissionRefused`.
+    """
+    model: Any = {"area": Area, "work_center": WorkCenter, "work_unit": WorkUnit}[kind]
+    joins = {"area": ("placement",), "work_center": ("calendar",), "work_unit": ("calendar", "placement")}[kind]
+    row = model.objects.visible_to(actor).select_related(*joins).filter(pk=pk).first()
+    if row is None:
+        raise NotVisible(_("There is no such thing here."))
+    actor.require(VIEW, site_id=row.site_id)
+    place = getattr(row, "placement", None)
+    calendar = getattr(row, "calendar", None)
+    return EditedRow(
+        id=row.pk,
+        site_id=row.site_id,
+        code=row.code,
+        name_zh=row.name_zh,
+        name_en=row.name_en,
+        parent_id={"area": None, "work_center": getattr(row, "area_id", None)}.get(
+            kind, getattr(row, "work_center_id", None)
+        ),
+        class_id=getattr(row, "equipment_class_id", None),
+        calendar_code=calendar.code if calendar is not None else "",
+        rect=Rect(place.x, place.y, place.w, place.h) if place is not None else None,
+        is_retired=row.retired_at is not None,
+    )

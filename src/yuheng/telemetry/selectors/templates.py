@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from yuheng.equipment import selectors as equipment
+from yuheng.kernel.actor import Actor
 from yuheng.kernel.lookups import IsAnyOf
 from yuheng.telemetry.models import ClassTemplate, Tag, TemplatedUnit, TemplateTag
+from yuheng.telemetry.selectors.visible import VIEW
 from yuheng.telemetry.tag_fields import FOLLOWED
 from yuheng.telemetry.template_plans import Machine, PresentTag, WantedTag
 
@@ -120,13 +123,17 @@ class FollowedMachine:
         return sum(len(fields) for fields in self.overrides.values())
 
 
-def followed_machines(*, site_id: int, equipment_class_id: int | None = None) -> list[FollowedMachine]:
+def followed_machines(
+    *, site_id: int, equipment_class_id: int | None = None, work_unit_id: int | None = None
+) -> list[FollowedMachine]:
     """Machines that follow templates, by code. Two queries."""
     rows = TemplatedUnit.objects.filter(site_id=site_id).select_related("work_unit", "source")
     tags = Tag.objects.filter(site_id=site_id, template_tag__isnull=False).exclude(overrides=[])
     if equipment_class_id is not None:
         rows = rows.filter(template_id=equipment_class_id)
         tags = tags.filter(template_tag__template_id=equipment_class_id)
+    if work_unit_id is not None:
+        rows, tags = rows.filter(work_unit_id=work_unit_id), tags.filter(work_unit_id=work_unit_id)
     own: dict[int, dict[str, dict[str, Any]]] = {}
     columns = ("work_unit_id", "template_tag__symbol", "overrides", *_COLUMNS)
     for unit_id, symbol, names, *values in tags.order_by("template_tag__symbol").values_list(*columns):
@@ -190,3 +197,47 @@ def _present(rows: Any) -> Iterable[PresentTag]:
         yield PresentTag(
             pk, dict(zip(_NAMES, values, strict=True)), key, frozenset(overrides), retired_at is not None, unit_id
         )
+
+
+# ---- pages --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClassPage:
+    """A class, its template, the machines that follow it, and those of the class that follow nothing."""
+
+    kind: equipment.EquipmentClassRow
+    template: LoadedTemplate
+    machines: list[FollowedMachine]
+    others: list[equipment.WorkUnitRow]
+    has_picture: bool
+
+
+def class_page(*, actor: Actor, equipment_class_id: int) -> ClassPage:
+    """Everything about the template of a class. Seven queries. Raises `NotVisible`, `PermissionRefused`."""
+    kind = equipment.equipment_class(actor=actor, equipment_class_id=equipment_class_id)
+    actor.require(VIEW, site_id=kind.site_id)
+    machines = followed_machines(site_id=kind.site_id, equipment_class_id=kind.id)
+    followed = {one.work_unit_id for one in machines}
+    units = equipment.work_units(actor=actor, site_id=kind.site_id)
+    others = [unit for unit in units if unit.class_id == kind.id and unit.id not in followed]
+    picture = equipment.class_picture(actor=actor, equipment_class_id=kind.id)
+    return ClassPage(kind, load_template(equipment_class_id=kind.id), machines, others, picture is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePage:
+    """A work unit with how it follows the template of its class; ``follows`` None: it does not."""
+
+    unit: equipment.WorkUnitRow
+    template: LoadedTemplate
+    follows: FollowedMachine | None
+
+
+def machine_page(*, actor: Actor, work_unit_id: int) -> MachinePage:
+    """How a work unit follows its template. Five queries. Raises `NotVisible`, `PermissionRefused`."""
+    unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
+    actor.require(VIEW, site_id=unit.site_id)
+    found = followed_machines(site_id=unit.site_id, work_unit_id=unit.id)
+    class_id = found[0].class_id if found else unit.class_id
+    return MachinePage(unit, load_template(equipment_class_id=class_id or 0), found[0] if found else None)
