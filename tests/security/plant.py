@@ -21,6 +21,9 @@ from yuheng.kernel.models import Organisation, Site
 from yuheng.people import services as people
 from yuheng.people.models import RoleAssignment
 from yuheng.telemetry.models import DataSource, DeadLetterGroup, DeadLetterSample, Device, StateRuleSet, Tag, TagClass
+from yuheng.telemetry.selectors.templates import Variable
+from yuheng.telemetry.services.templates import editing, following
+from yuheng.telemetry.services.templates.specs import TagRow, TemplateSpec
 from yuheng.testing.builders import SHIFT_START, SYSTEM, a_person, an_actor
 
 SECRET = "zq7"
@@ -68,6 +71,9 @@ def a_secret_plant() -> SecretPlant:
         "code": site.code,
         "name": "producing_ratio",
         "work_unit_id": unit.pk,
+        "work_center_id": unit.work_center_id,
+        "area_id": unit.work_center.area_id,
+        "calendar_id": ShiftCalendar.objects.get(site=site).pk,
         "work_unit_ids": [unit.pk],
         "equipment_class_id": kind.pk,
         "person_id": owner.person_id,
@@ -97,6 +103,8 @@ def _equipment(site: Site) -> tuple[Any, Any]:
     unit = equipment.create_work_unit(
         actor=SYSTEM, work_center_id=center.pk, code=f"{SECRET}unit", equipment_class_id=kind.pk, at=at, **NAMES
     )
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><text>{SECRET}</text></svg>'
+    equipment.set_class_picture(actor=SYSTEM, equipment_class_id=kind.pk, content=drawing.encode(), at=at)
     equipment.install_asset(actor=SYSTEM, work_unit_id=unit.pk, serial=f"{SECRET}serial", at=at)
     equipment.set_site_target(actor=SYSTEM, site_id=site.pk, indicator=f"{SECRET}target", value=1, at=at)
     calendar = ShiftCalendar.objects.create(site=site, code=f"{SECRET}cal", is_site_default=True, **NAMES)
@@ -130,6 +138,15 @@ def _alarm(kind: Any, unit: Any) -> tuple[AlarmDefinition, Alarm]:
     return definition, Alarm.objects.get()
 
 
+def _template(unit: Any, tag: Tag) -> None:
+    """Let the unit follow a template that names its tag."""
+    cells = {"symbol": tag.symbol, "address": f"{SECRET}/{{unit}}/run", "data_type": "bool"}
+    spec = TemplateSpec((Variable(f"{SECRET}line", "1"),), (TagRow(cells),))
+    editing.save_template(actor=SYSTEM, equipment_class_id=unit.equipment_class_id, spec=spec, at=SHIFT_START)
+    machine = following.MachineSettings(unit.pk, tag.source.code, 1)
+    following.follow_templates(actor=SYSTEM, site_id=unit.site_id, machines=[machine], at=SHIFT_START)
+
+
 def _telemetry(site: Site, unit: Any) -> tuple[DataSource, Device, Tag, DeadLetterGroup]:
     source = DataSource.objects.create(site=site, code=f"{SECRET}source", connector="mqtt_json", topics=[f"{SECRET}/#"])
     device = Device.objects.create(
@@ -152,6 +169,7 @@ def _telemetry(site: Site, unit: Any) -> tuple[DataSource, Device, Tag, DeadLett
         tag_class=kept,
         **NAMES,
     )
+    _template(unit, tag)
     group = DeadLetterGroup.objects.create(
         site=site,
         source=source,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from yuheng.telemetry import register_views, views
+from yuheng.telemetry.views import machines, templates
 
 app_name = "telemetry"
 urlpatterns = [
@@ -17,6 +18,18 @@ urlpatterns = [
     path("signals/devices/<int:device_id>/rotate", views.rotate_device, name="rotate_device"),
     path("signals/devices/<int:device_id>/revoke", views.revoke_device, name="revoke_device"),
     path("signals/tags", views.tags, name="tags"),
+    path("signals/tags/grid", machines.tag_grid, name="tag_grid"),
+    path("signals/tags/cells", machines.tag_cells, name="tag_cells"),
+    path("signals/tags/set", machines.set_field, name="set_field"),
+    path("signals/tags/export", machines.export_tags, name="export_tags"),
+    path("signals/classes/<int:equipment_class_id>/template", templates.class_template, name="class_template"),
+    path("signals/classes/<int:equipment_class_id>/machines", templates.class_machines, name="class_machines"),
+    path("signals/classes/<int:equipment_class_id>/machines/new", templates.make_machines, name="make_machines"),
+    path("signals/classes/<int:equipment_class_id>/follow", templates.follow, name="follow"),
+    path("signals/machines/<int:work_unit_id>", machines.machine, name="machine"),
+    path("signals/machines/<int:work_unit_id>/back", machines.back_to_template, name="back_to_template"),
+    path("signals/machines/<int:work_unit_id>/release", machines.release, name="release_machine"),
+    path("signals/machines/<int:work_unit_id>/take", templates.take_template, name="take_template"),
     path("signals/classes/<int:equipment_class_id>/rules", views.state_rules, name="state_rules"),
     path("dead-letters/", views.dead_letters, name="dead_letters"),
     path("dead-letters/act", views.act_on_dead_letters, name="act_on_dead_letters"),

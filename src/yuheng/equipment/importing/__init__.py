@@ -3,7 +3,7 @@
 Higher contexts add their kinds of rows by subclassing `Section`; ``config.plant_file`` lists them all.
 """
 
-from yuheng.equipment.importing.fields import REQUIRED, Field, Unreadable
+from yuheng.equipment.importing.fields import REQUIRED, Field, Unreadable, as_cell
 from yuheng.equipment.importing.files import (
     ParsedFile,
     is_csv,
@@ -28,6 +28,7 @@ __all__ = [
     "Unreadable",
     "Values",
     "apply_plan",
+    "as_cell",
     "csv_files",
     "export_document",
     "is_csv",

@@ -33,7 +33,9 @@ from yuheng.equipment.services.imports import (
     upload_plant,
 )
 from yuheng.equipment.services.placements import (
+    Move,
     place_area,
+    place_many,
     place_work_unit,
 )
 from yuheng.equipment.services.sites import (
@@ -65,6 +67,7 @@ from yuheng.equipment.services.tree import (
 
 __all__ = [
     "ExceptionSpec",
+    "Move",
     "NewUnit",
     "ShiftSpec",
     "apply_upload",
@@ -87,6 +90,7 @@ __all__ = [
     "move_work_unit",
     "name_cause",
     "place_area",
+    "place_many",
     "place_work_unit",
     "plan_of_upload",
     "remove_class_picture",

@@ -300,6 +300,8 @@ def state_rules(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
     blanks: list[RuleSpec | None] = [None] * BLANK_RULES
     context = {
         "rule_set": row,
+        "kind": equipment.equipment_class(actor=actor, equipment_class_id=equipment_class_id),
+        "tab": "rules",
         "rules": [(number, spec) for number, spec in enumerate([*specs, *blanks], 1)],
         "silence_s": silence_s,
         "states": [(state.value, state.name.lower()) for state in UnitState],

@@ -124,6 +124,12 @@ def island_strings() -> SafeString:
 
 
 @register.filter
+def at_key(mapping: dict[str, object], key: str) -> object:
+    """Return what a mapping holds under a key, or ""."""
+    return mapping.get(key, "")
+
+
+@register.filter
 def state_word(state: int) -> str:
     """Return the state's word in the reader's language."""
     return str(look(state).word)

@@ -43,6 +43,8 @@ def site(request: HttpRequest, site_id: int) -> HttpResponse:
         "tree": selectors.equipment_tree(actor=actor, site_id=site_id, with_retired=with_retired),
         "classes": selectors.equipment_classes(actor=actor, site_id=site_id),
         "calendars": selectors.calendars_of_site(actor=actor, site_id=site_id),
+        "calendar_ids": selectors.calendar_ids(actor=actor, site_id=site_id),
+        "default_calendar": selectors.site_default_calendar(actor=actor, site_id=site_id),
         "targets": selectors.site_targets(actor=actor, site_id=site_id).values(),
         "sites": selectors.visible_sites(actor=actor),
         "with_retired": with_retired,
