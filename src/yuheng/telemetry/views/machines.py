@@ -102,6 +102,7 @@ def machine(request: HttpRequest, work_unit_id: int) -> HttpResponse:
 def back_to_template(request: HttpRequest, work_unit_id: int) -> HttpResponse:
     """Give a field of a tag, a tag, or the whole machine back to the template."""
     actor = actor_of(request)
+    actor.require(EDIT, site_id=equipment.work_unit(actor=actor, work_unit_id=work_unit_id).site_id)
     tags = signals.tags_of_work_unit(actor=actor, work_unit_id=work_unit_id)
     wanted, name = _whole(request.POST.get("tag", "")), request.POST.get("field", "")
     pks = [tag.id for tag in tags if tag.overrides and wanted in (None, tag.id)]

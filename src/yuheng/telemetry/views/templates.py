@@ -198,6 +198,7 @@ def follow(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
     """Bring units of the class under its template; their numbers are those in their codes."""
     actor = actor_of(request)
     page = templates.class_page(actor=actor, equipment_class_id=equipment_class_id)
+    actor.require(EDIT, site_id=page.kind.site_id)
     wanted = set(request.POST.getlist("unit"))
     chosen = [unit for unit in page.others if str(unit.id) in wanted]
     try:
