@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("yuheng.people.urls")),
     path("", include("yuheng.telemetry.urls")),
     path("", include("yuheng.analysis.urls")),
+    path("", include("yuheng.alarms.urls")),
     path("api/v1/", api.urls),
     path("", include("yuheng.equipment.urls")),
 ]

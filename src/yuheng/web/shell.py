@@ -47,6 +47,7 @@ class Link:
 
 PAGES: tuple[Page, ...] = (
     Page(_("Plant"), "web:home", "telemetry.view"),
+    Page(_("Alarms"), "alarms:list", "alarms.view"),
     Page(_("Trends"), "analysis:trends", "telemetry.view"),
     Page(_("Stops"), "analysis:stops", "telemetry.view"),
     Page(_("Equipment"), "equipment:tree", "equipment.view"),

@@ -59,10 +59,13 @@ def span_word(key: str) -> str:
 
 
 @register.simple_tag
-def priority_symbol(priority: str) -> SafeString:
-    """Draw the symbol of a priority: ``1``, ``2``, ``3``, ``hold`` or ``?``."""
+def priority_symbol(priority: str | int) -> SafeString:
+    """Draw the symbol of a priority: ``1``, ``2``, ``3``, ``4``, ``hold`` or ``?``."""
+    priority = str(priority)
     if priority in {"1", "2", "3"}:
         return symbol(f"p{priority}", priority, f"p{priority}")
+    if priority == "4":  # low: no hue, it can wait
+        return symbol("plain", "4", "plain")
     return symbol("hold", "", "") if priority == "hold" else symbol("dashed", "?", "plain")
 
 

@@ -1,0 +1,49 @@
+"""``{% load yuheng_alarms %}``: words of alarms."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django import template
+
+from yuheng.alarms.labels import CATEGORY_LABELS, KIND_LABELS, PRIORITY_LABELS
+from yuheng.alarms.shown import in_language
+from yuheng.engines.alarms.vocabulary import Category, JournalKind, Priority
+
+register = template.Library()
+
+
+@register.filter
+def priority_word(priority: int) -> str:
+    """Return a priority's word."""
+    return str(PRIORITY_LABELS[Priority(priority)])
+
+
+@register.filter
+def kind_word(kind: str) -> str:
+    """Return what a line of the journal says."""
+    return str(KIND_LABELS[JournalKind(kind)])
+
+
+@register.filter
+def category_word(category: str) -> str:
+    """Return a category's word."""
+    return str(CATEGORY_LABELS[Category(category)])
+
+
+@register.filter
+def said(row: object, field: str) -> str:
+    """Return ``<field>_zh`` or ``<field>_en`` of a row, in the reader's language."""
+    return in_language(str(getattr(row, f"{field}_zh")), str(getattr(row, f"{field}_en")))
+
+
+@register.filter
+def seconds_since(at: datetime | None) -> float:
+    """Return how long ago a moment was, in seconds; 0 for none."""
+    return 0.0 if at is None else max(0.0, (datetime.now(UTC) - at).total_seconds())
+
+
+@register.filter
+def percent(ratio: float | None) -> str:
+    """Write a share, 0 to 1, as percent."""
+    return "–" if ratio is None else f"{100 * ratio:.1f} %"

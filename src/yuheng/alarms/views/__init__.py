@@ -1,0 +1,1 @@
+"""HTML edge of alarms, by page."""
