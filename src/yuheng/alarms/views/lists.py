@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -261,12 +262,11 @@ def _trend_address(actor: Actor, row: AlarmRow, of: definitions.DefinitionRow) -
     wanted = [tag.id for tag in tags if tag.symbol in named and tag.data_type != "text"]
     if not wanted:
         return ""
-    address = reverse("web:station", args=[row.work_unit_id])
-    query = f"tags={'.'.join(str(tag_id) for tag_id in wanted[:6])}"
+    query = {"tags": ".".join(str(tag_id) for tag_id in wanted[:6]), "bands": "states.alarms.shifts"}
     if row.activated_at is not None:
         start, end = row.activated_at - TREND_MARGIN, row.activated_at + TREND_MARGIN
-        query += f"&from={int(start.timestamp() * 1e6)}&to={int(end.timestamp() * 1e6)}"
-    return f"{address}?{query}"
+        query |= {"from": f"{start.timestamp():.0f}", "to": f"{end.timestamp():.0f}"}
+    return f"{reverse('analysis:trends')}?{urlencode(query)}"
 
 
 # ---- acting -------------------------------------------------------------------------------------------------------
