@@ -301,7 +301,7 @@ class Alarms:
             judgement = one.judgement
             values = one.values
             if judgement.timing.on_delay_us:  # since it was judged, values went on that crossed no limit
-                values = {symbol: self._newest(alarms, symbol) for symbol in values}
+                values = {**values, **{symbol: self._newest(alarms, symbol) for symbol in judgement.symbols}}
             symbol = judgement.value_symbol
             value = values[symbol] if symbol in values else self._newest(alarms, symbol)
             self._facts.append(

@@ -112,6 +112,7 @@ ACTION_LABELS: dict[str, Promise] = {
     "system.backup_taken": _("Backup taken"),
     "alarm.define": _("Alarm defined"),
     "alarm.define_all": _("Alarms of a class defined"),
+    "alarm.define_many": _("Alarms defined by import"),
     "alarm.retire": _("Alarm definition retired"),
     "alarm.override": _("Alarm set otherwise for a work unit"),
     "alarm.clear_override": _("Alarm of a work unit as in its class again"),

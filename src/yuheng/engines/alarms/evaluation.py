@@ -93,7 +93,7 @@ class Told:
     episode_us: int
     count: int
     is_suppressed: bool
-    values: dict[str, type_value]  # of its symbols, as they were judged
+    values: dict[str, type_value]  # of its symbols as they were judged, and the unit's state and cause
 
 
 class JudgedAlarm:
@@ -243,7 +243,11 @@ class UnitAlarms:
                 fact.episode_us,
                 fact.count,
                 alarm.is_suppressed,
-                {symbol: self.values.get(symbol) for symbol in judgement.symbols},
+                {
+                    "state": UnitState(self.state).name.lower(),
+                    "cause": self.cause,
+                    **{symbol: self.values.get(symbol) for symbol in judgement.symbols},
+                },
             )
             for fact in facts
         ]

@@ -103,7 +103,12 @@ def test_the_fact_carries_what_was_judged():
         [],
     )
     (fact,) = bench.pipeline.alarms.take()
-    assert (fact.definition_id, fact.work_unit_id, fact.value, fact.values) == (7, 1, 81.5, {"count": 81.5})
+    assert (fact.definition_id, fact.work_unit_id, fact.value, fact.values) == (
+        7,
+        1,
+        81.5,
+        {"count": 81.5, "state": "producing", "cause": ""},
+    )
 
 
 def test_the_deadband_holds_the_alarm():

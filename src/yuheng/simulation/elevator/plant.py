@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from yuheng.simulation.elevator.alarms import alarms_of
 from yuheng.simulation.elevator.catalogue import CLASSES, COMMON_TAGS, STANDSTILLS, MachineClass, state_rules
 from yuheng.simulation.engine import chance
 from yuheng.simulation.reasons import reason_tree
@@ -264,6 +265,7 @@ def _class(kind: MachineClass) -> dict[str, Any]:
         "name_en": kind.name_en,
         "no_data_after_s": 60,
         "states": state_rules(kind),
+        "alarms": alarms_of(kind.code),
         "causes": causes,
     }
 

@@ -240,7 +240,8 @@ class WorkUnitSection(_TreeSection):
         *PLACE,
         RETIRED,
     )
-    passed_over = frozenset({"asset", "tag_source", "number", "variables", "overrides"})  # the last are telemetry's
+    # of other sections: the asset is equipment's, the last two alarms', the others telemetry's
+    passed_over = frozenset({"asset", "tag_source", "number", "variables", "overrides", "alarms", "alarm_overrides"})
 
     @property
     def document_key(self) -> str:
