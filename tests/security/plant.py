@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,18 @@ from yuheng.equipment.models import Shift, ShiftCalendar
 from yuheng.kernel.models import Organisation, Site
 from yuheng.people import services as people
 from yuheng.people.models import RoleAssignment
-from yuheng.telemetry.models import DataSource, DeadLetterGroup, DeadLetterSample, Device, StateRuleSet, Tag, TagClass
+from yuheng.telemetry.models import (
+    DataSource,
+    DeadLetterGroup,
+    DeadLetterSample,
+    Device,
+    MachineCommand,
+    SourceGap,
+    StateRuleSet,
+    Tag,
+    TagClass,
+    TagWriting,
+)
 from yuheng.telemetry.selectors.templates import Variable
 from yuheng.telemetry.services.templates import editing, following
 from yuheng.telemetry.services.templates.specs import TagRow, TemplateSpec
@@ -63,6 +75,7 @@ def a_secret_plant() -> SecretPlant:
     )
     reason_id, explanation_id = _analysis(site, unit, kind)
     view = saved_views.save_view(actor=owner, site_id=site.pk, query="", is_shared=True, at=SHIFT_START, **NAMES)
+    command = _command(source, tag)
     values = {
         "reason_id": reason_id,
         "view_id": view.pk,
@@ -85,6 +98,7 @@ def a_secret_plant() -> SecretPlant:
         "device_id": device.pk,
         "tag_id": tag.pk,
         "tags": [tag.pk],
+        "command_id": command.pk,
         "group_id": group.pk,
         "group_ids": [group.pk],
         "definition_id": definition.pk,
@@ -145,6 +159,27 @@ def _template(unit: Any, tag: Tag) -> None:
     editing.save_template(actor=SYSTEM, equipment_class_id=unit.equipment_class_id, spec=spec, at=SHIFT_START)
     machine = following.MachineSettings(unit.pk, tag.source.code, 1)
     following.follow_templates(actor=SYSTEM, site_id=unit.site_id, machines=[machine], at=SHIFT_START)
+
+
+def _command(source: DataSource, tag: Tag) -> MachineCommand:
+    """Everything is switched on for writing, so that only permissions can refuse."""
+    DataSource.objects.filter(pk=source.pk).update(allows_writes=True)
+    TagWriting.objects.create(tag=tag)
+    common = {"site_id": tag.site_id, "source": source}
+    gap = {"sentence": SECRET, "addresses": [SECRET], "ended_at": SHIFT_START, "noted_at": SHIFT_START}
+    SourceGap.objects.create(id=uuid.uuid4(), **common, **gap)
+    return MachineCommand.objects.create(
+        id=uuid.uuid4(),
+        **common,
+        tag=tag,
+        address=tag.address,
+        value=True,
+        raw_value=True,
+        reason=f"{SECRET} reason",
+        requested_by=f"{SECRET}chief",
+        requested_at=SHIFT_START,
+        expires_at=SHIFT_START,
+    )
 
 
 def _telemetry(site: Site, unit: Any) -> tuple[DataSource, Device, Tag, DeadLetterGroup]:

@@ -20,6 +20,7 @@ CHANGES_OF_CONFIGURATION = (
 
 REPLAY_REQUESTED = "telemetry.DeadLetterReplayRequested"
 ALARMS_CHANGED = "alarms.AlarmsChanged"
+COMMAND_REQUESTED = "telemetry.CommandRequested"
 
 
 def handlers_of_worker(
@@ -27,6 +28,7 @@ def handlers_of_worker(
     configuration_changed: Callable[[], None],
     replay_requested: Callable[[], None],
     alarms_changed: Callable[[Mapping[int, set[int]]], None],
+    command_requested: Callable[[], None],
 ) -> dict[str, Sequence[Handler]]:
     """Return the table. The callables only wake a task of the worker, which then reads what is true in the database:
     so a crash between an event and its effect loses nothing, because the worker looks once at its start too.
@@ -41,7 +43,11 @@ def handlers_of_worker(
     def tell_screens(event: OutboxEvent) -> None:
         alarms_changed({event.payload["site_id"]: set(event.payload["alarm_ids"])})
 
+    def send(_event: OutboxEvent) -> None:
+        command_requested()
+
     table: dict[str, Sequence[Handler]] = dict.fromkeys(CHANGES_OF_CONFIGURATION, (publish_configuration,))
     table[REPLAY_REQUESTED] = (replay,)
     table[ALARMS_CHANGED] = (tell_screens,)
+    table[COMMAND_REQUESTED] = (send,)
     return table

@@ -329,20 +329,21 @@ class Sessions:
         await self.follow(())
 
     def health(self) -> dict[str, dict[str, Any]]:
-        """Return what each session says of itself, by source code."""
-        return {
-            keeper.source.code: {
+        """Return what each session says of itself, by source code (with ``@site`` where two sites share one)."""
+        found: dict[str, dict[str, Any]] = {}
+        for keeper in self._keepers.values():
+            code, health = keeper.source.code, keeper.context.health
+            found[f"{code}@{keeper.source.site_id}" if code in found else code] = {
                 "source_id": keeper.source.id,
                 "connector": keeper.source.connector,
-                "state": keeper.context.health.state.value,
-                "sentence": keeper.context.health.sentence,
-                "since_us": keeper.context.health.since_us,
-                "restarts": keeper.context.health.restarts,
-                "facts": dict(keeper.context.health.facts),
-                **keeper.context.health.counters,
+                "state": health.state.value,
+                "sentence": health.sentence,
+                "since_us": health.since_us,
+                "restarts": health.restarts,
+                "facts": dict(health.facts),
+                **health.counters,
             }
-            for keeper in self._keepers.values()
-        }
+        return found
 
     def find_write(self, source_id: int, address: str) -> Write:
         """Return how to write to a tag now. Raises `CommandRefused`."""

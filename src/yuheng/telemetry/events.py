@@ -49,3 +49,22 @@ class DeadLettersReplayed:
 
     group_id: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRequested:
+    """Somebody wants a value written to a machine; the worker sends it, once."""
+
+    command_id: str
+    source_id: int
+    site_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """What became of a command is known, or that it never will be."""
+
+    command_id: str
+    source_id: int
+    site_id: int
+    state: str

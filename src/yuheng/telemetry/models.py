@@ -9,7 +9,7 @@ from django.db.models import F, Func, Q
 from yuheng.engines.points import Refusal
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.kernel.models import SiteScopedModel
-from yuheng.telemetry.rules import DataType, DeadLetterState
+from yuheng.telemetry.rules import CommandState, DataType, DeadLetterState
 
 
 class DataSource(SiteScopedModel):
@@ -24,6 +24,7 @@ class DataSource(SiteScopedModel):
     topics = models.JSONField(default=list)
     settings = models.JSONField(default=dict)
     is_enabled = models.BooleanField(default=True)
+    allows_writes = models.BooleanField(default=False)
     makes_tags_by_itself = models.BooleanField(default=False)
     own_tags_limit = models.PositiveIntegerField(default=5000)
 
@@ -368,3 +369,95 @@ class DeadLetterSample(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.sequence} {self.topic}"
+
+
+class TagWriting(models.Model):
+    """Values may be written to the tag: between ``low`` and ``high`` (in its unit), or these values only."""
+
+    tag = models.OneToOneField(Tag, on_delete=models.CASCADE, related_name="writing", primary_key=True)
+    low = models.FloatField(null=True, blank=True)
+    high = models.FloatField(null=True, blank=True)
+    allowed = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(low__isnull=True) | Q(high__isnull=True) | Q(low__lte=F("high")),
+                name="tag_writing_limits_are_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"writing to tag {self.pk}"
+
+
+class MachineCommand(SiteScopedModel):
+    """A value to be written to a machine, at most once; ``value`` in the tag's unit, ``raw_value`` in the machine's.
+
+    ``state`` is changed only by `telemetry.services.commands`; the legal moves are in ``rules``.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    source = models.ForeignKey(DataSource, on_delete=models.PROTECT, related_name="+")
+    tag = models.ForeignKey(Tag, on_delete=models.PROTECT, related_name="+")
+    address = models.CharField(max_length=400)
+    value = models.JSONField()
+    raw_value = models.JSONField()
+    unit = models.CharField(max_length=24, default="1")
+    reason = models.CharField(max_length=400)
+    requested_by = models.CharField(max_length=150)
+    requested_by_id = models.BigIntegerField(null=True, blank=True)
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    timeout_s = models.FloatField(default=10.0)
+    state = models.CharField(
+        max_length=12, choices=[(s.value, s.name) for s in CommandState], default=CommandState.REQUESTED
+    )
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    sentence = models.CharField(max_length=400, blank=True, default="")
+    read_back = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-requested_at"]
+        indexes = [
+            models.Index(fields=["source", "-requested_at"], name="machine_command_of_source"),
+            models.Index(fields=["tag", "-requested_at"], name="machine_command_of_tag"),
+            models.Index(
+                fields=["requested_at"], condition=Q(state__in=["requested", "sent"]), name="machine_command_open"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="machine_command_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in CommandState]), name="machine_command_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["requested", "sent"], ended_at__isnull=True)
+                | ~Q(state__in=["requested", "sent"]) & Q(ended_at__isnull=False),
+                name="machine_command_ends_when_its_outcome_is_known",
+            ),
+            models.CheckConstraint(condition=Q(timeout_s__gt=0.0), name="machine_command_has_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} := {self.value} ({self.state})"
+
+
+class SourceGap(SiteScopedModel):
+    """Values of a source that could not be had; ``addresses`` empty: of all of its tags, null start: from ever."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    source = models.ForeignKey(DataSource, on_delete=models.CASCADE, related_name="+")
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField()
+    sentence = models.CharField(max_length=400)
+    addresses = models.JSONField(default=list, blank=True)
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-noted_at"]
+        indexes = [models.Index(fields=["source", "-noted_at"], name="source_gap_newest")]
+
+    def __str__(self) -> str:
+        return f"gap of source {self.source_id} until {self.ended_at:%F %T}"

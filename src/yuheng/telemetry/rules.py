@@ -47,6 +47,38 @@ class DeadLetterState(StrEnum):
     RESOLVED = "resolved"
 
 
+class CommandState(StrEnum):
+    """Where a command to a machine stands."""
+
+    REQUESTED = "requested"  # written down, not sent
+    SENT = "sent"  # the gateway may have it
+    CONFIRMED = "confirmed"  # the machine shows the value
+    REFUSED = "refused"  # certainly not written
+    TIMED_OUT = "timed_out"  # the machine took it but does not show it, or did not answer in time
+    UNKNOWN = "unknown"  # nobody knows whether it was written
+
+
+_COMMAND_MOVES = {
+    CommandState.REQUESTED: {CommandState.SENT, CommandState.REFUSED},
+    CommandState.SENT: set(CommandState) - {CommandState.SENT},
+    CommandState.UNKNOWN: {CommandState.CONFIRMED, CommandState.REFUSED, CommandState.TIMED_OUT},
+}
+
+
+def may_become(state: str, following: str) -> bool:
+    """Return whether a command may go from one state to another.
+
+    What is known is final; what is unknown may become known when its outcome comes late. From sent back to requested
+    only when certainly nobody heard it.
+
+    Examples
+    --------
+    >>> may_become("sent", "unknown"), may_become("unknown", "confirmed"), may_become("confirmed", "sent")
+    (True, True, False)
+    """
+    return following in _COMMAND_MOVES.get(CommandState(state), ())
+
+
 # ---- time ---------------------------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.telemetry import register_views, views
+from yuheng.telemetry import machine_views, register_views, views
 from yuheng.telemetry.views import machines, templates
 
 app_name = "telemetry"
 urlpatterns = [
     path("signals/", views.sources, name="sources"),
     path("signals/connect", views.connect, name="connect"),
+    path("signals/connect-machine", machine_views.connect_machine, name="connect_machine"),
+    path("signals/sources/<int:source_id>/browse", machine_views.browse, name="browse"),
+    path("signals/sources/<int:source_id>/writing", machine_views.allow_writes, name="allow_writes"),
+    path("signals/sources/<int:source_id>/trust", machine_views.trust_certificate, name="trust_certificate"),
+    path("signals/sources/<int:source_id>/certificate.der", machine_views.own_certificate, name="own_certificate"),
+    path("signals/tags/<int:tag_id>/write", machine_views.write, name="write"),
     path("signals/sources/<int:source_id>", views.source, name="source"),
     path("signals/sources/<int:source_id>/registers", register_views.registers, name="registers"),
     path("signals/sources/<int:source_id>/switch", views.switch_source, name="switch_source"),

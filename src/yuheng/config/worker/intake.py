@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import msgspec
 from django.db import transaction
 from django.db.utils import DatabaseError, DataError, IntegrityError
 
 from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
-from yuheng.bus.messages import BirthNotice, SampleBatch, StateRevision
+from yuheng.bus.messages import BirthNotice, CommandOutcome, SampleBatch, SourceGap, StateRevision
 from yuheng.bus.subjects import (
     BORN,
     COUNTED_REPLAYED,
@@ -34,11 +34,14 @@ from yuheng.bus.wire import Connection, header_value
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.jetstream import stream_made_at
 from yuheng.kernel.actor import system_actor
+from yuheng.telemetry.services.commands import note_gaps, note_outcomes
 from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters, replay_what_a_birth_explains
 from yuheng.telemetry.services.log_positions import advance, position_of
 from yuheng.telemetry.services.state_intervals import apply_state_revisions
 
 LOGGER = logging.getLogger(__name__)
+
+Fact = TypeVar("Fact", StateRevision, CommandOutcome, SourceGap)
 
 TakeIn = Callable[[Sequence[LogMessage]], int]
 """Writes the messages inside the caller's transaction; returns how many were usable."""
@@ -46,6 +49,8 @@ TakeIn = Callable[[Sequence[LogMessage]], int]
 ACTOR = system_actor("worker")
 BORN_END = f".{BORN}".encode()
 STATE_SUBJECT = b"yh.ev.state."
+COMMAND_SUBJECT = b"yh.ev.command."
+GAP_SUBJECT = b"yh.ev.gap."
 BATCH = 2_000
 BATCH_BYTES = 4 * 2**20
 """Refused points take some ten times their bytes while they are read: a batch takes at most about 50 MB."""
@@ -195,15 +200,25 @@ def _take_in_what_can_be(stream: str, messages: Sequence[LogMessage], take_in: T
 
 
 def take_in_events(messages: Sequence[LogMessage]) -> int:
-    """Apply the state revisions of ``YH_EVENTS``."""
-    revisions: list[StateRevision] = []
+    """Apply what ``YH_EVENTS`` holds: state revisions, outcomes of commands, gaps of sources."""
+    revisions = _decoded(messages, STATE_SUBJECT, StateRevision)
+    outcomes = _decoded(messages, COMMAND_SUBJECT, CommandOutcome)
+    gaps = _decoded(messages, GAP_SUBJECT, SourceGap)
+    usable = apply_state_revisions(revisions) if revisions else 0
+    usable += note_outcomes(outcomes=outcomes) if outcomes else 0
+    return usable + (note_gaps(gaps=gaps) if gaps else 0)
+
+
+def _decoded(messages: Sequence[LogMessage], prefix: bytes, kind: type[Fact]) -> list[Fact]:
+    """Return the messages of a subject, those that cannot be read left out and said so."""
+    found: list[Fact] = []
     for message in messages:
-        try:
-            if message.subject.startswith(STATE_SUBJECT):
-                revisions.append(msgspec.json.decode(message.payload, type=StateRevision))
-        except msgspec.DecodeError as error:
-            LOGGER.warning("Message %d of %s is no state revision: %s", message.sequence, EVENTS_STREAM, error)
-    return apply_state_revisions(revisions)
+        if message.subject.startswith(prefix):
+            try:
+                found.append(msgspec.json.decode(message.payload, type=kind))
+            except msgspec.DecodeError as error:
+                LOGGER.warning("Message %d of %s is no %s: %s", message.sequence, EVENTS_STREAM, kind.__name__, error)
+    return found
 
 
 def take_in_dead(messages: Sequence[LogMessage]) -> int:

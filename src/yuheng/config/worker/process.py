@@ -27,6 +27,7 @@ from yuheng.bus.wire import Connection, WireError, connect, type_raw
 from yuheng.config.environment import Environment
 from yuheng.config.handlers import handlers_of_worker
 from yuheng.config.worker.alarm_work import AlarmWork
+from yuheng.config.worker.commanding import send_what_waits
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.dead_store import DeadStore
 from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_events
@@ -53,6 +54,8 @@ RETENTION_EVERY_S = 3600.0
 HISTORIAN_KNOWS_WITHIN_S = 3.0
 """It says which version it uses once a second."""
 STOP_WITHIN_S = 1.5
+COMMANDS_EVERY_S = 5.0
+COMMANDS_AGAIN_S = 0.5
 
 
 class Worker:
@@ -75,6 +78,7 @@ class Worker:
         self._ready_file = ready_file
         self._configuration_changed = asyncio.Event()
         self._replay_requested = asyncio.Event()
+        self._command_requested = asyncio.Event()
         self._unknown_tags = asyncio.Event()
         self._publishing = asyncio.Lock()
         self._historian_version = 0
@@ -84,6 +88,7 @@ class Worker:
             configuration_changed=lambda: self._wake(self._configuration_changed),
             replay_requested=lambda: self._wake(self._replay_requested),
             alarms_changed=self.alarms.changed,
+            command_requested=lambda: self._wake(self._command_requested),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -183,6 +188,7 @@ class Worker:
             group.create_task(_until_lost(connection))
             group.create_task(self._publish_changes(connection))
             group.create_task(self._replay(connection))
+            group.create_task(self._send_commands(connection))
             group.create_task(self._say_how_we_are(connection))
             group.create_task(self._watch_dead_store(connection))
             group.create_task(events.run())
@@ -226,6 +232,20 @@ class Worker:
         with suppress(msgspec.DecodeError, KeyError, TypeError, ValueError):
             self._historian_version = int(msgspec.json.decode(items[-1][3], type=Health).facts["config_version"])
             self._historian_spoke.set()
+
+    async def _send_commands(self, connection: Connection) -> None:
+        """Soon after a command is requested, and now and then for what waits for a gateway or for an outcome."""
+        pause_s = 0.0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s or COMMANDS_EVERY_S):
+                    await self._command_requested.wait()
+            self._command_requested.clear()
+            try:
+                is_waiting = await send_what_waits(connection, self.database)
+            except DatabaseAway:
+                is_waiting = True
+            pause_s = COMMANDS_AGAIN_S if is_waiting else 0.0
 
     async def _replay(self, connection: Connection) -> None:
         self._replay_requested.set()  # a replay may have been under way when we were killed

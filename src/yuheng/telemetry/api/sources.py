@@ -31,6 +31,7 @@ class SourceOut(Schema):
     own_tags_limit: int
     tag_count: int
     dead_letters: int
+    allows_writes: bool
 
 
 class SourceSettingsIn(Schema):

@@ -37,6 +37,7 @@ class SourceRow:
     own_tags_limit: int
     tag_count: int
     dead_letters: int
+    allows_writes: bool = False
 
 
 def sources(*, actor: Actor, site_id: int | None = None) -> list[SourceRow]:
@@ -78,6 +79,7 @@ def _source_rows(rows: Any) -> list[SourceRow]:
             own_tags_limit=row.own_tags_limit,
             tag_count=tag_counts.get(row.pk, 0),
             dead_letters=dead.get(row.pk, 0),
+            allows_writes=row.allows_writes,
         )
         for row in found
     ]

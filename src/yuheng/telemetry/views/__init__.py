@@ -24,6 +24,7 @@ from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import DomainError, InvalidInput, NotVisible
 from yuheng.people.identity import actor_of
 from yuheng.telemetry import words
+from yuheng.telemetry.machine_views import about_machine, machine_titles
 from yuheng.telemetry.rules import DataType, microseconds
 from yuheng.telemetry.selectors import dead_letters as letters
 from yuheng.telemetry.selectors import history, losses, previews, signals
@@ -118,6 +119,7 @@ def source(request: HttpRequest, source_id: int) -> HttpResponse:
         "groups": letters.dead_letter_groups(actor=actor, source_id=source_id, state="open", limit=10).groups,
         "reasons": words.REASONS,
         "may_edit": actor.may(EDIT, site_id=row.site_id),
+        **about_machine(actor, row),
     }
     return render(request, "telemetry/source.html", context, status=422 if errors else 200)
 
@@ -200,7 +202,7 @@ def connect(request: HttpRequest) -> HttpResponse:
         else:
             context = {"connected": connected, "commands": connected.commands(shlex.quote)}
             return render(request, "telemetry/connected.html", context)
-    context = {"sites": sites, "errors": errors, "given": request.POST}
+    context = {"sites": sites, "errors": errors, "given": request.POST, "machines": machine_titles()}
     return render(request, "telemetry/connect.html", context, status=422 if errors else 200)
 
 
