@@ -91,7 +91,9 @@ def machine(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         ],
         "tags": [
             (tag, [(name, words.get(name, name)) for name in tag.overrides])
-            for tag in signals.tags_of_work_unit(actor=actor, work_unit_id=work_unit_id)
+            for tag in sorted(
+                signals.tags_of_work_unit(actor=actor, work_unit_id=work_unit_id), key=lambda tag: not tag.overrides
+            )
         ],
         "sources": signals.sources(actor=actor, site_id=page.unit.site_id),
     }

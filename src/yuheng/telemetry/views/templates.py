@@ -66,7 +66,8 @@ def class_template(request: HttpRequest, equipment_class_id: int) -> HttpRespons
     page = templates.class_page(actor=actor, equipment_class_id=equipment_class_id)
     context = _context(actor, page, "template")
     template = page.template
-    rows = [{"id": tag.key, "cells": {n: as_cell(v) for n, v in tag.values.items()}} for tag in template.tags]
+    saved = {tag.key: {name: as_cell(value) for name, value in tag.values.items()} for tag in template.tags}
+    rows: list[dict[str, Any]] = [{"id": key, "cells": cells} for key, cells in saved.items()]
     variables: tuple[Variable, ...] = template.variables
     version = template.version
     errors: list[str] = []
@@ -101,7 +102,7 @@ def class_template(request: HttpRequest, equipment_class_id: int) -> HttpRespons
     context |= {
         "grid": {
             "columns": template_columns(),
-            "rows": rows,
+            "rows": [{**row, "first": saved.get(row["id"])} for row in rows],
             "errors": cell_errors,
             "may_edit": context["may_edit"],
             "may_add": context["may_edit"],
@@ -169,6 +170,7 @@ def _told(preview: editing.TemplatePreview) -> dict[str, Any]:
         for plan in preview.machines
         if plan.has_effect or plan.kept or plan.problems
     ]
+    machines.sort(key=lambda one: (not one["problems"], not one["kept"]))
     return {
         "counts": preview.counts(),
         "sha256": preview.sha256(),
@@ -177,6 +179,9 @@ def _told(preview: editing.TemplatePreview) -> dict[str, Any]:
         "machines": machines,
         "problems": [(one.machine, problem_sentence(one)) for one in preview.problems[:50]],
         "following": len(preview.machines),
+        "kept": [
+            (plan.machine.code, one, words.get(one.name, one.name)) for plan in preview.machines for one in plan.kept
+        ][:CHANGES_SHOWN],
     }
 
 
@@ -241,7 +246,9 @@ def make_machines(request: HttpRequest, equipment_class_id: int) -> HttpResponse
     actor.require(EDIT, site_id=page.kind.site_id)
     actor.require("equipment.edit", site_id=page.kind.site_id)
     context = _context(actor, page, "machines")
-    given: Mapping[str, str] = request.POST or {"code": "P{n:02d}", "first": "1", "last": "10", "columns": "10"}
+    first = max((one.number for one in page.machines), default=0) + 1
+    usual = {"code": "P{n:02d}", "first": str(first), "last": str(first + 9), "columns": "10"}
+    given: Mapping[str, str] = request.POST or usual
     errors: list[str] = []
     wrong: dict[str, str] = {}
     plan: instances.MachinesPlan | None = None
@@ -346,4 +353,10 @@ def _told_machines(plan: instances.MachinesPlan) -> dict[str, Any]:
             }
         )
         room = max(0, room - len(added) - len(taken))
-    return {"counts": plan.counts(), "sha256": plan.sha256(), "machines": machines, "shown": TAGS_SHOWN}
+    counts = plan.counts()
+    return {
+        "counts": counts,
+        "makeable": counts["units"] - counts["machines_refused"],
+        "sha256": plan.sha256(),
+        "machines": machines,
+    }

@@ -60,8 +60,10 @@ class Grid extends HTMLElement {
   }
 
   made(row) {
-    const cells = Object.fromEntries(this.columns.map((column) => [column.name, asText(row.cells?.[column.name])]));
-    return { id: row.id ?? null, cells, first: { ...cells }, marks: new Set(row.marks ?? []), label: row.label ?? "" };
+    const read = (values) => Object.fromEntries(this.columns.map((column) => [column.name, asText(values?.[column.name])]));
+    const cells = read(row.cells);
+    const unsaved = row.id === null ? Object.fromEntries(this.columns.map((column) => [column.name, null])) : { ...cells };
+    return { id: row.id ?? null, cells, first: row.first ? read(row.first) : unsaved, marks: new Set(row.marks ?? []), label: row.label ?? "" };
   }
 
   // ---- drawing ----------------------------------------------------------------------------------------------------
@@ -409,10 +411,8 @@ class Grid extends HTMLElement {
   addRows(count, isPainted = true) {
     for (let at = 0; at < count; at += 1) {
       const cells = Object.fromEntries(this.columns.map((column) => [column.name, asText(column.default)]));
-      const row = this.made({ id: null, cells });
-      row.first = Object.fromEntries(this.columns.map((column) => [column.name, null]));
-      this.rows.push(row);
-      if (!isPainted) this.body.append(this.drawn(row, this.rows.length - 1));
+      this.rows.push(this.made({ id: null, cells }));
+      if (!isPainted) this.body.append(this.drawn(this.rows[this.rows.length - 1], this.rows.length - 1));
     }
     if (isPainted) this.paint();
   }
