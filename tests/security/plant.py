@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from yuheng.alarms.models import Alarm, AlarmDefinition
+from yuheng.alarms.models import Alarm, AlarmDefinition, NotificationChannel, NotificationMessage, NotificationRule
 from yuheng.alarms.services.checks import DefinitionSpec
 from yuheng.alarms.services.definitions import define
 from yuheng.alarms.services.facts import apply_facts
@@ -61,6 +61,7 @@ def a_secret_plant() -> SecretPlant:
     source, device, tag, group = _telemetry(site, unit)
     StateRuleSet.objects.create(equipment_class=kind)
     definition, alarm = _alarm(kind, unit)
+    channel, rule, message = _notifications(site)
     owner = an_actor(f"{SECRET}chief", role="administrator", site=site)
     token, _secret = people.issue_token(
         actor=owner, name=f"{SECRET} token", scopes=["audit.view"], days=9, at=SHIFT_START
@@ -103,6 +104,9 @@ def a_secret_plant() -> SecretPlant:
         "group_ids": [group.pk],
         "definition_id": definition.pk,
         "alarm_id": alarm.pk,
+        "channel_id": channel.pk,
+        "rule_id": rule.pk,
+        "message_ids": [message.pk],
         "alarm_ids": [alarm.pk],
     }
     return SecretPlant(site, values)
@@ -180,6 +184,26 @@ def _command(source: DataSource, tag: Tag) -> MachineCommand:
         requested_at=SHIFT_START,
         expires_at=SHIFT_START,
     )
+
+
+def _notifications(site: Site) -> tuple[NotificationChannel, NotificationRule, NotificationMessage]:
+    channel = NotificationChannel.objects.create(
+        site=site, code=f"{SECRET}hook", kind="webhook", url=f"http://{SECRET}.invalid/", secret=f"{SECRET}secret"
+    )
+    rule = NotificationRule.objects.create(site=site, code=f"{SECRET}rule", steps=[], changed_at=SHIFT_START, **NAMES)
+    message = NotificationMessage.objects.create(
+        site=site,
+        rule=rule,
+        channel=channel,
+        recipient=f"{SECRET}@example.org",
+        subject=SECRET,
+        body=SECRET,
+        state="dead",
+        next_at=SHIFT_START,
+        made_at=SHIFT_START,
+        last_error=SECRET,
+    )
+    return channel, rule, message
 
 
 def _telemetry(site: Site, unit: Any) -> tuple[DataSource, Device, Tag, DeadLetterGroup]:

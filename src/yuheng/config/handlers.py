@@ -21,6 +21,7 @@ CHANGES_OF_CONFIGURATION = (
 REPLAY_REQUESTED = "telemetry.DeadLetterReplayRequested"
 ALARMS_CHANGED = "alarms.AlarmsChanged"
 COMMAND_REQUESTED = "telemetry.CommandRequested"
+NOTIFICATIONS_CHANGED = "alarms.NotificationsChanged"
 
 
 def handlers_of_worker(
@@ -29,6 +30,7 @@ def handlers_of_worker(
     replay_requested: Callable[[], None],
     alarms_changed: Callable[[Mapping[int, set[int]]], None],
     command_requested: Callable[[], None],
+    notifications_changed: Callable[[], None],
 ) -> dict[str, Sequence[Handler]]:
     """Return the table. The callables only wake a task of the worker, which then reads what is true in the database:
     so a crash between an event and its effect loses nothing, because the worker looks once at its start too.
@@ -46,8 +48,12 @@ def handlers_of_worker(
     def send(_event: OutboxEvent) -> None:
         command_requested()
 
+    def look_at_notifications(_event: OutboxEvent) -> None:
+        notifications_changed()
+
     table: dict[str, Sequence[Handler]] = dict.fromkeys(CHANGES_OF_CONFIGURATION, (publish_configuration,))
     table[REPLAY_REQUESTED] = (replay,)
     table[ALARMS_CHANGED] = (tell_screens,)
     table[COMMAND_REQUESTED] = (send,)
+    table[NOTIFICATIONS_CHANGED] = (look_at_notifications,)
     return table

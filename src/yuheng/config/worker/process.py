@@ -33,6 +33,7 @@ from yuheng.config.worker.dead_store import DeadStore
 from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_events
 from yuheng.config.worker.jetstream import call
 from yuheng.config.worker.nightly import Nightly, keep_watch
+from yuheng.config.worker.notifying import NotificationWork
 from yuheng.config.worker.publishing import publish_configuration
 from yuheng.config.worker.replaying import replay_what_waits
 from yuheng.engines.points import Refusal
@@ -64,6 +65,7 @@ class Worker:
     def __init__(self, environment: Environment, *, ready_file: str = "") -> None:
         self.database = Database()
         self.alarms = AlarmWork()
+        self.notifications = NotificationWork()
         self.events = Counts()
         self.dead = Counts()
         self.delivered = 0
@@ -89,6 +91,7 @@ class Worker:
             replay_requested=lambda: self._wake(self._replay_requested),
             alarms_changed=self.alarms.changed,
             command_requested=lambda: self._wake(self._command_requested),
+            notifications_changed=lambda: self._wake(self.notifications.woken),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,6 +103,7 @@ class Worker:
             asyncio.create_task(self._keep_house(), name="retention"),
             asyncio.create_task(keep_watch(self._environment.data_dir, Nightly.read()), name="nightly"),
             asyncio.create_task(self.alarms.keep_time(), name="clock of alarms"),
+            asyncio.create_task(self.notifications.run(), name="notifications"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -110,6 +114,7 @@ class Worker:
                 await asyncio.gather(*tasks, return_exceptions=True)
         self.database.close()
         self.alarms.database.close()
+        self.notifications.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
 
@@ -305,6 +310,8 @@ class Worker:
             "alarm_facts_taken_in": self.alarms.facts.messages,
             "alarm_facts_waiting": self.alarms.facts.waiting,
             "alarms_told": self.alarms.told,
+            "notifications_sent": self.notifications.sent,
+            "notifications_failed": self.notifications.failed,
             "replayed": self.replayed,
             "own_tags": self.own_tags,
             "last_error": self.last_error,

@@ -51,7 +51,7 @@ async def a_worker(broker, tmp_path):
     finally:
         stop.set()
         await running
-        for database in (worker.database, worker.alarms.database):
+        for database in (worker.database, worker.alarms.database, worker.notifications.database):
             database._executor.shutdown(wait=True)
 
 
