@@ -52,6 +52,39 @@ SHELVING_CHOICES: tuple[tuple[str, Promise, float], ...] = (
 )
 """For how long an alarm is usually shelved: key, word, seconds. "once" is until it next returns."""
 
+FIELD_LABELS: dict[str, Promise] = {
+    "code": _("Code"),
+    "when": _("Condition"),
+    "name_zh": _("Name, Chinese"),
+    "name_en": _("Name, English"),
+    "priority": _("Priority"),
+    "parameters": _("Limits"),
+    "value_symbol": _("Symbol shown as the value"),
+    "deadband": _("Deadband"),
+    "on_delay_s": _("On-delay, s"),
+    "off_delay_s": _("Off-delay, s"),
+    "chatter_window_s": _("Same alarm if again within, s"),
+    "category": _("Category"),
+    "is_latching": _("It latches: it stays until somebody resets it"),
+    "acknowledge_required": _("Somebody has to acknowledge it"),
+    "confirm_required": _("Somebody has to confirm that it is done"),
+    "message_zh": _("Message, Chinese"),
+    "message_en": _("Message, English"),
+    "guidance_zh": _("What to do, Chinese"),
+    "guidance_en": _("What to do, English"),
+    "consequence_zh": _("If nobody acts, Chinese"),
+    "consequence_en": _("If nobody acts, English"),
+    "response_time_s": _("Time to respond, s"),
+    "suppress_states": _("Suppressed while the unit is"),
+    "suppress_when": _("Suppressed while this holds"),
+    "suppress_outside_shifts": _("Suppressed outside the shifts"),
+    "parent_code": _("Grouped under the alarm with the code"),
+    "parent_work_unit_id": _("of the work unit"),
+    "is_enabled": _("It is judged"),
+    "reason": _("Reason"),
+}
+"""What the fields of a definition are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlarmLine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.alarms.views import health, journal, lists
+from yuheng.alarms.views import definitions, health, journal, lists
 
 app_name = "alarms"
 urlpatterns = [
@@ -19,4 +19,13 @@ urlpatterns = [
     path("alarms/journal/export", journal.export, name="journal_export"),
     path("alarms/health", health.alarm_health, name="health"),
     path("alarms/episodes", health.episode_list, name="episodes"),
+    path("alarms/definitions", definitions.definition_list, name="definitions"),
+    path("alarms/definitions/check", definitions.check, name="check_definition"),
+    path("alarms/definitions/<int:definition_id>", definitions.definition, name="definition"),
+    path("alarms/definitions/<int:definition_id>/retire", definitions.retire, name="retire_definition"),
+    path("alarms/definitions/<int:definition_id>/units/<int:work_unit_id>", definitions.override, name="override"),
+    path("alarms/classes/<int:equipment_class_id>", definitions.class_definitions, name="class_definitions"),
+    path("alarms/classes/<int:equipment_class_id>/new", definitions.new_of_class, name="new_of_class"),
+    path("alarms/units/<int:work_unit_id>/definitions", definitions.unit_definitions, name="unit_definitions"),
+    path("alarms/units/<int:work_unit_id>/definitions/new", definitions.new_of_unit, name="new_of_unit"),
 ]

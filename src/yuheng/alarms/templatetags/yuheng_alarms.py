@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from django import template
 
 from yuheng.alarms.labels import CATEGORY_LABELS, KIND_LABELS, PRIORITY_LABELS
-from yuheng.alarms.shown import in_language
+from yuheng.alarms.selectors.definitions import EffectiveRow
+from yuheng.alarms.shown import FIELD_LABELS, in_language
 from yuheng.engines.alarms.vocabulary import Category, JournalKind, Priority
 
 register = template.Library()
@@ -47,3 +48,17 @@ def seconds_since(at: datetime | None) -> float:
 def percent(ratio: float | None) -> str:
     """Write a share, 0 to 1, as percent."""
     return "–" if ratio is None else f"{100 * ratio:.1f} %"
+
+
+@register.filter
+def is_own_parameter(row: EffectiveRow, name: str) -> bool:
+    """Return whether a limit is the unit's own."""
+    return f"parameters.{name}" in row.overridden
+
+
+@register.filter
+def field_word(name: str) -> str:
+    """Return what a field of a definition is called; a limit is called by its own name."""
+    if name.startswith("parameters."):
+        return name.removeprefix("parameters.")
+    return str(FIELD_LABELS.get(name, name))
