@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from django.core.cache import cache
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from yuheng.bus.messages import UnitLive
+from yuheng.bus.messages import LiveSnapshot, PastBoard, UnitLive
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
 from yuheng.equipment.rules import Rect
@@ -26,6 +26,7 @@ from yuheng.kernel.actor import Actor
 from yuheng.web import plant_data
 from yuheng.web.indicators import AttentionRow, Bullet, Measures, SourceNow, UnitNow, attention, bullets, history_row
 from yuheng.web.map_drawing import AreaDrawing, Box
+from yuheng.web.moment import EPOCH, Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
 
@@ -42,6 +43,7 @@ class ShiftNow:
     name: str
     start: datetime
     end: datetime
+    now: datetime
 
     @property
     def end_ms(self) -> int:
@@ -51,12 +53,12 @@ class ShiftNow:
     @property
     def left_s(self) -> float:
         """Seconds until the end."""
-        return max(0.0, (self.end - datetime.now(UTC)).total_seconds())
+        return max(0.0, (self.end - self.now).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
 class PlantNow:
-    """A site with the states of its units, as of ``now_us``.
+    """A site with the states of its units, as of ``now_us``: now, or the past ``moment`` that was asked for.
 
     ``data_us`` is the newest source time received, 0 when nobody knows; ``failed`` is a sentence when the states could
     not be had: then every unit shows "no data".
@@ -73,6 +75,12 @@ class PlantNow:
     now_us: int
     data_us: int
     failed: str
+    moment: Moment | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The moment that is shown."""
+        return EPOCH + timedelta(microseconds=self.now_us)
 
     @property
     def online(self) -> int:
@@ -99,13 +107,18 @@ class _Gathered:
     troubles: list[str]
 
 
-def plant_now(*, actor: Actor, site_id: int) -> PlantNow:
-    """The plant as it is now. Equipment's queries, one question to the historian."""
+def plant_now(*, actor: Actor, site_id: int, moment: Moment | None = None) -> PlantNow:
+    """The plant as it is now, or was at a moment. Equipment's queries, one question to the historian."""
     drawn = equipment.plant_map(actor=actor, site_id=site_id)
     causes = cause_texts(actor, site_id)
     failed, live, data_us = "", dict[int, UnitLive](), 0
     try:
-        snapshot = plant_data.live_units(actor=actor, site_id=site_id)
+        snapshot: LiveSnapshot | PastBoard
+        if moment is None:
+            snapshot = plant_data.live_units(actor=actor, site_id=site_id)
+        else:
+            snapshot = plant_data.past_units(actor=actor, site_id=site_id, moment=moment)
+            moment = Moment(moment.at_us, snapshot.known_as)
         live = {unit.work_unit_id: unit for unit in snapshot.units}
         data_us = snapshot.data_time_us
     except Unavailable as error:
@@ -128,10 +141,11 @@ def plant_now(*, actor: Actor, site_id: int) -> PlantNow:
         height=drawn.height,
         units=units,
         causes=causes,
-        shift=shift_now(actor=actor, site_id=site_id),
-        now_us=time.time_ns() // 1000,
+        shift=shift_now(actor=actor, site_id=site_id, at=moment.at if moment else None),
+        now_us=moment.at_us if moment else time.time_ns() // 1000,
         data_us=data_us,
         failed=failed,
+        moment=moment,
     )
 
 
@@ -171,20 +185,23 @@ def cause_texts(actor: Actor, site_id: int) -> dict[str, dict[str, str]]:
     return found
 
 
-def shift_now(*, actor: Actor, site_id: int) -> ShiftNow | None:
-    """The site's shift that runs now; None outside all shifts and without a calendar.
+def shift_now(*, actor: Actor, site_id: int, at: datetime | None = None) -> ShiftNow | None:
+    """The site's shift that runs now, or ran at a moment; None outside all shifts and without a calendar.
 
     A site without a default calendar is measured by its first one: one calendar is what most plants have.
     """
     calendar = equipment.calendar_for(actor=actor, site_id=site_id)
     if calendar is None:
         calendar = next(iter(equipment.calendars_of_site(actor=actor, site_id=site_id)), None)
-    running = calendars.shift_at(calendar, datetime.now(UTC)) if calendar else None
-    return ShiftNow(local_name(running.shift), running.start, running.end) if running else None
+    now = at or datetime.now(UTC)
+    running = calendars.shift_at(calendar, now) if calendar else None
+    return ShiftNow(local_name(running.shift), running.start, running.end, now) if running else None
 
 
-def local_clock(time_zone: str) -> str:
-    """The wall time of a site, as the page first shows it."""
+def local_clock(time_zone: str, at: datetime | None = None) -> str:
+    """The wall time of a site, as the page first shows it; with the year when it is a past one."""
+    if at is not None:
+        return at.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M:%S")
     return datetime.now(ZoneInfo(time_zone)).strftime("%m-%d %H:%M:%S")
 
 
@@ -197,6 +214,8 @@ def figures(*, actor: Actor, plant: PlantNow) -> Figures:
     What is costly is made anew at most every `CACHE_S` seconds for each language; the list speaks of the same states
     as the tiles beside it, or after a backfill it would tell other durations than they do.
     """
+    if plant.moment is not None:
+        return _past_figures(actor, plant)
     key = f"web.figures.{plant.site.id}.{get_language()}"
     found: _Gathered | None = cache.get(key)
     if found is None:
@@ -210,6 +229,13 @@ def figures(*, actor: Actor, plant: PlantNow) -> Figures:
         rows.insert(0, history_row(reason))
     troubles = [plant.failed, *found.troubles] if plant.failed else found.troubles
     return Figures(found.bullets, rows, " ".join(dict.fromkeys(troubles)))
+
+
+def _past_figures(actor: Actor, plant: PlantNow) -> Figures:
+    """Figures of a past moment. Who needed a person then is told by the states; sources and letters speak of now."""
+    units = () if plant.failed else plant.units
+    rows = attention(units, [], 0, "", plant.now_us)
+    return Figures(bullets(measures(actor=actor, plant=plant)), rows, plant.failed)
 
 
 def _gathered(actor: Actor, plant: PlantNow) -> _Gathered:
@@ -232,7 +258,7 @@ def _or(troubles: list[str], ask: Callable[[], T], otherwise: T) -> T:
 
 def measures(*, actor: Actor, plant: PlantNow) -> Measures:
     """What the bullets are made of; an indicator whose data is not to be had is named in ``failed``."""
-    site_id, shift, now = plant.site.id, plant.shift, datetime.now(UTC)
+    site_id, shift, now = plant.site.id, plant.shift, plant.now if plant.moment else datetime.now(UTC)
     targets = {name: row.value for name, row in equipment.site_targets(actor=actor, site_id=site_id).items()}
     base = Measures(units=plant.units, targets=targets)
     failed: set[str] = set()
@@ -244,7 +270,10 @@ def measures(*, actor: Actor, plant: PlantNow) -> Measures:
             failed.add(name)
             return {}
 
-    power = ask("power", lambda: plant_data.latest_by_unit(actor=actor, site_id=site_id, role="power_kw"))
+    power = ask(
+        "power",
+        lambda: plant_data.latest_by_unit(actor=actor, site_id=site_id, role="power_kw", moment=plant.moment),
+    )
     if shift is not None:
         state_s = ask(
             "producing", lambda: plant_data.state_seconds(actor=actor, site_id=site_id, start=shift.start, end=now)

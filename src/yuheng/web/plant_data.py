@@ -7,7 +7,7 @@ and shows the rest. Answers that many readers share are kept for seconds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -17,15 +17,16 @@ from django.core.cache import cache
 from django.urls import NoReverseMatch, reverse
 
 from yuheng.analysis.selectors import stops
-from yuheng.bus.messages import Interval, LiveSnapshot, ValueLive
+from yuheng.bus.messages import BoardChanges, Interval, LiveSnapshot, PastBoard, ValueLive
 from yuheng.engines.points import Quality
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
-from yuheng.telemetry.selectors import dead_letters, history, signals, states
+from yuheng.telemetry.selectors import dead_letters, history, replay, signals, states
 from yuheng.telemetry.selectors import losses as telemetry_losses
 from yuheng.web import unit_symbols
 from yuheng.web.freshness import HOLDING_CONNECTORS, MIN_SILENCE_S, heard_by_source, is_current
 from yuheng.web.indicators import SourceNow
+from yuheng.web.moment import Moment
 from yuheng.web.names import local_name
 
 CATALOGUE_S = 60
@@ -125,6 +126,25 @@ def live_units(*, actor: Actor, site_id: int) -> LiveSnapshot:
     return _answered(lambda: history.live_snapshot(actor=actor, site_id=site_id, tag_ids=[]))
 
 
+def past_units(*, actor: Actor, site_id: int, moment: Moment, tag_ids: Sequence[int] = ()) -> PastBoard:
+    """The state of every unit of a site at a past moment, and the values of some tags then."""
+    return _answered(
+        lambda: replay.board_at(
+            actor=actor, site_id=site_id, at_us=moment.at_us, tag_ids=tag_ids, known_as=moment.known_as
+        )
+    )
+
+
+def past_changes(*, actor: Actor, site_id: int, from_us: int, to_us: int) -> BoardChanges:
+    """What changed on the screens between two moments."""
+    return _answered(lambda: replay.board_between(actor=actor, site_id=site_id, from_us=from_us, to_us=to_us))
+
+
+def activity(*, actor: Actor, site_id: int, start: datetime, end: datetime, bins: int) -> list[tuple[int, int]]:
+    """(changes of state, stops begun) in each of ``bins`` equal parts of a time."""
+    return states.activity_of_site(actor=actor, site_id=site_id, start=start, end=end, bins=bins)
+
+
 def sources(*, actor: Actor, site_id: int) -> list[SourceNow]:
     """Data sources of a site that should speak, and whether they do: by the newest time of any of their tags."""
     tags = _catalogue(actor, site_id)
@@ -155,10 +175,15 @@ def state_seconds(*, actor: Actor, site_id: int, start: datetime, end: datetime)
     """Seconds in each state: ``{work unit: {state: seconds}}``, cut at the range's ends."""
     actor.require("telemetry.view", site_id=site_id)
     return _kept(
-        f"web.state_seconds.{site_id}.{start:%s}",
+        f"web.state_seconds.{site_id}.{start:%s}{_until(end)}",
         STATES_S,
         lambda: _sum_states(states.states_of_site(actor=actor, site_id=site_id, start=start, end=end), start, end),
     )
+
+
+def _until(end: datetime) -> str:
+    """Return what tells the figures of a past moment from those of now, which are the same for some seconds."""
+    return f".{end:%s}" if (datetime.now(UTC) - end).total_seconds() > STATES_S else ""
 
 
 def _sum_states(rows: Iterable[states.StateRow], start: datetime, end: datetime) -> dict[int, dict[int, float]]:
@@ -170,16 +195,16 @@ def _sum_states(rows: Iterable[states.StateRow], start: datetime, end: datetime)
     return found
 
 
-def latest_by_unit(*, actor: Actor, site_id: int, role: str) -> dict[int, float]:
+def latest_by_unit(*, actor: Actor, site_id: int, role: str, moment: Moment | None = None) -> dict[int, float]:
     """Sum of the latest values of a role, by work unit; only what is present and good counts, see `freshness`."""
     tags = {tag.id: tag for tag in _catalogue(actor, site_id) if tag.role == role and tag.work_unit_id is not None}
     if not tags:
         return {}
-    snapshot = _answered(lambda: history.live_snapshot(actor=actor, site_id=site_id, tag_ids=list(tags)))
+    snapshot = _board(actor, site_id, list(tags), moment)
     seen_us = {unit.work_unit_id: unit.seen_us for unit in snapshot.units}
     connectors = _connectors(actor, site_id)
     found: dict[int, float] = {}
-    now_us = time.time_ns() // 1000
+    now_us = moment.at_us if moment else time.time_ns() // 1000
     for value in snapshot.values:
         tag = tags[value.tag_id]
         unit_id = tag.work_unit_id
@@ -190,6 +215,12 @@ def latest_by_unit(*, actor: Actor, site_id: int, role: str) -> dict[int, float]
         if is_current(value.quality, value.time_us, heard[tag.source_id], patience_s, now_us):
             found[unit_id] = found.get(unit_id, 0.0) + value.value
     return found
+
+
+def _board(actor: Actor, site_id: int, tag_ids: list[int], moment: Moment | None) -> LiveSnapshot | PastBoard:
+    if moment is not None:
+        return past_units(actor=actor, site_id=site_id, moment=moment, tag_ids=tag_ids)
+    return _answered(lambda: history.live_snapshot(actor=actor, site_id=site_id, tag_ids=tag_ids))
 
 
 def _connectors(actor: Actor, site_id: int) -> dict[int, str]:
@@ -204,7 +235,8 @@ def _connectors(actor: Actor, site_id: int) -> dict[int, str]:
 def growth_by_unit(*, actor: Actor, site_id: int, role: str, start: datetime, end: datetime) -> dict[int, float]:
     """Growth of the counters of a role over ``[start, end)``, by work unit."""
     actor.require("telemetry.view", site_id=site_id)
-    return _kept(f"web.growth.{site_id}.{role}.{start:%s}", STATES_S, lambda: _growth(actor, site_id, role, start, end))
+    key = f"web.growth.{site_id}.{role}.{start:%s}{_until(end)}"
+    return _kept(key, STATES_S, lambda: _growth(actor, site_id, role, start, end))
 
 
 def _growth(actor: Actor, site_id: int, role: str, start: datetime, end: datetime) -> dict[int, float]:
@@ -273,15 +305,15 @@ def _source_rows(
 # ---- a work unit --------------------------------------------------------------------------------------------------
 
 
-def signals_of(*, actor: Actor, site_id: int, work_unit_id: int) -> list[SignalNow]:
-    """Signals of a work unit with their latest values; without a historian, without values."""
+def signals_of(*, actor: Actor, site_id: int, work_unit_id: int, moment: Moment | None = None) -> list[SignalNow]:
+    """Signals of a work unit with their values now, or at a moment; without a historian, without values."""
     tags = signals.tags_of_work_unit(actor=actor, work_unit_id=work_unit_id)
     if not tags:
         return []
     values: dict[int, ValueLive] = {}
     seen_us = 0
     try:
-        found = _answered(lambda: history.live_snapshot(actor=actor, site_id=site_id, tag_ids=[tag.id for tag in tags]))
+        found = _board(actor, site_id, [tag.id for tag in tags], moment)
         values = {value.tag_id: value for value in found.values}
         seen_us = next((unit.seen_us for unit in found.units if unit.work_unit_id == work_unit_id), 0)
     except Unavailable:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from yuheng.bus.messages import Interval, UnitLive
+from yuheng.bus.messages import Interval, LiveSnapshot, PastBoard, UnitLive
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.web import plant_data
 from yuheng.web.centre import cause_texts, local_clock, shift_now
 from yuheng.web.indicators import SourceNow
+from yuheng.web.moment import Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import EPOCH, DeadLetterLine, SignalNow, Unavailable
 
@@ -74,8 +74,8 @@ class StationNow:
         return self.name if self.name.startswith(self.unit.code) else f"{self.unit.code} {self.name}"
 
 
-def station_now(*, actor: Actor, unit: equipment.WorkUnitRow) -> StationNow:
-    """Everything the page shows at first."""
+def station_now(*, actor: Actor, unit: equipment.WorkUnitRow, moment: Moment | None = None) -> StationNow:
+    """Everything the page shows at first: of now, or of a past moment."""
     troubles: list[str] = []
 
     def ask(question: Callable[[], T], otherwise: T) -> T:
@@ -86,14 +86,19 @@ def station_now(*, actor: Actor, unit: equipment.WorkUnitRow) -> StationNow:
                 troubles.append(str(error))
             return otherwise
 
-    now = datetime.now(UTC)
-    snapshot = ask(lambda: plant_data.live_units(actor=actor, site_id=unit.site_id), None)
+    now = moment.at if moment else datetime.now(UTC)
+    snapshot: LiveSnapshot | PastBoard | None
+    if moment is None:
+        snapshot = ask(lambda: plant_data.live_units(actor=actor, site_id=unit.site_id), None)
+    else:
+        snapshot = ask(lambda: plant_data.past_units(actor=actor, site_id=unit.site_id, moment=moment), None)
     live = next((one for one in snapshot.units if one.work_unit_id == unit.id), None) if snapshot else None
     live = live or UnitLive(unit.id, UnitState.NO_DATA, "", 0, 0)
     site = equipment.site(actor=actor, site_id=unit.site_id)
     causes = cause_texts(actor, unit.site_id).get(unit.class_code, {})
     signals = ask(
-        lambda: plant_data.signals_of(actor=actor, site_id=unit.site_id, work_unit_id=unit.id), list[SignalNow]()
+        lambda: plant_data.signals_of(actor=actor, site_id=unit.site_id, work_unit_id=unit.id, moment=moment),
+        list[SignalNow](),
     )
     past = ask(lambda: _intervals(actor, unit.id, now - timedelta(hours=24), now), list[Interval]())
     sources = ask(
@@ -112,16 +117,16 @@ def station_now(*, actor: Actor, unit: equipment.WorkUnitRow) -> StationNow:
         cause_text=causes.get(live.cause, live.cause),
         causes=causes,
         data_us=data_us,
-        data_age_s=max(0.0, time.time() - data_us / 1e6) if data_us else None,
+        data_age_s=max(0.0, now.timestamp() - data_us / 1e6) if data_us else None,
         signals=signals,
         plotted=_worth_a_look(signals),
         assets=equipment.assets_of(actor=actor, work_unit_id=unit.id),
         sources=sources,
         dead_letters=plant_data.dead_letters_of(actor=actor, source_ids=[source.id for source in sources]),
         rows=[_row(interval, causes, now) for interval in reversed(past)][:TABLE_INTERVALS],
-        shift=shift_now(actor=actor, site_id=unit.site_id),
-        clock=local_clock(site.time_zone),
-        lasting_s=max(0.0, time.time() - live.since_us / 1e6) if live.since_us else 0.0,
+        shift=shift_now(actor=actor, site_id=unit.site_id, at=moment.at if moment else None),
+        clock=local_clock(site.time_zone, moment.at if moment else None),
+        lasting_s=max(0.0, now.timestamp() - live.since_us / 1e6) if live.since_us else 0.0,
         troubles=troubles,
     )
 
@@ -134,13 +139,14 @@ def _worth_a_look(signals: list[SignalNow]) -> list[SignalNow]:
     return sorted(numbers, key=lambda signal: order.get(signal.role, 2))[:PLOTTED]
 
 
-def lanes(*, actor: Actor, unit: equipment.WorkUnitRow, hours: int) -> dict[str, Any]:
-    """The states of a unit over the last hours, as ``y-lanes`` reads them; causes are in the reader's language.
+def lanes(*, actor: Actor, unit: equipment.WorkUnitRow, hours: int, moment: Moment | None = None) -> dict[str, Any]:
+    """The states of a unit over the last hours, or the hours before a moment, as ``y-lanes`` reads them.
 
+    Causes are in the reader's language.
     ``shift_us`` is when the shift that runs now began, None outside all shifts.
     """
-    now = datetime.now(UTC)
-    shift = shift_now(actor=actor, site_id=unit.site_id)
+    now = moment.at if moment else datetime.now(UTC)
+    shift = shift_now(actor=actor, site_id=unit.site_id, at=now)
     start = now - timedelta(hours=hours)
     causes = cause_texts(actor, unit.site_id).get(unit.class_code, {})
     found = _intervals(actor, unit.id, start, now)
@@ -186,7 +192,13 @@ def with_reasons(intervals: list[list[Any]], said: list[tuple[int, int, str]]) -
 
 
 def _intervals(actor: Actor, work_unit_id: int, start: datetime, end: datetime) -> list[Interval]:
-    return plant_data.intervals(actor=actor, work_unit_id=work_unit_id, start=start, end=end)
+    """Intervals of a time; one that ended after it still lasts, as seen from its end."""
+    found = plant_data.intervals(actor=actor, work_unit_id=work_unit_id, start=start, end=end)
+    end_us = _us(end)
+    return [
+        Interval(one.state, one.cause, one.start_us, None if one.end_us is None or one.end_us > end_us else one.end_us)
+        for one in found
+    ]
 
 
 def _row(interval: Interval, causes: dict[str, str], now: datetime) -> StateRow:

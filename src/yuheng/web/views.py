@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -23,12 +23,15 @@ from yuheng.web.durations import in_words
 from yuheng.web.indicators import Bullet, bullets, looks_for_islands, order_rule
 from yuheng.web.live_token import LIFETIME_S, make_token
 from yuheng.web.map_drawing import draw
+from yuheng.web.moment import EARLIEST_US, EPOCH, Moment, moment_of
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
 from yuheng.web.shell import SITE_COOKIE, TEXT_COOKIE, TEXT_SIZES, THEME_COOKIE, THEMES
 from yuheng.web.states import LOOKS
 
 YEAR_S = 365 * 86_400
+ACTIVITY_BINS = 240
+LATEST_US = 4_102_444_800_000_000  # 2100
 MAX_HOURS = 24 * 31
 MAX_LINES = 50
 """Lines of "needs a person" on the page, worst first; the rest is counted. Nobody reads more, and each costs paint."""
@@ -90,6 +93,7 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         **_plant_context(plant),
         **_figures_context(request, plant),
+        **moment_context(plant.site, plant.moment),
         "map": draw(plant.areas, plant.places, width=plant.width, height=plant.height, now_us=plant.now_us),
         "looks": looks_for_islands(),
         "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
@@ -126,19 +130,33 @@ def indicator(request: HttpRequest, code: str, name: str) -> HttpResponse:
         raise NotVisible(_("There is no such figure."))
     plant = _plant(request, code)
     found = next(b for b in bullets(centre.measures(actor=actor_of(request), plant=plant)) if b.name == name)
-    context = {**_plant_context(plant), "bullet": found, "explanation": centre.explanation(name)}
+    context = {
+        **_plant_context(plant),
+        **moment_context(plant.site, plant.moment),
+        "bullet": found,
+        "explanation": centre.explanation(name),
+    }
     return render(request, "web/indicator.html", context)
 
 
 def _plant(request: HttpRequest, code: str) -> centre.PlantNow:
     actor = actor_of(request)
-    found = equipment.site_by_code(actor=actor, code=code)
-    actor.require("telemetry.view", site_id=found.id)
-    return centre.plant_now(actor=actor, site_id=found.id)
+    found = _visible_site(request, code)
+    return centre.plant_now(actor=actor, site_id=found.id, moment=moment_of(request, found.time_zone))
+
+
+def moment_context(site: equipment.SiteRow, moment: Moment | None) -> dict[str, Any]:
+    """What ``_replay.html`` needs: whose past, and which moment of it; ``moment`` None: the page is live."""
+    return {
+        "replay_site": site,
+        "moment": moment,
+        "moment_clock": centre.local_clock(site.time_zone, moment.at) if moment else "",
+        "is_known": moment is not None and moment.known_as == "known",
+    }
 
 
 def _plant_context(plant: centre.PlantNow) -> dict[str, Any]:
-    age_s = max(0.0, (time.time_ns() // 1000 - plant.data_us) / 1e6)
+    age_s = max(0.0, (plant.now_us - plant.data_us) / 1e6)
     return {
         "site": plant.site,
         "site_name": local_name(plant.site),
@@ -147,7 +165,7 @@ def _plant_context(plant: centre.PlantNow) -> dict[str, Any]:
         "shift": plant.shift,
         "data_us": plant.data_us,
         "data_age": in_words(age_s) if plant.data_us else _("none"),
-        "clock": centre.local_clock(plant.site.time_zone),
+        "clock": centre.local_clock(plant.site.time_zone, plant.now if plant.moment else None),
         "live_failed": plant.failed,
     }
 
@@ -164,7 +182,7 @@ def _figures_context(request: HttpRequest, plant: centre.PlantNow) -> dict[str, 
         "site": plant.site,
         "unit_count": len(plant.units),
         "online": plant.online,
-        "clock": centre.local_clock(plant.site.time_zone),
+        "clock": centre.local_clock(plant.site.time_zone, plant.now if plant.moment else None),
     }
 
 
@@ -181,6 +199,80 @@ def _drawn(bullet: Bullet, code: str) -> dict[str, Any]:
     }
 
 
+# ---- replay -------------------------------------------------------------------------------------------------------
+
+
+@require_GET
+def board(request: HttpRequest, code: str) -> JsonResponse:
+    """The states of all units at ``?at=``: ``units`` are [id, state, cause, since_us], as ``y-live-map`` reads them."""
+    actor = actor_of(request)
+    site = _visible_site(request, code)
+    moment = moment_of(request, site.time_zone)
+    if moment is None:
+        raise InvalidInput(_("Say which moment, with at=."), {"at": ""})
+    try:
+        found = plant_data.past_units(actor=actor, site_id=site.id, moment=moment)
+    except Unavailable as error:
+        return JsonResponse({"detail": str(error)}, status=503)
+    body = {
+        "at_us": moment.at_us,
+        "as": found.known_as,
+        "trouble": found.trouble,
+        "recorded_from_us": found.recorded_from_us,
+        "units": [[one.work_unit_id, one.state, one.cause, one.since_us] for one in found.units],
+    }
+    return JsonResponse(body)
+
+
+@require_GET
+def board_changes(request: HttpRequest, code: str) -> JsonResponse:
+    """What the screens were told in (from, to]: frames [at_us, is_whole, units], until ``until_us``."""
+    actor = actor_of(request)
+    site = _visible_site(request, code)
+    start_us, end_us = _range_us(request)
+    try:
+        found = plant_data.past_changes(actor=actor, site_id=site.id, from_us=start_us, to_us=end_us)
+    except Unavailable as error:
+        return JsonResponse({"detail": str(error)}, status=503)
+    frames = [
+        [frame.at_us, frame.is_whole, [[u.work_unit_id, u.state, u.cause, u.since_us] for u in frame.units]]
+        for frame in found.frames
+    ]
+    return JsonResponse({"until_us": found.until_us, "frames": frames})
+
+
+@require_GET
+def activity(request: HttpRequest, code: str) -> JsonResponse:
+    """How much happened when: (states begun, stops begun) in equal parts of a time, for finding a moment."""
+    site = _visible_site(request, code)
+    start_us, end_us = _range_us(request)
+    rows = plant_data.activity(
+        actor=actor_of(request),
+        site_id=site.id,
+        start=EPOCH + timedelta(microseconds=start_us),
+        end=EPOCH + timedelta(microseconds=end_us),
+        bins=ACTIVITY_BINS,
+    )
+    return JsonResponse({"bins": rows})
+
+
+def _visible_site(request: HttpRequest, code: str) -> equipment.SiteRow:
+    actor = actor_of(request)
+    found = equipment.site_by_code(actor=actor, code=code)
+    actor.require("telemetry.view", site_id=found.id)
+    return found
+
+
+def _range_us(request: HttpRequest) -> tuple[int, int]:
+    try:
+        start_us, end_us = int(request.GET["from_us"]), int(request.GET["to_us"])
+    except (KeyError, ValueError):
+        raise InvalidInput(_("Give from_us and to_us in microseconds since 1970.")) from None
+    if not EARLIEST_US <= start_us < end_us < LATEST_US:
+        raise InvalidInput(_("The end must be after the start."))
+    return start_us, end_us
+
+
 # ---- station ------------------------------------------------------------------------------------------------------
 
 
@@ -190,7 +282,8 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
     actor = actor_of(request)
     unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
     actor.require("telemetry.view", site_id=unit.site_id)
-    found = stations.station_now(actor=actor, unit=unit)
+    moment = moment_of(request, equipment.site(actor=actor, site_id=unit.site_id).time_zone)
+    found = stations.station_now(actor=actor, unit=unit, moment=moment)
     tags = {
         signal.id: {
             "label": signal.name or signal.address,
@@ -211,6 +304,7 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         "states": [int(state) for state in LOOKS],
         "plotted": ".".join(str(signal.id) for signal in found.plotted),
         "spans": SPANS,
+        **moment_context(found.site, moment),
     }
     return render(request, "web/station.html", context)
 
@@ -226,7 +320,8 @@ def station_states(request: HttpRequest, work_unit_id: int) -> JsonResponse:
     except ValueError:
         raise InvalidInput(_("Give the number of hours as a whole number.")) from None
     try:
-        body = stations.lanes(actor=actor, unit=unit, hours=hours)
+        moment = moment_of(request, "UTC")
+        body = stations.lanes(actor=actor, unit=unit, hours=hours, moment=moment)
     except Unavailable as error:
         return JsonResponse({"detail": str(error)}, status=503)
     return JsonResponse(body)

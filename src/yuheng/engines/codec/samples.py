@@ -25,7 +25,7 @@ class _Samples(msgspec.Struct, frozen=True):
 
 def _unread(payload: bytes) -> str:
     """Word a payload that is no batch: mostly a row, kept whole, whose time its connector could not read."""
-    beginning = payload[:60].decode("utf-8", "replace")
+    beginning = payload.decode("utf-8", "replace")
     return f"Its connector could not read this row or message (see the source's page). It begins: {beginning!r}"
 
 
@@ -46,7 +46,7 @@ class SampleDecoder:
             try:
                 samples = self._decoder.decode(message.payload)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                columns.refuse_message(index, Refusal.UNDECODABLE, _unread(message.payload))
+                columns.refuse_message(index, Refusal.UNDECODABLE, _unread(bytes(message.payload[:60])))
                 continue
             self._take(columns, index, samples, message.arrived_us)
         return columns.finish()

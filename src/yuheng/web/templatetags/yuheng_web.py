@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.template import Context
 from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from yuheng.web import durations
 from yuheng.web.freshness import is_silent
 from yuheng.web.indicators import looks_for_islands
 from yuheng.web.island_strings import translated
+from yuheng.web.moment import Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import SignalNow
 from yuheng.web.states import look
@@ -86,12 +88,13 @@ def signal_value(signal: SignalNow) -> str:
     return f"{value:.{digits}f}"
 
 
-@register.simple_tag
-def signal_age(signal: SignalNow) -> str:
-    """Say how old a value is; of one whose source is there, how long it has not changed."""
+@register.simple_tag(takes_context=True)
+def signal_age(context: Context, signal: SignalNow) -> str:
+    """Say how old a value is; of one whose source is there, how long it has not changed. As of the page's moment."""
     if not signal.time_us:
         return "–"
-    now_us = time.time_ns() // 1000
+    moment = context.get("moment")
+    now_us = moment.at_us if isinstance(moment, Moment) else time.time_ns() // 1000
     age_s = (now_us - signal.time_us) / 1e6
     words = durations.in_words(age_s)
     is_there = not is_silent(signal.heard_us, signal.stale_after_s, now_us)

@@ -1,6 +1,7 @@
 /** The station page: state in the head, values of its signals at up to 10 Hz, their age each second. */
 import { age, number, t } from "./format.js";
-import { listen, serverNow } from "./live.js";
+import { listen } from "./live.js";
+import { isPast, shownNow } from "./moment.js";
 
 const root = document.querySelector("[data-station]");
 const unitId = Number(root.dataset.station);
@@ -53,7 +54,7 @@ function takeStates(message) {
 }
 
 function tick() {
-  const now = serverNow() * 1000;
+  const now = shownNow() * 1000;
   for (const [tag, entry] of rows) {
     const seconds = entry.timeUs ? (now - entry.timeUs) / 1e6 : null;
     // Twin of is_silent in web/freshness.py: old is who has not been heard, not what has not changed.
@@ -68,7 +69,9 @@ function tick() {
   for (const node of document.querySelectorAll("[data-live=age]")) node.textContent = siteAge;
 }
 
-listen([`unit:${unitId}`], takeValues);
-listen([`site:${root.dataset.site}`], takeStates);
-setInterval(tick, 1000);
-tick();
+if (!isPast()) {
+  listen([`unit:${unitId}`], takeValues);
+  listen([`site:${root.dataset.site}`], takeStates);
+  setInterval(() => isPast() || tick(), 1000);
+  tick();
+}

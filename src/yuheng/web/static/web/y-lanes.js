@@ -5,7 +5,7 @@
  * Shows the shift that runs, or what there is of it; buttons, Ctrl and wheel, and dragging zoom and move; going further back
  * asks for more. Hover or arrow keys read an interval out; the page carries the same intervals as a table.
  */
-import { serverNow } from "./live.js";
+import { shownNow, withMoment } from "./moment.js";
 import { clockFormat, duration, t } from "./format.js";
 
 const ROW = 30;
@@ -93,7 +93,7 @@ class Lanes extends HTMLElement {
 
   async load() {
     if (this.dataset.given) return this.lanes ?? this.takeGiven();
-    const question = (this.asked = `${this.dataset.src}?hours=${this.hours}`);
+    const question = (this.asked = withMoment(`${this.dataset.src}?hours=${this.hours}`));
     try {
       const answer = await fetch(question, { redirect: "manual", headers: { accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
@@ -114,7 +114,7 @@ class Lanes extends HTMLElement {
 
   advance() {
     if (!this.lanes) return;
-    const now = serverNow() * 1000;
+    const now = shownNow() * 1000;
     if (this.mode !== "free") {
       this.end = now;
       this.start = this.mode === "24h" || this.shiftUs === null ? now - FIRST_HOURS * HOUR_US : this.shiftUs;
@@ -132,7 +132,7 @@ class Lanes extends HTMLElement {
 
   /** Show a range: not the future, not less than a minute, and not more than a month back. */
   look(start, end) {
-    const now = serverNow() * 1000;
+    const now = shownNow() * 1000;
     const span = Math.min(Math.max(end - start, LEAST_US), MOST_HOURS * HOUR_US);
     this.mode = "free";
     this.end = Math.min(end, now);
@@ -256,7 +256,7 @@ class Lanes extends HTMLElement {
   sentence([state, cause, start, end]) {
     const word = (this.looks[state] ?? this.looks[1]).word;
     const until = end ? this.full.format(end / 1000) : t("now");
-    const lasting = duration(((end ?? serverNow() * 1000) - start) / 1e6);
+    const lasting = duration(((end ?? shownNow() * 1000) - start) / 1e6);
     return `${word}${cause ? " · " + cause : ""} · ${this.full.format(start / 1000)} – ${until} · ${lasting}`;
   }
 }

@@ -9,7 +9,8 @@
  *
  * Whatever comes, live or replayed, goes through `apply`, and whatever is seen through `draw`.
  */
-import { listen, serverNow } from "./live.js";
+import { listen } from "./live.js";
+import { atMs, shownNow } from "./moment.js";
 import { age, duration, t, twoLines } from "./format.js";
 import { Faces } from "./map-faces.js";
 import { roving, zooming } from "./map-view.js";
@@ -38,7 +39,8 @@ class LiveMap extends HTMLElement {
     for (const node of this.svg.querySelectorAll(".tile")) this.adopt(node);
     this.order = [...this.tiles.values()];
     this.known = new Map(); // work unit id -> what the stream last said
-    this.atUs = null; // the moment that is replayed, null: now
+    this.atUs = atMs() === null ? null : atMs() * 1000; // the moment that is replayed, null: now
+    this.classList.toggle("is-replay", this.atUs !== null);
     this.counted = 0;
     this.changed = new Set();
     this.needsPerson = false;
@@ -85,7 +87,7 @@ class LiveMap extends HTMLElement {
     this.trouble = message.trouble;
     for (const unit of message.units) this.known.set(unit[0], unit);
     if (this.atUs === null) this.apply(message.units);
-    if (this.isStale) this.showAge((serverNow() * 1000 - this.dataUs) / 1e6);
+    if (this.isStale) this.showAge((shownNow() * 1000 - this.dataUs) / 1e6);
   }
 
   /** Show the whole board as it was at a moment: [[work unit id, state, cause, since_us], …]; who is not named has no data. */
@@ -126,7 +128,7 @@ class LiveMap extends HTMLElement {
 
   /** The moment that the board shows, microseconds. */
   nowUs() {
-    return this.atUs ?? serverNow() * 1000;
+    return this.atUs ?? shownNow() * 1000;
   }
 
   // ---- painting -----------------------------------------------------------------------------------------------------
@@ -214,7 +216,7 @@ class LiveMap extends HTMLElement {
 
   /** Once a second: how old is what we show? Durations wait for the next change, to be painted together with it. */
   tick() {
-    this.showAge(this.dataUs ? (serverNow() * 1000 - this.dataUs) / 1e6 : Infinity);
+    this.showAge(this.dataUs ? (shownNow() * 1000 - this.dataUs) / 1e6 : Infinity);
     if (this.atUs === null && Date.now() - this.counted > 1900) this.durations();
   }
 

@@ -5,7 +5,8 @@
  */
 import uPlot from "../vendor/uplot/uPlot.min.js";
 import { clockFormat, number, t } from "./format.js";
-import { listen, serverNow } from "./live.js";
+import { listen } from "./live.js";
+import { isPast, shownNow } from "./moment.js";
 
 const SPANS_S = { "10m": 600, "1h": 3600, "8h": 28800, "24h": 86400, "7d": 604800, "30d": 2592000 };
 const HEIGHT = 300;
@@ -27,7 +28,7 @@ class Trend extends HTMLElement {
     if (this.from) this.span = Number(asked.get("to")) - this.from;
     this.points = new Map();
     this.controls();
-    this.live = listen([`unit:${this.dataset.unit}`], (message) => this.append(message));
+    this.live = listen([`unit:${this.dataset.unit}`], (message) => isPast() || this.append(message));
     this.observer = new ResizeObserver(() => this.plot && this.plot.setSize({ width: this.host.clientWidth, height: HEIGHT }));
     this.observer.observe(this.host);
     this.timer = setInterval(() => this.from === null && this.load(), RENEW_MS);
@@ -62,7 +63,7 @@ class Trend extends HTMLElement {
   }
 
   range() {
-    const now = serverNow() / 1000;
+    const now = shownNow() / 1000;
     return this.from === null ? [now - this.span, now] : [this.from, this.from + this.span];
   }
 
