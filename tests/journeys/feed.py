@@ -12,7 +12,17 @@ from typing import Any
 import msgspec
 
 from yuheng.bus.documents import Plant, Source, Tag, WorkUnit
-from yuheng.bus.messages import Interval, LiveSnapshot, LiveStates, LiveValues, UnitLive, ValueLive
+from yuheng.bus.messages import (
+    BoardChanges,
+    BoardFrame,
+    Interval,
+    LiveSnapshot,
+    LiveStates,
+    LiveValues,
+    PastBoard,
+    UnitLive,
+    ValueLive,
+)
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment.models import CauseName, MapPlacement, Shift, ShiftCalendar, SiteTarget
 from yuheng.equipment.models import WorkUnit as WorkUnitRow
@@ -116,6 +126,7 @@ class Feed:
                 self.units[key] = UnitLive(key, state, cause, start - minutes * 60_000_000, start)
         self.data_time_us = start
         self.plant = self._plant(units)
+        self.told: list[tuple[int, UnitLive]] = [(start, unit) for unit in self.units.values()]  # what was shown, when
 
     def _plant(self, units: list[WorkUnitRow]) -> Plant:
         tags = []
@@ -137,6 +148,7 @@ class Feed:
         for code, state, cause in changes:
             key = self.by_code[code] if isinstance(code, str) else code
             self.units[key] = UnitLive(key, state, cause, at, at)
+            self.told.append((at, self.units[key]))
             units.append(self.units[key])
         self.seq += 1
         message = LiveStates(self.epoch, self.seq, at, units)
@@ -176,6 +188,15 @@ class Feed:
         return LiveSnapshot(
             self.epoch, self.seq, now_us(), list(self.units.values()), list(self.values.values()), self.data_time_us
         )
+
+    def board(self, at_us: int) -> PastBoard:
+        """What had been told by a moment."""
+        shown = {unit.work_unit_id: unit for told_us, unit in self.told if told_us <= at_us}
+        return PastBoard(self.epoch, self.seq, at_us, list(shown.values()), [], at_us, "shown", "", self.told[0][0])
+
+    def changes(self, from_us: int, to_us: int) -> BoardChanges:
+        frames = [BoardFrame(told_us, [unit], []) for told_us, unit in self.told if from_us < told_us <= to_us]
+        return BoardChanges(frames, to_us)
 
     def past(self, work_unit_id: int, start: datetime, end: datetime) -> list[Interval]:
         """Make up the states of the range: the same for the same unit and minute."""
@@ -228,7 +249,7 @@ class Feed:
             per_unit = 4.1 if role == "good_count" else 0.05
             return dict.fromkeys(self.units, per_unit)
 
-        def signals_of(*, actor: Any, site_id: int, work_unit_id: int) -> list[Any]:
+        def signals_of(*, actor: Any, site_id: int, work_unit_id: int, moment: Any = None) -> list[Any]:
             found = []
             for tag in self.plant.tags:
                 if tag.work_unit_id == work_unit_id:
@@ -268,5 +289,14 @@ class Feed:
         monkeypatch.setattr(plant_data, "state_seconds", state_seconds)
         monkeypatch.setattr(plant_data, "growth_by_unit", growth)
         monkeypatch.setattr(
-            plant_data, "latest_by_unit", lambda *, actor, site_id, role: dict.fromkeys(self.units, 14.3)
+            plant_data, "latest_by_unit", lambda *, actor, site_id, role, moment=None: dict.fromkeys(self.units, 14.3)
+        )
+        monkeypatch.setattr(
+            plant_data, "past_units", lambda *, actor, site_id, moment, tag_ids=(): self.board(moment.at_us)
+        )
+        monkeypatch.setattr(
+            plant_data, "past_changes", lambda *, actor, site_id, from_us, to_us: self.changes(from_us, to_us)
+        )
+        monkeypatch.setattr(
+            plant_data, "activity", lambda *, actor, site_id, start, end, bins: [(at % 7, at % 3) for at in range(bins)]
         )

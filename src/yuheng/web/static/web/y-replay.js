@@ -80,9 +80,13 @@ class Replay extends HTMLElement {
     return !this.querySelector(".replay-bar").hidden;
   }
 
-  open() {
+  reveal() {
     this.querySelector(".replay-bar").hidden = false;
     this.part("open").setAttribute("aria-expanded", "true");
+  }
+
+  open() {
+    this.reveal();
     this.window(Math.min(serverNow(), shownNow() + (isPast() ? this.spanMs() / 2 : 0)));
     this.slider.focus();
   }
@@ -121,9 +125,7 @@ class Replay extends HTMLElement {
 
   /** Show another moment. */
   go(ms) {
-    const now = serverNow();
-    if (ms >= now - 500) ms = now - 1000;
-    this.at = ms;
+    this.at = ms = Math.min(ms, serverNow());
     this.frames.length = 0;
     this.horizon = null;
     this.announce();
@@ -134,6 +136,7 @@ class Replay extends HTMLElement {
   /** Tell everybody which moment is shown: banner, clock, slider, address, figures. */
   announce() {
     setMoment(this.at);
+    if (!this.isOpen()) this.reveal();
     this.querySelector(".past-banner").hidden = false;
     this.querySelector("[data-past-clock]").textContent = this.clock.format(this.at);
     this.slide();
