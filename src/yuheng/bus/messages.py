@@ -399,6 +399,17 @@ class BoardChanges(msgspec.Struct, frozen=True):
     until_us: int
 
 
+class FormulaQuestion(msgspec.Struct, frozen=True):
+    """``yh.q.formula_preview`` -> Arrow as `PixelsQuestion` (tag 0): a formula tried on history, nothing stored."""
+
+    formula: str
+    inputs: dict[str, int]
+    unit: str
+    start_us: int
+    end_us: int
+    width: int
+
+
 class CyclesQuestion(msgspec.Struct, frozen=True):
     """``yh.q.cycles`` -> `CyclesAnswer`: stretches that repeat, and statistics of tags in each.
 

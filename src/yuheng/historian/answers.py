@@ -16,6 +16,7 @@ import pyarrow as pa
 from yuheng.bus import messages as m
 from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, encode_header, type_raw
+from yuheng.engines.formulas.language import FormulaError
 from yuheng.historian import any_tags, cycles, descriptions, queries
 from yuheng.historian.boards import Boards, Now
 from yuheng.historian.limits import Limits
@@ -71,6 +72,7 @@ class Answers:
             "describe": (m.DescribeQuestion, self._describe),
             "histogram": (m.HistogramQuestion, self._histogram),
             "states_preview": (m.StatesPreviewQuestion, self._states_preview),
+            "formula_preview": (m.FormulaQuestion, self._formula_preview),
             "cycles": (m.CyclesQuestion, self._cycles),
             "overlay": (m.OverlayQuestion, self._overlay),
             "board_at": (m.BoardQuestion, self._board_at),
@@ -268,6 +270,13 @@ class Answers:
         if q.to_us - q.from_us > DAY_US:
             raise Refused("Ask for at most a day of changes at a time.")
         return msgspec.json.encode(self._boards.between(q))
+
+    def _formula_preview(self, q: m.FormulaQuestion) -> bytes:
+        _check(list(q.inputs.values()), q.start_us, q.end_us)
+        try:
+            return queries.ipc(any_tags.tried(self._store, self._now().plant, q))
+        except FormulaError as error:
+            raise Refused(str(error)) from error
 
     def _cycles(self, q: m.CyclesQuestion) -> bytes:
         _check(q.tags or [0], q.start_us, q.end_us)

@@ -12,13 +12,16 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec.structs import replace
 
-from yuheng.bus.messages import RESOLUTION
+from yuheng.bus.documents import Plant, Tag
+from yuheng.bus.messages import RESOLUTION, FormulaQuestion
+from yuheng.engines.formulas.language import FormulaError
 from yuheng.engines.points import Quality
 from yuheng.historian import queries
-from yuheng.historian.calculations import Calculations
+from yuheng.historian.calculations import Calculations, compiled
 from yuheng.historian.sampled import EMPTY, Series
-from yuheng.historian.series import by_tag, read_series, read_stored
+from yuheng.historian.series import HELD_FOR_FORMULAS, by_tag, read_series, read_stored
 from yuheng.historian.spans import HOUR_US, MINUTE_US, Owed
 from yuheng.historian.store import Store
 
@@ -124,25 +127,42 @@ def pixels(store: Store, tags: Sequence[int], start_us: int, end_us: int, width:
         return table
     step_us = max(1, -(-(end_us - start_us) // max(1, width)))
     known, resolution_us = _over(store, calculated, start_us, end_us, owed)
-    parts = []
-    for tag, series in known.items():
-        good = series.between(start_us, end_us).good()
-        pixel = (good.time_us - start_us) // step_us
-        first, last = _groups(pixel)
-        parts.append(
-            pa.table(
-                {
-                    "tag": np.full(len(first), tag, np.uint32),
-                    "time": _moments(start_us + pixel[first] * step_us),
-                    "min": _reduced(np.minimum, good.value, first),
-                    "max": _reduced(np.maximum, good.value, first),
-                    "first": good.value[first],
-                    "last": good.value[last],
-                    "count": (last - first + 1).astype(np.uint64),
-                }
-            )
-        )
+    parts = [_pixel_rows(tag, series, start_us, end_us, step_us) for tag, series in known.items()]
     return _joined(table, parts, ("tag", "time"), resolution_us)
+
+
+def _pixel_rows(tag: int, series: Series, start_us: int, end_us: int, step_us: int) -> pa.Table:
+    good = series.between(start_us, end_us).good()
+    pixel = (good.time_us - start_us) // step_us
+    first, last = _groups(pixel)
+    return pa.table(
+        {
+            "tag": np.full(len(first), tag, np.uint32),
+            "time": _moments(start_us + pixel[first] * step_us),
+            "min": _reduced(np.minimum, good.value, first),
+            "max": _reduced(np.maximum, good.value, first),
+            "first": good.value[first],
+            "last": good.value[last],
+            "count": (last - first + 1).astype(np.uint64),
+        }
+    )
+
+
+def tried(store: Store, plant: Plant, q: FormulaQuestion) -> pa.Table:
+    """Return the pixels of a formula that no tag has yet, at most a day of them. Raises `FormulaError`."""
+    if q.end_us - q.start_us > DAY_US:
+        raise TooLong("A formula is tried on at most a day.")
+    trial = Tag(0, 0, "", "float", unit=q.unit, formula=q.formula, inputs=q.inputs)
+    calculations = compiled(replace(plant, tags=(*(tag for tag in plant.tags if tag.id), trial)))
+    if 0 not in calculations.by_id:
+        raise FormulaError(next((c.removeprefix(": ") for c in calculations.complaints if c[:1] == ":"), "?"))
+
+    def read(inputs: Sequence[int], low_us: int, high_us: int) -> Mapping[int, Series]:
+        return read_stored(store, inputs, low_us, high_us, held=HELD_FOR_FORMULAS)
+
+    series = calculations.series([0], q.start_us, q.end_us, read)[0]
+    step_us = max(1, -(-(q.end_us - q.start_us) // max(1, min(q.width, 5_000))))
+    return _pixel_rows(0, series, q.start_us, q.end_us, step_us)
 
 
 def aggregate(

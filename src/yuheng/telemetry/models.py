@@ -184,6 +184,7 @@ class Tag(SiteScopedModel):
     tag_class = models.ForeignKey(TagClass, on_delete=models.PROTECT, related_name="+")
     stale_after_s = models.FloatField(default=60.0)
     is_made_by_itself = models.BooleanField(default=False)
+    formula = models.TextField(blank=True, default="")  # calculated from other tags: see `engines.formulas`
     template_tag = models.ForeignKey(TemplateTag, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     overrides = models.JSONField(default=list, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from yuheng.bus.documents import CALCULATED
 from yuheng.gateway.connector import Maps, find_connectors
 
 MASK = "••••••"
@@ -15,6 +16,8 @@ MASK = "••••••"
 @cache
 def settings_schema(connector: str) -> dict[str, Any] | None:
     """Return the JSON Schema of a connector's settings; None when no such connector is installed."""
+    if connector == CALCULATED:
+        return {"type": "object", "properties": {}, "additionalProperties": False}
     point = find_connectors().get(connector)
     return None if point is None else dict(point.load().manifest.config_schema)
 

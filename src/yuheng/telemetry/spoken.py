@@ -12,6 +12,8 @@ from functools import cache
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from yuheng.telemetry.spoken_formulas import SENTENCES as FORMULAS
+
 SENTENCES = (
     _("Too many questions are waiting for the history. Ask again in a moment."),
     _("The answer is too large. Ask for fewer tags, a shorter time or wider buckets."),
@@ -39,6 +41,7 @@ SENTENCES = (
         "The disk of the history is almost full: %(free)s MB free, %(reserve)s MB must stay free. Free some space; "
         "nothing is lost."
     ),
+    *FORMULAS,
     _("The settings of the source %(code)s cannot be used: %(error)s"),
 )
 

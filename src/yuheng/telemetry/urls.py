@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from yuheng.telemetry import machine_views, register_views, views
-from yuheng.telemetry.views import machines, templates
+from yuheng.telemetry.views import calculated, machines, templates
 
 app_name = "telemetry"
 urlpatterns = [
@@ -36,6 +36,9 @@ urlpatterns = [
     path("signals/machines/<int:work_unit_id>/back", machines.back_to_template, name="back_to_template"),
     path("signals/machines/<int:work_unit_id>/release", machines.release, name="release_machine"),
     path("signals/machines/<int:work_unit_id>/take", templates.take_template, name="take_template"),
+    path("signals/calculated", calculated.calculated_tags, name="calculated_tags"),
+    path("signals/calculated/<int:site_id>/new", calculated.calculated_tag, name="new_calculated_tag"),
+    path("signals/calculated/<int:site_id>/<int:tag_id>", calculated.calculated_tag, name="calculated_tag"),
     path("signals/classes/<int:equipment_class_id>/rules", views.state_rules, name="state_rules"),
     path("dead-letters/", views.dead_letters, name="dead_letters"),
     path("dead-letters/act", views.act_on_dead_letters, name="act_on_dead_letters"),

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from ninja import Router
 
-from yuheng.telemetry.api import commands, cycles, dead_letters, devices, history, replay, sources, states, tags
+from yuheng.telemetry.api import (
+    calculated,
+    commands,
+    cycles,
+    dead_letters,
+    devices,
+    history,
+    replay,
+    sources,
+    states,
+    tags,
+)
 
 router = Router(tags=["telemetry"])
-for part in (sources, devices, tags, states, history, replay, cycles, dead_letters, commands):
+for part in (sources, devices, tags, states, history, replay, cycles, calculated, dead_letters, commands):
     router.add_router("", part.router)

@@ -185,6 +185,7 @@ class TagSection(Section):
         Field("work_unit", read.optional_code, default="", refers_to=WORK_UNITS),
         SYMBOL,
         *TRAITS,
+        Field("formula", read.text(1000), default=""),
     )
     _columns = (
         "source__code",
@@ -201,6 +202,7 @@ class TagSection(Section):
         "deadband",
         "tag_class__code",
         "stale_after_s",
+        "formula",
     )
 
     def existing(self, site_id: int) -> dict[str, Values]:

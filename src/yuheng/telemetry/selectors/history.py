@@ -181,7 +181,12 @@ def _check_span(start_us: int, end_us: int) -> None:
 
 def table(operation: str, question: msgspec.Struct) -> pa.Table:
     """Return the historian's answer that is a table."""
-    with pa.ipc.open_stream(asked(operation, question, ANSWER_WITHIN_S)) as reader:
+    return table_of(asked(operation, question, ANSWER_WITHIN_S))
+
+
+def table_of(payload: bytes) -> pa.Table:
+    """Read an answer that is a table."""
+    with pa.ipc.open_stream(payload) as reader:
         return reader.read_all()
 
 

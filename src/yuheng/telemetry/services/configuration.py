@@ -10,6 +10,7 @@ from yuheng.bus import documents
 from yuheng.equipment import selectors as equipment
 from yuheng.telemetry.models import DataSource, Device, StateRule, StateRuleSet, Tag, TagClass, TagWriting
 from yuheng.telemetry.rules import sparkplug_subscriptions, subjects_of_filters
+from yuheng.telemetry.selectors.formulas import Names, names_of_site
 
 DEFAULT_SILENCE_S = 60.0
 _TAG_COLUMNS = (
@@ -28,6 +29,8 @@ _TAG_COLUMNS = (
     "deadband",
     "tag_class_id",
     "stale_after_s",
+    "formula",
+    "site_id",
 )
 
 
@@ -110,6 +113,17 @@ def _tags(class_names: dict[int, str]) -> tuple[documents.Tag, ...]:
     rows = (
         Tag.objects.filter(retired_at__isnull=True).order_by("pk").values_list(*_TAG_COLUMNS).iterator(chunk_size=5000)
     )
+    names: dict[int, Names] = {}
+
+    def inputs(row: tuple[Any, ...]) -> dict[str, int]:
+        """Return what the names of a formula mean; one query a site that has formulas."""
+        if not row[15]:
+            return {}
+        site_id = row[16]
+        if site_id not in names:
+            names[site_id] = names_of_site(site_id)
+        return names[site_id].inputs(row[15], row[4])
+
     return tuple(
         documents.Tag(
             id=row[0],
@@ -128,6 +142,8 @@ def _tags(class_names: dict[int, str]) -> tuple[documents.Tag, ...]:
             tag_class=class_names[row[13]],
             stale_after_s=row[14],
             is_writable=row[0] in writable,
+            formula=row[15],
+            inputs=inputs(row),
         )
         for row in rows
     )
@@ -174,7 +190,7 @@ def _sources() -> tuple[documents.Source, ...]:
             site_id=row.site_id,
             code=row.code,
             connector=row.connector,
-            is_enabled=row.is_enabled,
+            is_enabled=row.is_enabled and row.connector != documents.CALCULATED,
             topics=tuple(row.topics),
             settings=row.settings,
             allows_writes=row.allows_writes,

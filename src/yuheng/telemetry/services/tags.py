@@ -10,6 +10,8 @@ from math import isfinite
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from yuheng.bus.documents import CALCULATED
+from yuheng.engines.formulas.language import MAX_LENGTH as MAX_FORMULA
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
@@ -19,6 +21,7 @@ from yuheng.kernel.units import is_unit
 from yuheng.telemetry.events import TagsChanged
 from yuheng.telemetry.models import DataSource, Tag, TagClass
 from yuheng.telemetry.rules import DataType, is_symbol
+from yuheng.telemetry.selectors import formulas
 from yuheng.telemetry.services.access import EDIT
 from yuheng.telemetry.services.templates.overrides import mark_overrides
 from yuheng.telemetry.tag_fields import STANDARD
@@ -36,12 +39,16 @@ _FIELDS = (
     "deadband",
     "tag_class_id",
     "stale_after_s",
+    "formula",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TagSpec:
-    """What a tag is to be. ``tag_class`` is a code; ``unit`` a UCUM code of the value after scaling."""
+    """What a tag is to be. ``tag_class`` is a code; ``unit`` a UCUM code of the value after scaling.
+
+    With a ``formula`` the tag is calculated; its unit is the formula's unless another one is wanted.
+    """
 
     source_id: int
     address: str
@@ -57,6 +64,7 @@ class TagSpec:
     deadband: float = 0.0
     tag_class: str = STANDARD
     stale_after_s: float = 60.0
+    formula: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ def write_tags(
     actor.require(EDIT, site_id=site_id)
     _lock_sources(site_id, {tag.source_id for tag in tags})
     _check_tags(site_id, tags)
+    _check_sources(site_id, tags)
     classes = _classes(site_id, {tag.tag_class for tag in tags})
     existing = {
         (tag.source_id, tag.address): tag
@@ -111,6 +120,7 @@ def write_tags(
     _check_symbols(tags, existing)
     mark_overrides(changed, touched)
     _save(created, changed)
+    _check_formulas(site_id, [tag for tag in created + changed if tag.formula])
     if created or changed:
         publish(TagsChanged(site_id=site_id, count=len(created) + len(changed)), at=at)
         audit.record(
@@ -196,7 +206,11 @@ def check_tag(spec: TagSpec) -> str | None:
         return _("The symbol %(symbol)s is not a name: letters, digits and underscores only.") % {"symbol": spec.symbol}
     if spec.symbol and spec.work_unit_id is None:
         return _("A tag with a symbol belongs to a work unit.")
-    if not is_unit(spec.unit):
+    if spec.formula and spec.data_type == DataType.TEXT:
+        return _("A calculated tag has numbers, not text.")
+    if len(spec.formula) > MAX_FORMULA:
+        return _("A formula has at most %(count)s characters.") % {"count": MAX_FORMULA}
+    if not is_unit(spec.unit or "1"):
         return _("%(unit)s is not a UCUM unit.") % {"unit": spec.unit}
     return _check_numbers(spec)
 
@@ -226,6 +240,29 @@ def _check_tags(site_id: int, tags: Sequence[TagSpec]) -> None:
         seen.add((spec.source_id, spec.address))
     if wrong:
         raise InvalidInput(_("%(count)s tags cannot be accepted as they are.") % {"count": len(wrong)}, wrong)
+
+
+def _check_sources(site_id: int, tags: Sequence[TagSpec]) -> None:
+    """Calculated tags belong to the source that no process opens, and only they."""
+    calculating = set(DataSource.objects.filter(site_id=site_id, connector=CALCULATED).values_list("pk", flat=True))
+    wrong = {
+        spec.address: _("A tag with a formula belongs to the source of calculated tags, and only such tags do.")
+        for spec in tags
+        if bool(spec.formula) is not (spec.source_id in calculating)
+    }
+    if wrong:
+        raise InvalidInput(next(iter(wrong.values())), wrong)
+
+
+def _check_formulas(site_id: int, tags: Sequence[Tag]) -> None:
+    """Refuse formulas that cannot be used; give each tag the unit of its own."""
+    if not tags:
+        return
+    units = formulas.check_written(site_id, tags)
+    renamed = [tag for tag in tags if tag.unit != units[tag.pk]]
+    for tag in renamed:
+        tag.unit = units[tag.pk]
+    Tag.objects.bulk_update(renamed, ["unit"], batch_size=1000)
 
 
 def _check_symbols(tags: Sequence[TagSpec], written: Collection[tuple[int, str]]) -> None:
@@ -269,6 +306,7 @@ def _classes(site_id: int, codes: set[str]) -> dict[str, int]:
 def _values(spec: TagSpec, classes: dict[str, int]) -> dict[str, object]:
     values: dict[str, object] = {name: getattr(spec, name) for name in _FIELDS if name != "tag_class_id"}
     values["tag_class_id"] = classes[spec.tag_class]
+    values["unit"] = spec.unit or "1"
     return values
 
 
@@ -286,6 +324,8 @@ def _apply(row: Tag, spec: TagSpec, classes: dict[str, int]) -> frozenset[str]:
     """Set what differs and return the names; a retired tag that is written is in use again."""
     changed: set[str] = set()
     for name, value in {**_values(spec, classes), "retired_at": None}.items():
+        if name == "unit" and spec.formula and value == "1" and spec.formula == row.formula:
+            continue  # the formula's own, which it has already
         if getattr(row, name) != value:
             setattr(row, name, value)
             changed.add(name)
