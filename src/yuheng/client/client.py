@@ -173,6 +173,153 @@ class Client:
         frame = pd.DataFrame(intervals, columns=["state", "cause", "start", "end"])
         return _with_times(frame, "start", "end")
 
+    # ---- what happened -------------------------------------------------------------------------------------------
+
+    def cycles(
+        self,
+        work_unit: int | str,
+        start: type_moment,
+        end: type_moment,
+        *,
+        tags: type_tags = (),
+        condition: str = "",
+        unless: str = "",
+        last: int = 0,
+        min_s: float = 0.0,
+        max_s: float = 0.0,
+    ) -> pd.DataFrame:
+        """Return the cycles of a work unit: start, end, seconds, is_whole, and of each tag ``<name> min/max/avg/…``.
+
+        Parameters
+        ----------
+        condition
+            Empty: from one count of its counter to the next. Else where this holds, over the unit's symbols.
+        unless
+            Leaves out cycles in which this held at any time: ``"reject > 0"`` keeps the good ones.
+        last
+            Only so many whole ones, the newest; 0: all.
+        """
+        ids = self._tag_ids(tags) if not isinstance(tags, tuple) or tags else []
+        span = {"start": _moment(start, "start").isoformat(), "end": _moment(end, "end").isoformat()}
+        asked = {"condition": condition, "unless": unless, "last": last, "min_s": min_s, "max_s": max_s}
+        unit_id = self._work_unit_id(work_unit)
+        found = self._transport.get_json("/cycles", {"work_unit_id": unit_id, "tags": _joined(ids), **span, **asked})
+        rows = []
+        for cycle in found["cycles"]:
+            row = {name: cycle[name] for name in ("start", "end", "is_whole")}
+            for one in cycle["tags"]:
+                name = self._known.get(one["tag_id"], str(one["tag_id"]))
+                row |= {f"{name} {what}": value for what, value in one.items() if what != "tag_id"}
+            rows.append(row)
+        frame = _with_times(pd.DataFrame(rows, columns=None if rows else ["start", "end", "is_whole"]), "start", "end")
+        frame.insert(2, "seconds", (frame["end"] - frame["start"]).dt.total_seconds())
+        return frame
+
+    def overlay(self, tags: type_tags, intervals: pd.DataFrame, *, width: int = 600) -> pd.DataFrame:
+        """Return curves counted from their interval's start: name, tag, cycle, seconds, min, max, first, last, count.
+
+        ``intervals`` has the columns start and end, as `cycles` and `stops` return them; ``cycle`` is the row's place.
+        """
+        if not len(intervals):
+            raise Refused("Say which intervals.")
+        moments = intervals[["start", "end"]].itertuples(index=False)
+        body = {
+            "tags": self._tag_ids(tags),
+            "intervals": [
+                {"start": _moment(row[0], "start").isoformat(), "end": _moment(row[1], "end").isoformat()}
+                for row in moments
+            ],
+            "width": width,
+        }
+        frame = self._frame(self._transport.post_table("/cycles/overlay", body))
+        frame.insert(3, "seconds", frame.pop("offset") / 1e6)
+        return frame
+
+    def statistics(
+        self,
+        tags: type_tags,
+        start: type_moment,
+        end: type_moment,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> pd.DataFrame:
+        """Return numbers about tags over a time, one row each.
+
+        name, tag, unit, count, good_count, min, max, mean, time_weighted_mean, std, p5, p25, median, p75, p95, first,
+        last, covered_s, integral and integral_unit, above_s and below_s (the limits, in the tag's unit).
+        """
+        span = {"start": _moment(start, "start").isoformat(), "end": _moment(end, "end").isoformat()}
+        rows = self._transport.get_json(
+            "/statistics", {"tags": _joined(self._tag_ids(tags)), **span, "low": low, "high": high}
+        )
+        frame = pd.DataFrame(rows).rename(columns={"tag_id": "tag"})
+        if len(frame):
+            frame.insert(0, "name", [self._known.get(int(tag), "") for tag in frame["tag"]])
+        return frame
+
+    def reasons(self, site: int | str | None = None) -> pd.DataFrame:
+        """Return the reason tree of a site (of all sites you may see): id, code, parent_code, names, loss, …"""
+        frames = [
+            pd.DataFrame(self._transport.get_json(f"/sites/{site_id}/reasons", {})).assign(site_id=site_id)
+            for site_id in self._site_ids(site)
+        ]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def stops(
+        self,
+        site: int | str,
+        start: type_moment,
+        end: type_moment,
+        *,
+        at_least_s: float = 60.0,
+        only_unexplained: bool = False,
+    ) -> pd.DataFrame:
+        """Return stops with their reasons, one row for each part of a stop that has one reason or none.
+
+        work_unit, state, cause, start, end (of the part; ``NaT``: it lasts), seconds lost in the time asked about,
+        reason (its code; "" without), comment, given_by, is_conflict.
+        """
+        span = {"start": _moment(start, "start").isoformat(), "end": _moment(end, "end").isoformat()}
+        asked = {"at_least_s": at_least_s, "only_unexplained": only_unexplained}
+        rows = []
+        for site_id in self._site_ids(site):
+            found = self._transport.get_json("/stops", {"site_id": site_id, **span, **asked})
+            for stop in found["stops"]:
+                head = {name: stop[name] for name in ("work_unit", "state", "cause_text")}
+                rows += [
+                    head
+                    | {name: piece[name] for name in ("start", "end", "reason", "comment", "given_by", "is_conflict")}
+                    for piece in stop["pieces"]
+                ]
+        names = ["work_unit", "state", "cause_text", "start", "end", "reason", "comment", "given_by", "is_conflict"]
+        frame = _with_times(pd.DataFrame(rows, columns=names), "start", "end").rename(columns={"cause_text": "cause"})
+        low, high = (pd.Timestamp(moment) for moment in span.values())
+        lost = frame["end"].clip(upper=high) - frame["start"].clip(lower=low)
+        frame.insert(5, "seconds", lost.dt.total_seconds())
+        return frame
+
+    def explain(
+        self,
+        work_unit: int | str,
+        start: type_moment,
+        reason: str,
+        *,
+        end: type_moment | None = None,
+        comment: str = "",
+    ) -> pd.DataFrame:
+        """Give the reason (its code) of the stop in which ``start`` lies, or of a part of it; return what is kept."""
+        unit_id = self._work_unit_id(work_unit)
+        tree = self.reasons()
+        found = tree[tree["code"] == reason] if len(tree) else tree
+        if not len(found):
+            raise NotFound(f"There is no reason {reason!r} that you may give.")
+        stretch = {"work_unit_id": unit_id, "start": _moment(start, "start").isoformat()}
+        if end is not None:
+            stretch["end"] = _moment(end, "end").isoformat()
+        body = {"reason_id": int(found["id"].iloc[0]), "comment": comment, "stretches": [stretch]}
+        return _with_times(pd.DataFrame(self._transport.post_json("/explanations", body)), "from_at", "until_at")
+
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _raw_pages(self, ids: Sequence[int], start: datetime, end: datetime) -> Iterable[pa.Table]:

@@ -69,6 +69,26 @@ class Transport:
         except pa.ArrowInvalid as error:
             raise Unreachable(f"{self.url} answers, but not as Yuheng does: {error}") from error
 
+    def post_json(self, path: str, body: Any) -> Any:
+        """Send a body, and return what the JSON answer holds."""
+        return json.loads(self._post(path, body, accept="application/json"))
+
+    def post_table(self, path: str, body: Any) -> pa.Table:
+        """Send a body, and return the Arrow table of the answer."""
+        return pa.ipc.open_stream(self._post(f"{path}?format=arrow", body, accept=ARROW)).read_all()
+
+    def _post(self, path: str, body: Any, *, accept: str) -> bytes:
+        if not self._is_signed_in:
+            self._sign_in()
+        headers = {"Accept": accept, "Content-Type": "application/json", "Referer": self.url}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        for cookie in self._cookies:
+            if cookie.name == "csrftoken":
+                headers["X-CSRFToken"] = str(cookie.value)
+        data = json.dumps(body).encode()
+        return self._send(urllib.request.Request(f"{self.url}/api/v1{path}", data=data, headers=headers))
+
     def _get(self, path: str, parameters: Mapping[str, Any], *, accept: str) -> bytes:
         if not self._is_signed_in:
             self._sign_in()

@@ -162,7 +162,7 @@ def list_stops(
         now=datetime.now(UTC),
         at_least_s=at_least_s,
         in_states=_states(states),
-        work_unit_ids=_ids(work_unit_ids) or None,
+        work_unit_ids=ids_of(work_unit_ids) or None,
     )
     kept = [stop for stop in found.stops if not only_unexplained or stop.unexplained_s > 0]
     return {"is_cut": found.is_cut, "stops": [_stop(stop) for stop in kept]}
@@ -207,7 +207,8 @@ def _states(text: str) -> frozenset[int]:
     return frozenset(known[word] for word in words)
 
 
-def _ids(text: str) -> list[int]:
+def ids_of(text: str) -> list[int]:
+    """Read ``1,2,3``. Raises `InvalidInput`."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in words):
         raise InvalidInput(_("Give numbers separated by commas."), {"ids": text[:200]})

@@ -23,7 +23,8 @@ SCATTER_POINTS = 2000
 class Description:
     """A tag in a span, in its shown unit; None where nothing good was there.
 
-    ``integral`` is over the time in which a good value held, in ``integral_unit``; ``weighted`` is the mean over time.
+    ``integral`` is over the time in which a good value held, in ``integral_code`` (UCUM), written ``integral_unit``;
+    ``weighted`` is the mean over time.
     """
 
     tag: TrendTag
@@ -44,6 +45,7 @@ class Description:
     last: float | None
     covered_s: float
     integral: float | None
+    integral_code: str
     integral_unit: str
     above_s: float
     below_s: float
@@ -119,6 +121,7 @@ def _description(row: dict[str, Any], tag: TrendTag, spans_us: Sequence[tuple[in
         last=shown(row["last"]),
         covered_s=covered,
         integral=(row["integral"] * tag.factor + tag.offset * covered) / seconds if covered > 0 else None,
+        integral_code=code,
         integral_unit=symbol_of(code),
         above_s=row["above_s"],
         below_s=row["below_s"],

@@ -69,8 +69,17 @@ class TrendTag:
         return value * self.factor + self.offset
 
 
-def trend_tags(*, actor: Actor, tag_ids: Sequence[int], in_units: Mapping[int, str] | None = None) -> list[TrendTag]:
-    """The tags in the order asked for. Three queries. Raises `NotVisible` when one is not visible, `InvalidInput`."""
+def trend_tags(
+    *,
+    actor: Actor,
+    tag_ids: Sequence[int],
+    in_units: Mapping[int, str] | None = None,
+    as_stored: bool = False,
+) -> list[TrendTag]:
+    """The tags in the order asked for. Three queries. Raises `NotVisible` when one is not visible, `InvalidInput`.
+
+    ``as_stored``: in the unit in which they are stored, for programs; people read a ratio in percent.
+    """
     if not tag_ids:
         return []
     page = signals.tags(actor=actor, wanted=signals.TagFilter(tag_ids=tuple(tag_ids)), limit=len(tag_ids))
@@ -80,7 +89,8 @@ def trend_tags(*, actor: Actor, tag_ids: Sequence[int], in_units: Mapping[int, s
         found |= {row.id: row for row in signals.tags(actor=actor, wanted=wanted, limit=len(tag_ids)).tags}
     if missing := [tag_id for tag_id in tag_ids if tag_id not in found]:
         raise NotVisible(_("There is no signal %(id)d here.") % {"id": missing[0]})
-    return [trend_tag(found[tag_id], (in_units or {}).get(tag_id, "")) for tag_id in tag_ids]
+    chosen = {tag_id: found[tag_id].unit for tag_id in tag_ids} if as_stored else (in_units or {})
+    return [trend_tag(found[tag_id], chosen.get(tag_id, "")) for tag_id in tag_ids]
 
 
 def find_tags(

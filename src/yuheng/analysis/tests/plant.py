@@ -160,7 +160,8 @@ def cycles(payload: bytes) -> bytes:
     if q.condition == "nonsense":
         raise ValueError("The condition names no symbol: it holds always or never.")
     spans = [(START_US + n * 120_000_000, START_US + (n + 1) * 120_000_000) for n in range(30)]
-    inside = [messages.Cycle(a, b, True, []) for a, b in spans if a >= q.start_us and b <= q.end_us]
+    told = [messages.CycleStatistics(tag, 10.0, 30.0, 20.0, 19.0, 21.0, 120) for tag in q.tags]
+    inside = [messages.Cycle(a, b, True, told) for a, b in spans if a >= q.start_us and b <= q.end_us]
     return msgspec.json.encode(messages.CyclesAnswer(inside[-q.last :] if q.last else inside, q.start_us))
 
 
