@@ -55,7 +55,7 @@ def test_a_reason_given_by_a_program_is_the_one_that_pages_show(plant, live_serv
     given = client.explain("H07", at(15), "wire", comment="nozzle")
     assert given["until_at"].tolist() == [at(40)]
     stops = client.stops("elevator1", at(0), at(30))
-    assert stops[["reason", "seconds", "comment"]].values.tolist() == [["wire", 1200.0, "nozzle"]]
+    assert stops[["reason", "seconds", "comment"]].values.tolist() == [["", 300.0, ""], ["wire", 900.0, "nozzle"]]
     assert set(client.reasons("elevator1")["code"]) == {"machine", "wire"}
 
 

@@ -1,0 +1,156 @@
+"""An engineer asks why a machine stood: from its page to its curves, its cycles, a file, and a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import openpyxl
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.journeys.conftest import RunningWeb
+from tests.journeys.signing_in import sign_in
+from tests.journeys.test_accessible import RULES
+from yuheng.analysis.models import Explanation
+from yuheng.analysis.tests.plant import ANSWERS, HOUR_US, START_US, a_unit_with_signals
+from yuheng.telemetry.selectors import history
+from yuheng.testing.historian import FakeHistorian
+
+pytestmark = [pytest.mark.browser, pytest.mark.engines]
+
+RANGE = f"from={START_US // 10**6}&to={(START_US + HOUR_US) // 10**6}"
+LONG = "from=2026-11-23T00:00:00Z&to=2026-11-23T02:00:00Z"
+
+
+@pytest.fixture
+def measured(feed, nats_server, settings):
+    """H07 with signals in the database, and a historian that knows their past."""
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, nats_url=nats_server.url)
+    history.bus.cache_clear()
+    with FakeHistorian(nats_server.url, ANSWERS):
+        yield a_unit_with_signals()
+    history.bus().close()
+    history.bus.cache_clear()
+
+
+@pytest.fixture
+def trends(measured, page: Page, web: RunningWeb) -> Page:
+    """The trends of H07's power, in English."""
+    sign_in(page, web.url)
+    page.context.add_cookies([{"name": "django_language", "value": "en", "url": web.url}])
+    page.goto(f"{web.url}/trends?tags={measured[1]['power_kw']}&{RANGE}&kind=cycles")
+    expect(page.locator("y-trends[data-drawn] .u-over").first).to_be_visible()
+    return page
+
+
+def test_from_a_machine_to_a_reason(measured, page: Page, web: RunningWeb, tmp_path: Path):
+    unit, tags, _tree = measured
+    sign_in(page, web.url)
+    page.context.add_cookies([{"name": "django_language", "value": "en", "url": web.url}])
+    page.goto(f"{web.url}/work-units/{unit.pk}")
+    page.get_by_role("link", name="Trends and analysis").click()
+    expect(page.locator(f'tr[data-tag="{tags["power_kw"]}"]')).to_be_visible()
+
+    page.goto(f"{page.url}&{RANGE}&kind=cycles")
+    page.locator(f'[data-remove="{tags["temp"]}"]').click()
+    expect(page.locator(f'tr[data-tag="{tags["temp"]}"]')).to_have_count(0)
+    page.get_by_role("searchbox").fill("temperature")
+    page.locator(f'[data-add="{tags["temp"]}"]').click()
+    expect(page.locator(f'tr[data-tag="{tags["temp"]}"]')).to_be_visible()
+    expect(page.locator("y-trends[data-drawn] .u-over")).to_have_count(2)
+
+    page.get_by_role("link", name="Overlay").click()
+    expect(page.locator("y-overlay[data-drawn] .u-over")).to_have_count(2)
+    expect(page.locator("[data-overlay-note]")).to_contain_text("20 slices")
+
+    page.get_by_text("Export", exact=True).first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    file = tmp_path / "export.xlsx"
+    download.value.save_as(file)
+    assert len(list(openpyxl.load_workbook(file)["数据 Data"].values)) == 61
+
+    page.keyboard.press("Escape")
+    bands = page.locator("[data-bands] canvas")
+    box = bands.bounding_box()
+    states = page.evaluate("document.querySelector('y-trends').bands.rows.findIndex((row) => row.kind === 'states')")
+    middle = page.evaluate(f"document.querySelector('y-trends').bands.x({START_US / 1e6 + 1500})")
+    page.mouse.click(box["x"] + middle, box["y"] + states * 20 + 10)
+    page.get_by_role("button", name="Reason").click()
+    page.locator("#yh-reason").get_by_role("button", name="Wire feed").click()
+    expect(page.locator("#yh-reason")).not_to_be_visible()
+    assert Explanation.objects.get().reason.code == "wire"
+
+
+def test_the_cursor_reads_every_curve_with_the_keyboard(trends: Page):
+    trends.locator("[data-panes-host]").focus()
+    trends.keyboard.press("ArrowRight")
+    expect(trends.locator("[data-readout]")).to_contain_text("H07 Power")
+    expect(trends.locator("[data-cursor]").first).not_to_have_text("–")
+
+
+def test_zooming_changes_the_address_and_the_numbers_below(trends: Page):
+    box = trends.locator("y-trends .u-over").first.bounding_box()
+    with trends.expect_request("**/trends/part?**") as asked:
+        trends.mouse.move(box["x"] + 100, box["y"] + 50)
+        trends.mouse.down()
+        trends.mouse.move(box["x"] + 400, box["y"] + 60, steps=4)
+        trends.mouse.up()
+    assert f"from={START_US // 10**6}" not in trends.url
+    assert "from=" in asked.value.url
+    with trends.expect_request("**/trends/series?**"):
+        trends.locator("[data-pan=live]").click()
+    assert "from=" not in trends.url
+
+
+def test_a_digit_explains_a_stop_and_goes_on(measured, page: Page, web: RunningWeb):
+    sign_in(page, web.url)
+    page.context.add_cookies([{"name": "django_language", "value": "en", "url": web.url}])
+    page.goto(f"{web.url}/stops?{LONG}")
+    page.locator("input[name=stop]").first.focus()
+    page.keyboard.press("1")
+    expect(page.locator("[data-said] .chip.strong")).to_have_text("Wire feed")
+    assert Explanation.objects.count() == 1
+
+
+PAGES = (
+    "/trends",
+    "/trends?tags={tags}&{range}&kind=cycles&tab=overlay",
+    "/trends?tags={tags}&{range}&kind=stops&tab=capsules",
+    "/trends?tags={tags}&{range}&tab=statistics&low=12&high=28",
+    "/trends?tags={tags}&{range}&tab=histogram",
+    "/trends?tags={tags}&{range}&tab=scatter",
+    "/trends?tags={tags}&{range}&tab=raw",
+    "/trends/views?keep=tags%3D1",
+    "/stops?{long}&which=all",
+    "/stops/pareto?{long}",
+    "/stops/one?unit={unit}&at={stop}",
+    "/reasons/sites/{site}?change=wire",
+)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_axe_finds_nothing(measured, page: Page, web: RunningWeb, language: str, theme: str):
+    unit, tags, _tree = measured
+    sign_in(page, web.url, username="lin")
+    page.context.add_cookies(
+        [
+            {"name": "django_language", "value": language, "url": web.url},
+            {"name": "yh_theme", "value": theme, "url": web.url},
+        ]
+    )
+    values = {"tags": f"{tags['power_kw']}.{tags['temp']}", "range": RANGE, "long": LONG, "unit": unit.pk}
+    values |= {"stop": START_US + 700_000_000, "site": unit.site_id}
+    faults = {}
+    for address in PAGES:
+        page.goto(web.url + address.format(**values))
+        page.wait_for_load_state("load")
+        if "tab=overlay" in address:
+            expect(page.locator("y-overlay[data-drawn]")).to_be_visible()
+        found = Axe().run(page, options=RULES).response["violations"]
+        if found:
+            faults[address] = [f"{fault['id']}: {fault['nodes'][0]['html'][:160]}" for fault in found]
+    assert faults == {}
