@@ -69,7 +69,8 @@ def test_the_walk_knows_a_value_for_every_parameter(plant):
 
 def test_only_a_few_routes_are_public():
     public = {route.name for route in ROUTES} & settings.PUBLIC_ROUTES
-    assert public == {"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"}
+    oidc = {"people:oidc_leave", "people:oidc_return", "people:signed_out"}
+    assert public == {"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"} | oidc
 
 
 def test_the_walk_would_notice_a_leak(plant):

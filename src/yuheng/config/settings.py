@@ -122,7 +122,18 @@ PLANT_FILE_SECTIONS = "yuheng.config.plant_file.SECTIONS"
 """What can be imported and exported; see `equipment.importing`."""
 LOGIN_URL = "people:sign_in"
 LOGIN_REDIRECT_URL = "/"
-PUBLIC_ROUTES = frozenset({"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"})
+PUBLIC_ROUTES = frozenset(
+    {
+        "people:sign_in",
+        "people:oidc_leave",
+        "people:oidc_return",
+        "people:signed_out",
+        "people:impersonate",
+        "web:preferences",
+        "web:ca",
+        "web:ca_file",
+    }
+)
 """Names of the only routes that answer without signing in. ``tests/security`` walks all the others."""
 
 # ---- language and time --------------------------------------------------------------------------------------------

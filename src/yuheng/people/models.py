@@ -86,6 +86,7 @@ class RoleAssignment(models.Model):
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="assignments")
     role = models.ForeignKey(Role, on_delete=models.PROTECT, related_name="assignments")
     site = models.ForeignKey("kernel.Site", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    given_by = models.CharField(max_length=20, blank=True, default="")  # "": by hand; "oidc": by a provider's group
 
     class Meta:
         ordering = ["id"]
@@ -97,6 +98,21 @@ class RoleAssignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id}: {self.role_id} @ {self.site_id or '*'}"
+
+
+class ExternalIdentity(models.Model):
+    """Who a person is at a provider of identities: the subject never changes there, names and mail addresses do."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="identities")
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="external_identity_is_one_person")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
 
 
 class ApiToken(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -11,8 +12,9 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -22,7 +24,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
-from yuheng.people import exporting, selectors, services
+from yuheng.people import exporting, selectors, services, single_sign_on
 from yuheng.people.forms import (
     AuditForm,
     NamesForm,
@@ -37,6 +39,7 @@ from yuheng.people.forms import (
 from yuheng.people.identity import IMPERSONATOR_KEY, actor_of, person_of
 from yuheng.people.models import Person
 
+LOGGER = logging.getLogger(__name__)
 YEAR_S = 365 * 86_400
 Made = TypeVar("Made")
 
@@ -66,8 +69,88 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             return _enter(request, person)
-    context = {"form": form, "cast": selectors.demo_people(), "next": _next(request)}
+    return _sign_in_page(request, form)
+
+
+def _sign_in_page(request: HttpRequest, form: SignInForm) -> HttpResponse:
+    provider = single_sign_on.provider()
+    context = {
+        "form": form,
+        "cast": selectors.demo_people(),
+        "next": _next(request),
+        "provider": provider.settings.label if provider else "",
+    }
     return render(request, "people/sign_in.html", context, status=403 if form.errors else 200)
+
+
+@never_cache
+@require_GET
+def oidc_leave(request: HttpRequest) -> HttpResponse:
+    """Send the browser to the provider of identities. Without one this address does not exist (404)."""
+    provider = _provider()
+    attempt = single_sign_on.Attempt.fresh(_next(request))
+    try:
+        response = HttpResponseRedirect(provider.leave(attempt, _return_address(request)))
+    except single_sign_on.OidcError as error:
+        return _provider_failed(request, error)
+    single_sign_on.remember(response, attempt, is_secure=request.is_secure())
+    return response
+
+
+@never_cache
+@require_GET
+def oidc_return(request: HttpRequest) -> HttpResponse:
+    """Take the browser back from the provider and let the person in."""
+    provider = _provider()
+    try:
+        attempt = single_sign_on.recalled(request, state=request.GET.get("state", ""))
+        if reason := request.GET.get("error", ""):
+            raise single_sign_on.OidcError(f"The provider said: {reason[:200]}")
+        identity = provider.come_back(attempt, code=request.GET.get("code", ""), return_to=_return_address(request))
+    except single_sign_on.OidcError as error:
+        return _provider_failed(request, error)
+    try:
+        person = services.sign_in_with_identity(
+            identity=identity, settings=provider.settings, address=request.META.get("REMOTE_ADDR", ""), at=_now()
+        )
+    except services.SignInRefused as refusal:
+        return _sign_in_page(request, _form_saying(str(refusal)))
+    response = _enter(request, person, wanted=attempt.next)
+    request.session[single_sign_on.ID_TOKEN_KEY] = identity.id_token
+    single_sign_on.forget(response)
+    return response
+
+
+@never_cache
+@require_GET
+def signed_out(request: HttpRequest) -> HttpResponse:
+    """Say that one is signed out here, and lead to the provider's own signing out."""
+    return render(request, "people/signed_out.html", {"address": single_sign_on.sign_out_address(request)})
+
+
+def _provider() -> single_sign_on.Provider:
+    provider = single_sign_on.provider()
+    if provider is None:
+        raise Http404
+    return provider
+
+
+def _return_address(request: HttpRequest) -> str:
+    return request.build_absolute_uri(reverse("people:oidc_return"))
+
+
+def _provider_failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Tell the log why, and the person what they can do."""
+    LOGGER.warning("Single sign-on failed: %s", error)
+    return _sign_in_page(request, _form_saying(_("Single sign-on did not work. Try again, or ask an administrator.")))
+
+
+def _form_saying(sentence: str) -> SignInForm:
+    form = SignInForm({"username": "-", "password": "-"})
+    form.is_valid()
+    form.add_error(None, sentence)
+    form.data = {}
+    return form
 
 
 @require_POST
@@ -80,19 +163,24 @@ def impersonate(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End the session."""
+    """End the session; who came from a provider of identities is told how to sign out there too."""
     services.sign_out(actor=actor_of(request), at=_now())
+    id_token = request.session.get(single_sign_on.ID_TOKEN_KEY, "")
     logout(request)
-    return redirect("people:sign_in")
+    if not id_token or single_sign_on.provider() is None:
+        return redirect("people:sign_in")
+    response = redirect("people:signed_out")
+    single_sign_on.keep_for_sign_out(response, id_token, is_secure=request.is_secure())
+    return response
 
 
-def _enter(request: HttpRequest, person: Person, *, impersonator: str = "") -> HttpResponse:
+def _enter(request: HttpRequest, person: Person, *, impersonator: str = "", wanted: str = "") -> HttpResponse:
     """Start a new session (a new key: an old one may have been planted) with the person's language and theme."""
     request.session.flush()
     login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
     if impersonator:
         request.session[IMPERSONATOR_KEY] = impersonator
-    response = HttpResponseRedirect(_next(request))
+    response = HttpResponseRedirect(wanted or _next(request))
     if not impersonator:
         _remember_preferences(request, response, person)
     return response

@@ -1,5 +1,6 @@
 """Verbs about people: signing in, persons, roles, passwords, tokens, the demo's cast. The only writers."""
 
+from yuheng.people.services.external import sign_in_with_identity
 from yuheng.people.services.first_people import (
     DEMO_CAST,
     DEMO_KEEPER,
@@ -60,6 +61,7 @@ __all__ = [
     "revoke_token",
     "set_role_permissions",
     "sign_in",
+    "sign_in_with_identity",
     "sign_out",
     "withdraw_role",
 ]
