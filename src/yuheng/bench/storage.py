@@ -15,9 +15,9 @@ from yuheng.bench.waiting import wait_until
 from yuheng.bus import subjects
 from yuheng.simulation.edges import Edge, make_edges
 from yuheng.simulation.elevator.model import ElevatorPlant
-from yuheng.simulation.elevator.outages import Outages
-from yuheng.simulation.elevator.plant import AREAS, edge_username, plant_description
+from yuheng.simulation.elevator.plant import ELEVATOR, plant_description
 from yuheng.simulation.mqtt import Login
+from yuheng.simulation.outages import Outages
 
 SUMMARY = "bytes a point on disk, of the demo's data"
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     """Import the demo's plant, let its edge devices send their past faster than it happened, ask the store."""
-    passwords = {edge_username(area): a_credential("").password for area in AREAS}
+    passwords = {ELEVATOR.edge_username(area): a_credential("").password for area in ELEVATOR.areas}
     with running_stack(reporter) as stack:
         stack.import_plant(plant_description(options.seed, passwords))
         reporter.step(f"the demo's edge devices send {options.minutes:g} minutes of their past")
@@ -111,5 +111,5 @@ async def _send_past(stack: Stack, passwords: dict[str, str], options: argparse.
 
 
 def _login(stack: Stack, edge: Edge, passwords: dict[str, str]) -> Login:
-    username = edge_username(edge.area)
+    username = edge.username
     return Login("127.0.0.1", stack.mqtt_port, username, passwords[username], client_id=f"bench-{username}")

@@ -1,4 +1,4 @@
-"""The demo: a plant with its people, and a door for the visitor's own device. ``python -m yuheng.config.demo``.
+"""The demo: plants with their people, and a door for the visitor's own device. ``python -m yuheng.config.demo``.
 
 It uses the same import and services as everybody. Installing again changes nothing that somebody changed since.
 """
@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from django.utils import translation
 
 from yuheng.config.environment import Environment
 from yuheng.config.supervisor.places import Places, write_private
-from yuheng.simulation.elevator.plant import AREAS, SITE_CODE, edge_username, plant_description
+from yuheng.config.supervisor.ports import free_port, is_free
+from yuheng.simulation.layout import PlantSpec, describe
+from yuheng.simulation.plants import CHOICES, PLANTS
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +36,10 @@ VISITOR_TOPICS = ("visitor/#", "spBv1.0/Visitor/#")
 CREDENTIALS_FILE = "demo-devices.json"
 
 
-def install(*, at: datetime | None = None) -> None:
-    """Make the demo plant, its people and the visitor's device, unless they are there.
+def install(*, at: datetime | None = None, plants: Sequence[str] | None = None) -> None:
+    """Make the demo plants, their people and the visitor's device, unless they are there.
+
+    ``plants`` are names of `simulation.plants.PLANTS`; by default those of the environment (``YUHENG_DEMO_PLANT``).
 
     Needs `django.setup` to have run. Writes ``<data>/run/demo-devices.json`` (credentials of the plant's edge devices,
     for the simulation) and ``<data>/run/demo.json`` (what a person is told).
@@ -42,24 +47,25 @@ def install(*, at: datetime | None = None) -> None:
     at = at or datetime.now(UTC)
     places = Places(Environment.read().data_dir)
     places.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    names = plants or CHOICES[os.environ.get("YUHENG_DEMO_PLANT") or "elevator"]
     with translation.override("en"):
-        _install(places, at)
+        _install(places, [PLANTS[name] for name in names], at)
 
 
-def _install(places: Places, at: datetime) -> None:
+def _install(places: Places, plants: Sequence[PlantSpec], at: datetime) -> None:
     # Imported here: everything below reads Django's models.
     from yuheng.kernel.actor import system_actor  # noqa: PLC0415
     from yuheng.people import selectors as people  # noqa: PLC0415
-    from yuheng.people.services import ensure_demo_people  # noqa: PLC0415
+    from yuheng.people.services.first_people import DEMO_CAST, KITCHEN_CAST, ensure_demo_people  # noqa: PLC0415
 
     actor = system_actor("demo")
-    known = _read_json(places.run / CREDENTIALS_FILE)
-    fingerprint = _fingerprint()
-    site_id = _site_id(actor)
-    if site_id is None or known.get("plant") != fingerprint:
-        site_id = _import_plant(places, actor, known.get("devices", {}), fingerprint, at)
-    _ensure_visitor(actor, site_id, at)
-    ensure_demo_people(site_ids=[site_id], at=at)
+    known = _known(places)
+    known.ports = _ports(plants, known.ports)
+    site_ids = [_ensure_plant(places, actor, plant, known, at) for plant in plants]
+    _ensure_visitor(actor, site_ids[0], at)
+    for plant, site_id in zip(plants, site_ids, strict=True):
+        hands = DEMO_CAST if plant.name == "elevator" else KITCHEN_CAST
+        ensure_demo_people(site_ids=[site_id], at=at, people=hands)
     cast = [
         {"username": person.username, "name_zh": person.name_zh, "name_en": person.name_en}
         for person in people.demo_people()
@@ -68,9 +74,57 @@ def _install(places: Places, at: datetime) -> None:
     write_private(places.demo_file, json.dumps({"people": cast, "device": device}, ensure_ascii=False))
 
 
-def _fingerprint() -> str:
-    """Return a name for this version of the plant: another version is imported over the one that is there."""
-    return hashlib.sha256(json.dumps(plant_description(SEED), sort_keys=True).encode()).hexdigest()
+@dataclass(slots=True)
+class _Known:
+    """What an earlier installation has written: versions of plants, credentials of devices, ports of servers."""
+
+    plants: dict[str, str]
+    devices: dict[str, str]
+    ports: dict[str, int]
+
+    def write(self, places: Places) -> None:
+        """Keep it for the simulation and for the next start."""
+        content = {"plants": self.plants, "devices": self.devices, "ports": self.ports}
+        write_private(places.run / CREDENTIALS_FILE, json.dumps(content))
+
+
+def _known(places: Places) -> _Known:
+    found = _read_json(places.run / CREDENTIALS_FILE)
+    plants = found.get("plants") or {}
+    if "plant" in found:  # written when there was one plant only
+        plants = {"elevator": found["plant"]}
+    return _Known(plants, found.get("devices") or {}, found.get("ports") or {})
+
+
+def _ports(plants: Sequence[PlantSpec], before: Mapping[str, int]) -> dict[str, int]:
+    """Return a port for each area whose machines are servers: that of last time, unless somebody else has it now."""
+    found: dict[str, int] = {}
+    for plant in plants:
+        for area in plant.served_areas():
+            port = before.get(area.code, 0)
+            found[area.code] = port if port and is_free("127.0.0.1", port) else _another_port(found)
+    return {**before, **found}
+
+
+def _another_port(taken: Mapping[str, int]) -> int:
+    while (port := free_port()) in taken.values():
+        pass
+    return port
+
+
+def _ensure_plant(places: Places, actor: Any, plant: PlantSpec, known: _Known, at: datetime) -> int:
+    fingerprint = _fingerprint(plant, known.ports)
+    site_id = _site_id(actor, plant)
+    if site_id is None or known.plants.get(plant.name) != fingerprint:
+        site_id = _import_plant(places, actor, plant, known, at)
+        known.plants[plant.name] = fingerprint
+        known.write(places)
+    return site_id
+
+
+def _fingerprint(plant: PlantSpec, ports: Mapping[str, int]) -> str:
+    """Return a name for this version of a plant: another version is imported over the one that is there."""
+    return hashlib.sha256(json.dumps(describe(plant, SEED, ports=ports), sort_keys=True).encode()).hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -81,24 +135,25 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _site_id(actor: Any) -> int | None:
+def _site_id(actor: Any, plant: PlantSpec) -> int | None:
     from yuheng.equipment import selectors as equipment  # noqa: PLC0415
     from yuheng.kernel.errors import NotVisible  # noqa: PLC0415
 
     try:
-        return equipment.site_by_code(actor=actor, code=SITE_CODE).id
+        return equipment.site_by_code(actor=actor, code=plant.site_code).id
     except NotVisible:
         return None
 
 
-def _import_plant(places: Places, actor: Any, known: Mapping[str, str], fingerprint: str, at: datetime) -> int:
-    """Import the plant and keep the devices' passwords for the simulation; return the site's key."""
+def _import_plant(places: Places, actor: Any, plant: PlantSpec, known: _Known, at: datetime) -> int:
+    """Import a plant and keep the devices' passwords for the simulation; return the site's key."""
     from yuheng.config.plant_file import SECTIONS  # noqa: PLC0415
     from yuheng.equipment import importing  # noqa: PLC0415
     from yuheng.telemetry.services.devices import new_password  # noqa: PLC0415
 
-    passwords = {edge_username(area): known.get(edge_username(area)) or new_password() for area in AREAS}
-    content = json.dumps(plant_description(SEED, passwords), ensure_ascii=False).encode()
+    usernames = [plant.edge_username(area) for area in plant.edge_areas()]
+    passwords = {name: known.devices.get(name) or new_password() for name in usernames}
+    content = json.dumps(describe(plant, SEED, passwords, known.ports), ensure_ascii=False).encode()
     with transaction.atomic():
         parsed = importing.parse(content, kind="", sections=SECTIONS)
         plan = importing.make_plan(actor=actor, parsed=parsed, sections=SECTIONS, site_id=None)
@@ -108,8 +163,12 @@ def _import_plant(places: Places, actor: Any, known: Mapping[str, str], fingerpr
     if done.site_id is None:
         raise RuntimeError("The demo plant was imported without a site.")
     _set_passwords(actor, passwords, at)
-    write_private(places.run / CREDENTIALS_FILE, json.dumps({"plant": fingerprint, "devices": passwords}))
-    log.info("The demo plant is installed: %s.", ", ".join(f"{count} {what}" for what, count in done.counts().items()))
+    known.devices |= passwords
+    log.info(
+        "The %s plant is installed: %s.",
+        plant.name,
+        ", ".join(f"{count} {what}" for what, count in done.counts().items()),
+    )
     return done.site_id
 
 

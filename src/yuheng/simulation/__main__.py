@@ -1,4 +1,4 @@
-"""``python -m yuheng.simulation``: let the demo plant live, and publish it like any plant.
+"""``python -m yuheng.simulation``: let the demo plants live, and publish them like any plant.
 
 It reads where it is from the environment (set by the supervisor) and its devices' credentials from
 ``<data>/run/demo-devices.json``, which the demo's installer writes.
@@ -15,13 +15,16 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from yuheng.simulation.edges import SCAN_EVERY_S, Clock, Edge, make_edges, recall
-from yuheng.simulation.elevator.model import ElevatorPlant, mix_of_states
-from yuheng.simulation.elevator.outages import Outages
-from yuheng.simulation.elevator.plant import edge_username
+from yuheng.simulation.layout import PlantSpec
+from yuheng.simulation.model import Plant, mix_of_states
 from yuheng.simulation.mqtt import Login
+from yuheng.simulation.outages import Outages
+from yuheng.simulation.plants import CHOICES, PLANTS
+from yuheng.simulation.served import ServedArea, make_served
 
 log = logging.getLogger("yuheng.simulation")
 
@@ -47,6 +50,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m yuheng.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=1.0, help="model seconds in a real second (stamps stay real)")
+    usual = os.environ.get("YUHENG_DEMO_PLANT") or "elevator"
+    parser.add_argument("--plant", choices=sorted(CHOICES), default=usual, help="which plant (default: %(default)s)")
     parser.add_argument("--history", type=float, default=30.0, metavar="MINUTES", help="recent past to send first")
     return parser.parse_args(arguments)
 
@@ -55,10 +60,10 @@ async def _run(options: argparse.Namespace, run_dir: Path) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    passwords = await _passwords(run_dir / "demo-devices.json", stop)
+    devices = await _devices(run_dir / "demo-devices.json", stop)
     if stop.is_set():
         return 0
-    life = asyncio.create_task(_live(options, run_dir / "simulation.json", passwords))
+    life = asyncio.create_task(_live(options, run_dir, devices))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({life, stopped}, return_when=asyncio.FIRST_COMPLETED)
     for task in (life, stopped):
@@ -69,59 +74,108 @@ async def _run(options: argparse.Namespace, run_dir: Path) -> int:
     return 0
 
 
-async def _passwords(path: Path, stop: asyncio.Event) -> dict[str, str]:
-    """Return user name -> password, once the installer has written them."""
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What the installer has written: credentials by user name, and ports of the served areas by area code."""
+
+    passwords: dict[str, str]
+    ports: dict[str, int]
+
+
+async def _devices(path: Path, stop: asyncio.Event) -> Devices:
+    """Return them, once the installer has written them."""
     deadline = time.monotonic() + CREDENTIALS_WAIT_S
     while not stop.is_set():
         try:
-            return _read_passwords(path)
+            return _read_devices(path)
         except FileNotFoundError:
             if time.monotonic() > deadline:
                 raise FileNotFoundError(
                     f"{path} is missing: the demo plant was not installed. Start with 'yuheng up --demo'."
                 ) from None
             await asyncio.sleep(0.2)
-    return {}
+    return Devices({}, {})
 
 
-def _read_passwords(path: Path) -> dict[str, str]:
-    passwords: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["devices"]
-    return passwords
+def _read_devices(path: Path) -> Devices:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Devices(found["devices"], found.get("ports", {}))
 
 
-async def _live(options: argparse.Namespace, memory: Path, passwords: dict[str, str]) -> None:
-    now = time.time()
-    recalled_from = max(now - options.history * 60, _last_said(memory) + SCAN_EVERY_S)
-    plant = ElevatorPlant(seed=options.seed, start=recalled_from - WARM_UP_S)
-    plant.run_until(recalled_from)
-    plant.reset_counters()
-    edges = make_edges(plant, Outages(plant, seed=options.seed), seed=options.seed)
-    publishers = [edge.connect(_login(edge, passwords)) for edge in edges]
+async def _live(options: argparse.Namespace, run_dir: Path, devices: Devices) -> None:
+    """Let every plant that was asked for live, side by side."""
+    lives = [Life(PLANTS[name], options, run_dir, devices) for name in CHOICES[options.plant]]
     try:
         async with asyncio.TaskGroup() as group:
-            for publisher in publishers:
-                group.create_task(publisher.run())
-            await recall(edges, plant, start=recalled_from, end=now, step_s=HISTORY_STEP_S)
-            mix = ", ".join(f"{count} {state.name.lower()}" for state, count in mix_of_states(plant).items())
-            log.info("The plant lives: %d machines, %s.", len(plant.machines), mix)
-            clock = Clock(time.time(), plant.now, options.speed)
-            for index, edge in enumerate(edges):  # spread over the second, so that the load is even
-                group.create_task(edge.run(clock, clock.wall_start + index * SCAN_EVERY_S / len(edges)))
+            for life in lives:
+                await life.begin(group)
             _say_ready()
             while True:
                 await asyncio.sleep(REMEMBER_EVERY_S)
-                _remember(memory, time.time())
+                for life in lives:
+                    life.remember()
     finally:
-        _remember(memory, time.time())
-        for publisher in publishers:
-            await publisher.close()
+        for life in lives:
+            await life.end()
+
+
+class Life:
+    """One plant, its edge devices and its servers."""
+
+    def __init__(self, spec: PlantSpec, options: argparse.Namespace, run_dir: Path, devices: Devices) -> None:
+        self._spec = spec
+        self._options = options
+        self._devices = devices
+        self._memory = run_dir / ("simulation.json" if spec.name == "elevator" else f"simulation-{spec.name}.json")
+        self._edges: list[Edge] = []
+        self._served: list[ServedArea] = []
+        self._is_told = False
+
+    async def begin(self, group: asyncio.TaskGroup) -> None:
+        """Warm up, send the recent past, and go on in the group."""
+        seed, now = self._options.seed, time.time()
+        recalled_from = max(now - self._options.history * 60, _last_said(self._memory) + SCAN_EVERY_S)
+        plant = Plant(self._spec, seed=seed, start=recalled_from - WARM_UP_S)
+        plant.run_until(recalled_from)
+        plant.reset_counters()
+        outages = Outages(plant, seed=seed)
+        self._edges = make_edges(plant, outages, seed=seed)
+        self._served = make_served(plant, outages, self._devices.ports, seed=seed)
+        for edge in self._edges:
+            group.create_task(edge.connect(_login(edge, self._devices.passwords)).run())
+        self._is_told = True
+        await recall(self._edges, plant, start=recalled_from, end=now, step_s=HISTORY_STEP_S)
+        plant.run_until(now)
+        for served in self._served:
+            await served.server.prepare()
+            await served.scan(now, int(now * 1000))
+            await served.server.start()
+        mix = ", ".join(f"{count} {state.name.lower()}" for state, count in mix_of_states(plant).items())
+        log.info("The %s plant lives: %d machines, %s.", self._spec.name, len(plant.machines), mix)
+        clock = Clock(time.time(), plant.now, self._options.speed)
+        areas: list[Edge | ServedArea] = [*self._edges, *self._served]
+        for index, area in enumerate(areas):  # spread over the second, so that the load is even
+            group.create_task(area.run(clock, clock.wall_start + index * SCAN_EVERY_S / len(areas)))
+
+    def remember(self) -> None:
+        """Keep how far it has published."""
+        _remember(self._memory, time.time())
+
+    async def end(self) -> None:
+        """Say goodbye to broker and clients."""
+        if self._is_told:
+            self.remember()
+        for edge in self._edges:
+            if edge.publisher is not None:
+                await edge.publisher.close()
+        for served in self._served:
+            await served.server.stop()
 
 
 def _login(edge: Edge, passwords: dict[str, str]) -> Login:
-    username = edge_username(edge.area)
     host = os.environ.get("YUHENG_MQTT_HOST", "127.0.0.1")
     port = int(os.environ.get("YUHENG_MQTT_PORT", "1883"))
-    return Login(host, port, username, passwords.get(username, ""), client_id=f"demo-{username}")
+    return Login(host, port, edge.username, passwords.get(edge.username, ""), client_id=f"demo-{edge.username}")
 
 
 def _say_ready() -> None:

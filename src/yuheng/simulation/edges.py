@@ -1,4 +1,4 @@
-"""The edge devices of the plant: each scans its area's machines once a second and publishes what they say."""
+"""The edge devices of a plant: each scans its area's machines once a second and publishes what they say."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from yuheng.simulation.elevator.model import ElevatorPlant
-from yuheng.simulation.elevator.outages import Outages
-from yuheng.simulation.elevator.plant import (
-    AREAS,
-    SITE_CODE,
-    SPARKPLUG_GROUP,
-    AreaSpec,
-    edge_username,
-    subscribe_topics,
-    units_of,
-)
-from yuheng.simulation.elevator.signals import AreaSensors
+from yuheng.simulation.layout import MQTT_JSON, AreaSpec, PlantSpec, units_of
+from yuheng.simulation.model import Plant
 from yuheng.simulation.mqtt import Login, Publisher
+from yuheng.simulation.outages import Outages
+from yuheng.simulation.signals import AreaSensors
 from yuheng.simulation.sparkplug import SparkplugSpeaker
 from yuheng.simulation.speakers import JsonSpeaker, Sample, Speaker
 
@@ -54,30 +46,14 @@ class Clock:
         return self.model_start + (wall - self.wall_start) * self.speed
 
 
-class Edge:
-    """One edge device: sensors of an area, a speaker, a publisher."""
+class AreaReader:
+    """The sensors of an area, and who of it can be heard."""
 
-    def __init__(self, area: AreaSpec, plant: ElevatorPlant, outages: Outages, *, seed: int) -> None:
-        self.area = area
-        self.held_s = 0.0
+    def __init__(self, area: AreaSpec, plant: Plant, outages: Outages, *, seed: int) -> None:
         machines = [plant.machines[unit.code] for unit in units_of(area)]
-        self._plant = plant
         self._outages = outages
-        self.sensors = AreaSensors(machines, seed=seed, name=area.code, start=plant.now)
-        self.publisher: Publisher[Any] | None = None
+        self.sensors = AreaSensors(machines, seed=seed, name=area.code, start=plant.now, families=plant.spec.routes)
         self._silent: set[str] = set()
-        self.speaker: Speaker = _speaker(area, self._rebirth)
-
-    def connect(self, login: Login) -> Publisher[Any]:
-        """Return the publisher of this device; somebody must let it `run`."""
-        self.publisher = Publisher(
-            login,
-            self.speaker.encoding,
-            capacity=self.area.size * SPOOL_S,
-            subscribe=subscribe_topics(self.area),
-            on_message=getattr(self.speaker, "hear", None),
-        )
-        return self.publisher
 
     def scan(self, model_time: float, at_ms: int) -> tuple[list[Sample], list[str]]:
         """Read every machine that can be heard; also return who has just fallen silent.
@@ -90,6 +66,39 @@ class Edge:
         fallen = sorted(silent - self._silent)
         self._silent = silent
         return [Sample(reading.work_unit, at_ms, reading.values) for reading in heard], fallen
+
+
+class Edge:
+    """One edge device: sensors of an area, a speaker, a publisher."""
+
+    def __init__(self, area: AreaSpec, plant: Plant, outages: Outages, *, seed: int) -> None:
+        self.area = area
+        self.held_s = 0.0
+        self._plant = plant
+        self._reader = AreaReader(area, plant, outages, seed=seed)
+        self.sensors = self._reader.sensors
+        self.publisher: Publisher[Any] | None = None
+        self.speaker: Speaker = _speaker(plant.spec, area, self._rebirth)
+
+    @property
+    def username(self) -> str:
+        """Name of its credential."""
+        return self._plant.spec.edge_username(self.area)
+
+    def connect(self, login: Login) -> Publisher[Any]:
+        """Return the publisher of this device; somebody must let it `run`."""
+        self.publisher = Publisher(
+            login,
+            self.speaker.encoding,
+            capacity=self.area.size * SPOOL_S,
+            subscribe=self._plant.spec.subscribe_topics(self.area),
+            on_message=getattr(self.speaker, "hear", None),
+        )
+        return self.publisher
+
+    def scan(self, model_time: float, at_ms: int) -> tuple[list[Sample], list[str]]:
+        """Read every machine that can be heard; also return who has just fallen silent; see `AreaReader.scan`."""
+        return self._reader.scan(model_time, at_ms)
 
     async def publish(self, samples: list[Sample], fallen: list[str], at_ms: int) -> None:
         """Publish one scan; waits while the spool is full."""
@@ -110,7 +119,7 @@ class Edge:
                 await asyncio.sleep(wait_s)
             elif wait_s < -LATE_S:  # held by a full spool, or the machine slept
                 self.held_s -= wait_s
-                log.warning("%s did not scan for %.0f s: the broker took nothing.", edge_username(self.area), -wait_s)
+                log.warning("%s did not scan for %.0f s: the broker took nothing.", self.username, -wait_s)
                 due = time.time()
             model_time = clock.model(due)
             self._plant.run_until(model_time)
@@ -124,18 +133,18 @@ class Edge:
             self.publisher.publish_nowait(item)
 
 
-def make_edges(plant: ElevatorPlant, outages: Outages, *, seed: int) -> list[Edge]:
-    """Return the edge device of every area."""
-    return [Edge(area, plant, outages, seed=seed) for area in AREAS]
+def make_edges(plant: Plant, outages: Outages, *, seed: int) -> list[Edge]:
+    """Return the edge device of every area whose machines connect to our broker."""
+    return [Edge(area, plant, outages, seed=seed) for area in plant.spec.edge_areas()]
 
 
-def _speaker(area: AreaSpec, publish: Callable[[Any], None]) -> Speaker:
-    if area.speaks == "mqtt_json":
-        return JsonSpeaker(f"{SITE_CODE}/{area.code}")
-    return SparkplugSpeaker(SPARKPLUG_GROUP, area.code, publish)
+def _speaker(plant: PlantSpec, area: AreaSpec, publish: Callable[[Any], None]) -> Speaker:
+    if area.speaks == MQTT_JSON:
+        return JsonSpeaker(f"{plant.site_code}/{area.code}")
+    return SparkplugSpeaker(plant.sparkplug_group, area.code, publish)
 
 
-async def recall(edges: list[Edge], plant: ElevatorPlant, *, start: float, end: float, step_s: float) -> int:
+async def recall(edges: list[Edge], plant: Plant, *, start: float, end: float, step_s: float) -> int:
     """Publish what happened in ``[start, end)`` with its original stamps; return the number of samples.
 
     The devices kept it while nobody listened: history goes the same way as everything else.
@@ -153,4 +162,4 @@ async def recall(edges: list[Edge], plant: ElevatorPlant, *, start: float, end: 
         for unit in units_of(edge.area):
             for item in edge.speaker.recall(kept.pop(unit.code, [])):
                 await edge.publisher.publish(item)
-    return round((end - start) / step_s) * len(plant.machines)
+    return round((end - start) / step_s) * sum(edge.area.size for edge in edges)

@@ -82,6 +82,8 @@ class RandomOrders:
         Mean rate of the orders, which come at random moments (a Poisson stream of lots).
     start
         Model time at which the first customer may come.
+    lot_pieces
+        Smallest and largest lot.
 
     Notes
     -----
@@ -90,7 +92,6 @@ class RandomOrders:
     """
 
     BOOK_LIMIT = 12
-    SMALLEST_LOT, LARGEST_LOT = 4, 16
 
     def __init__(
         self,
@@ -99,13 +100,16 @@ class RandomOrders:
         pieces_per_hour: float,
         seed: int,
         start: float,
+        *,
+        lot_pieces: tuple[int, int] = (4, 16),
     ) -> None:
+        self._lot_pieces = lot_pieces
         self.turned_away = 0
         self._routes = routes
         self._families = list(mix)
         self._shares = list(mix.values())
         self._stream: random.Random = chance(seed, "orders")
-        self._lots_per_s = pieces_per_hour / ((self.SMALLEST_LOT + self.LARGEST_LOT) / 2) / 3600
+        self._lots_per_s = pieces_per_hour / (sum(lot_pieces) / 2) / 3600
         self._next_order_at = start
         self._number = 0
         self._book: dict[str, deque[Job]] = {}
@@ -134,7 +138,7 @@ class RandomOrders:
 
     def _take_order(self) -> None:
         family = self._stream.choices(self._families, self._shares)[0]
-        pieces = self._stream.randint(self.SMALLEST_LOT, self.LARGEST_LOT)
+        pieces = self._stream.randint(*self._lot_pieces)
         route = self._routes[family]
         book = self._book.setdefault(route[0], deque())
         if len(book) >= self.BOOK_LIMIT:

@@ -158,14 +158,15 @@ def _import(actor: Any, plant: dict[str, Any], site_code: str, at: datetime) -> 
 def _choose_site(actor: Any, site_code: str) -> int | None:
     """Return the site asked for, else the demo plant, else the first there is; None when there is none."""
     from yuheng.equipment import selectors as equipment  # noqa: PLC0415 - models need django.setup()
-    from yuheng.simulation.elevator.plant import SITE_CODE  # noqa: PLC0415
+    from yuheng.simulation.plants import PLANTS  # noqa: PLC0415
 
     sites = {site.code: site.id for site in equipment.visible_sites(actor=actor)}
     if site_code:
         if site_code not in sites:
             raise CannotPlay(f"There is no site {site_code!r}. Known: {', '.join(sorted(sites)) or 'none'}.")
         return sites[site_code]
-    return sites.get(SITE_CODE, min(sites.values(), default=None))
+    demo = next((sites[plant.site_code] for plant in PLANTS.values() if plant.site_code in sites), None)
+    return demo if demo is not None else min(sites.values(), default=None)
 
 
 def _credential(path: Path, actor: Any, site_id: int, at: datetime) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from yuheng.config.supervisor.places import default_data_dir
 from yuheng.config.supervisor.plant import Choices
 from yuheng.config.supervisor.supervise import supervise
+from yuheng.simulation.plants import CHOICES as PLANT_CHOICES
 
 HELP = "Start database, broker, historian, gateway, web and worker; restart what dies; stop with Ctrl-C."
 
@@ -17,7 +18,15 @@ HELP = "Start database, broker, historian, gateway, web and worker; restart what
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Offer places and ports; port 0 means any free one."""
     usual = Choices(data_dir=Path())
-    parser.add_argument("--demo", action="store_true", help="add the demo plant: a simulated elevator factory")
+    parser.add_argument(
+        "--demo",
+        nargs="?",
+        const="elevator",
+        default="",
+        choices=sorted(PLANT_CHOICES),
+        metavar="PLANT",
+        help="add a demo plant: elevator (the usual one), appliance, or both side by side",
+    )
     parser.add_argument("--data-dir", type=Path, default=None, metavar="DIR", help="where everything is kept")
     parser.add_argument(
         "--listen",
@@ -69,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         mqtt_port=args.mqtt_port,
         nats_port=args.nats_port,
         pg_port=args.pg_port,
-        is_demo=args.demo,
+        is_demo=bool(args.demo),
+        demo_plant=args.demo,
         opens_browser=not args.no_browser,
         tls_certificate=args.tls_cert,
         tls_key=args.tls_key,

@@ -37,6 +37,8 @@ class Choices:
     ----------
     tls_certificate, tls_key
         Files of one's own; None: those of `yuheng tls init`, where they exist. See `chosen_tls`.
+    demo_plant
+        Which demo plants: a key of `simulation.plants.CHOICES`; "": the elevator plant.
     is_plain
         Passwords may go in the clear over the network: somebody said so.
     backup_dir, backup_at, backup_keep
@@ -51,6 +53,7 @@ class Choices:
     nats_port: int = 0
     pg_port: int = 0
     is_demo: bool = False
+    demo_plant: str = ""
     opens_browser: bool = True
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -395,6 +398,7 @@ def _environment(choices: Choices, ports: Ports, *, database_url: str, nats_url:
         "YUHENG_MQTT_HOST": mqtt_host,
         "YUHENG_MQTT_PORT": str(ports.mqtt),
         "YUHENG_DEMO": "1" if choices.is_demo else "",
+        "YUHENG_DEMO_PLANT": choices.demo_plant,
         "YUHENG_BACKUP_DIR": str(choices.backup_dir or ""),
         "YUHENG_BACKUP_AT": choices.backup_at,
         "YUHENG_BACKUP_KEEP": str(choices.backup_keep),

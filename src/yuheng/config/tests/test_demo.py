@@ -13,7 +13,7 @@ from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import system_actor
 from yuheng.kernel.models import Site
 from yuheng.people.models import Person
-from yuheng.simulation.elevator.plant import AREAS, edge_username, plant_description
+from yuheng.simulation.elevator.plant import AREAS, ELEVATOR, plant_description
 from yuheng.telemetry.models import DataSource, Device, Tag
 from yuheng.telemetry.services.configuration import build_plant, render_devices
 
@@ -51,7 +51,7 @@ def test_every_edge_device_has_the_password_that_the_simulation_reads_and_nobody
     path = data_dir / "run" / "demo-devices.json"
     passwords = json.loads(path.read_text())["devices"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert set(passwords) == {edge_username(area) for area in AREAS}
+    assert set(passwords) == {ELEVATOR.edge_username(area) for area in AREAS}
     assert len(set(passwords.values())) == len(passwords)
     assert {device.username for device in Device.objects.all()} == {*passwords, demo.VISITOR}
     assert not any(password in render_devices() for password in passwords.values())
@@ -82,7 +82,7 @@ def test_lost_credentials_are_replaced_and_the_devices_follow(data_dir):
     demo.install(at=AT)
 
     after = dict(Device.objects.values_list("username", "password_sha256"))
-    assert all(after[edge_username(area)] != before[edge_username(area)] for area in AREAS)
+    assert all(after[ELEVATOR.edge_username(area)] != before[ELEVATOR.edge_username(area)] for area in AREAS)
 
 
 def test_a_visitor_is_heard_at_once_on_every_way_in(data_dir):

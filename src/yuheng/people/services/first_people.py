@@ -42,7 +42,9 @@ def _somebody_administers() -> bool:
     return any(MANAGE in permissions for permissions in everywhere.values_list("role__permissions", flat=True))
 
 
-DEMO_CAST: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+Cast = tuple[tuple[str, str, str, tuple[str, ...]], ...]
+
+DEMO_CAST: Cast = (
     # user name, Chinese name, English name, roles at the demo's sites
     ("lin", "林工", "Lin", ("administrator", "engineer")),
     ("ana", "安娜", "Ana", ("operator",)),
@@ -50,6 +52,13 @@ DEMO_CAST: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("cleo", "柯丽", "Cleo", ("quality",)),
     ("zhao", "赵厂长", "Zhao", ("manager",)),
 )
+KITCHEN_CAST: Cast = (
+    ("mei", "梅工", "Mei", ("administrator", "engineer")),
+    ("tao", "小陶", "Tao", ("operator",)),
+    ("bao", "包调度", "Bao", ("dispatcher",)),
+    ("hua", "华质检", "Hua", ("quality",)),
+)
+"""People of the kitchen-appliance plant."""
 DEMO_KEEPER = ("wei", "卫工", "Wei", ("administrator",))
 """Keeps the whole installation: the only one of the demo who sees the plants of both firms."""
 DEMO_STRANGER = ("dora", "朵拉", "Dora", ("viewer",))
@@ -57,8 +66,8 @@ DEMO_STRANGER = ("dora", "朵拉", "Dora", ("viewer",))
 
 
 @transaction.atomic
-def ensure_demo_people(*, site_ids: Iterable[int], at: datetime) -> list[str]:
-    """Make the demo's cast with their roles at these sites, and Dora at a site of another firm.
+def ensure_demo_people(*, site_ids: Iterable[int], at: datetime, people: Cast = DEMO_CAST) -> list[str]:
+    """Make a demo plant's cast with their roles at these sites, and Dora at a site of another firm.
 
     They have no password: one becomes them by `impersonate`. Lin administers the demo's plant, Wei the installation.
 
@@ -69,13 +78,13 @@ def ensure_demo_people(*, site_ids: Iterable[int], at: datetime) -> list[str]:
     """
     sites = sorted(site_ids)
     organisation_id = Site.objects.filter(pk__in=sites).values_list("organisation_id", flat=True).first()
-    for cast in DEMO_CAST:
+    for cast in people:
         _ensure_demo_person(cast, sites, organisation_id, at)
     _ensure_demo_person(DEMO_KEEPER, [], organisation_id, at, is_everywhere=True)
     RoleAssignment.objects.filter(person__username="lin", person__is_demo=True, site=None).delete()  # of older demos
     elsewhere = _ensure_strangers_site()
     _ensure_demo_person(DEMO_STRANGER, [elsewhere.pk], elsewhere.organisation_id, at)
-    return [username for username, *_rest in (*DEMO_CAST, DEMO_KEEPER, DEMO_STRANGER)]
+    return [username for username, *_rest in (*people, DEMO_KEEPER, DEMO_STRANGER)]
 
 
 def _ensure_strangers_site() -> Site:

@@ -10,40 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-STOPPED_S = 900
-
-
-def _alarm(code: str, when: str, zh: str, en: str, todo_zh: str, todo_en: str, **more: Any) -> dict[str, Any]:
-    return {
-        "code": code,
-        "when": when,
-        "name_zh": zh,
-        "name_en": en,
-        "guidance_zh": todo_zh,
-        "guidance_en": todo_en,
-        **more,
-    }
-
-
-def _of_every_machine() -> list[dict[str, Any]]:
-    return [
-        _alarm(
-            "stopped", "state == down", "停机过久", "Down for long",
-            "到现场确认故障,按故障代码处理;预计超过 30 分钟时通知调度改派。",
-            "Go there, act on the fault code; when it will take more than 30 min, tell the dispatcher to move the orders.",
-            priority="high", on_delay_s=STOPPED_S, response_time_s=600, category="equipment",
-            message_zh="{unit_name} 停机超过 15 分钟,故障代码 {cause}", message_en="{unit} down for more than 15 min, fault {cause}",
-            consequence_zh="后工序缺料,订单延误。", consequence_en="The next step runs out of material; orders are late.",
-        ),
-        _alarm(
-            "no-signal", "state == no_data", "设备无信号", "No signal",
-            "检查设备电源和网络;数据恢复前按现场情况调度。",
-            "Check power and network of the machine; until data comes back, dispatch by what is seen on the floor.",
-            priority="medium", on_delay_s=120, category="communication", acknowledge_required=True,
-            message_zh="{unit_name} 超过 3 分钟没有数据", message_en="{unit} has sent nothing for more than 3 min",
-        ),
-    ]  # fmt: skip
-
+from yuheng.simulation.alarms import alarm as _alarm
+from yuheng.simulation.alarms import of_every_machine
 
 def _vibration(warn: float, stop: float) -> list[dict[str, Any]]:
     return [
@@ -139,4 +107,4 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
 
 def alarms_of(class_code: str) -> list[dict[str, Any]]:
     """Return the alarms of a class in the plant file's format."""
-    return [*_of_every_machine(), *_OF_CLASS.get(class_code, [])]
+    return [*of_every_machine(), *_OF_CLASS.get(class_code, [])]

@@ -17,9 +17,9 @@ from yuheng.engines.codec.batch import TagSpec
 from yuheng.engines.codec.json_payload import JsonDecoder
 from yuheng.engines.codec.sparkplug import SparkplugDecoder
 from yuheng.simulation.edges import Clock, make_edges, recall
-from yuheng.simulation.elevator.outages import Outages
-from yuheng.simulation.elevator.plant import AREAS, all_units, edge_username, plant_description, publish_topics
+from yuheng.simulation.elevator.plant import AREAS, ELEVATOR, plant_description
 from yuheng.simulation.mqtt import Login
+from yuheng.simulation.outages import Outages
 from yuheng.simulation.tests.support import MONDAY_MORNING, a_plant
 
 SHIFT_S = 8 * 3600
@@ -185,14 +185,14 @@ def test_the_plant_can_live_faster_than_we_do():
 def test_the_first_scans_are_spread_and_every_area_has_an_edge():
     edges = make_edges(a_plant(), NoOutages(), seed=1)
     assert [edge.area for edge in edges] == list(AREAS)
-    assert sum(edge.area.size for edge in edges) == len(all_units())
+    assert sum(edge.area.size for edge in edges) == len(ELEVATOR.units())
     assert edges[0].connect(Login("127.0.0.1", 1)) is edges[0].publisher
 
 
 @pytest.mark.engines
 async def test_the_process_publishes_all_areas_within_its_credentials_and_ends_within_a_second(fresh_nats, tmp_path):
-    passwords = {edge_username(area): f"secret-{area.code}" for area in AREAS}
-    fresh_nats.set_devices("".join(_user(area, passwords[edge_username(area)]) for area in AREAS))
+    passwords = {ELEVATOR.edge_username(area): f"secret-{area.code}" for area in AREAS}
+    fresh_nats.set_devices("".join(_user(area, passwords[ELEVATOR.edge_username(area)]) for area in AREAS))
     run_dir = tmp_path / "data" / "run"
     run_dir.mkdir(parents=True)
     (run_dir / "demo-devices.json").write_text(json.dumps({"devices": passwords}))
@@ -246,7 +246,7 @@ async def _until(condition):
 
 def _user(area, password):
     """One line of devices.conf; ``#`` also covers the level above it, which NATS's ``>`` does not."""
-    subjects = [subject_of_topic(topic) for topic in publish_topics(area)]
+    subjects = [subject_of_topic(topic) for topic in ELEVATOR.publish_topics(area)]
     subjects += [subject.removesuffix(".>") for subject in subjects]
     permissions = f"{{publish: {json.dumps(subjects)}}}"
-    return f'{{user: "{edge_username(area)}", password: "{password}", permissions: {permissions}}}\n'
+    return f'{{user: "{ELEVATOR.edge_username(area)}", password: "{password}", permissions: {permissions}}}\n'

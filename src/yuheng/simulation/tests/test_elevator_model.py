@@ -5,9 +5,11 @@ from collections import Counter
 import pytest
 
 from yuheng.engines.states.vocabulary import UnitState
-from yuheng.simulation.elevator import catalogue
-from yuheng.simulation.elevator.model import ElevatorPlant, mix_of_states
-from yuheng.simulation.elevator.plant import CALENDAR_BREAKS, MIX, PIECES_PER_HOUR, ROUTES
+from yuheng.simulation import catalogue
+from yuheng.simulation.elevator.catalogue import LASER_CUTTER, MACHINING_CENTRE
+from yuheng.simulation.elevator.model import ElevatorPlant
+from yuheng.simulation.elevator.plant import CALENDARS, MIX, PIECES_PER_HOUR, ROUTES
+from yuheng.simulation.model import mix_of_states
 from yuheng.simulation.tests.support import MONDAY_MORNING, Diary, a_plant
 from yuheng.simulation.work import Job, RandomOrders
 
@@ -85,7 +87,7 @@ def test_machines_produce_most_of_the_time_and_are_down_a_few_percent():
 def test_mean_cycle_and_availability_agree_with_the_catalogue():
     diary = Diary()
     plant = a_plant(hours=96, diary=diary)
-    for kind in (catalogue.LASER_CUTTER, catalogue.MACHINING_CENTRE):
+    for kind in (LASER_CUTTER, MACHINING_CENTRE):
         machines = [machine for machine in plant.machines.values() if machine.kind is kind]
         produced_s = sum(_time_in(diary, machine.spec.code, UnitState.PRODUCING, plant.now) for machine in machines)
         pieces = sum(machine.good_count + machine.reject_count for machine in machines)
@@ -119,7 +121,8 @@ def test_machines_with_breaks_stand_in_the_break_and_the_others_run_through():
 
     for machine in plant.machines.values():
         is_at_rest = machine.cause == str(catalogue.STOP_BREAK)
-        has_break_now = ("12:00", "12:30") in CALENDAR_BREAKS[machine.spec.work_center.calendar]
+        breaks = {calendar.code: calendar.breaks for calendar in CALENDARS}
+        has_break_now = ("12:00", "12:30") in breaks[machine.spec.work_center.calendar]
         # A piece or a set-up begun before the break is finished first, and a repair goes on.
         assert not is_at_rest or has_break_now
         assert machine.state is not UnitState.IDLE or not has_break_now

@@ -10,10 +10,10 @@ from yuheng.engines.states.vocabulary import UnitState
 from yuheng.simulation.elevator.catalogue import CLASSES
 from yuheng.simulation.elevator.plant import (
     AREAS,
+    ELEVATOR,
     MIX,
     PIECES_PER_HOUR,
     ROUTES,
-    all_units,
     plant_description,
 )
 from yuheng.simulation.tests.support import Rule
@@ -121,6 +121,6 @@ def test_all_routes_pass_the_work_centers_in_one_order_so_full_buffers_cannot_lo
 
 
 def test_every_class_is_used_and_every_unit_code_is_unique():
-    units = all_units()
+    units = ELEVATOR.units()
     assert {unit.kind.code for unit in units} == set(CLASSES)
     assert len({unit.code for unit in units}) == len(units)

@@ -5,9 +5,11 @@ import pytest
 
 from yuheng.engines.states.rules import compile_rules
 from yuheng.engines.states.vocabulary import UnitState
-from yuheng.simulation.elevator.catalogue import CLASSES, COMMON_TAGS, state_rules
-from yuheng.simulation.elevator.plant import AREAS, units_of
-from yuheng.simulation.elevator.signals import AreaSensors
+from yuheng.simulation.catalogue import COMMON_TAGS, state_rules
+from yuheng.simulation.elevator.catalogue import CLASSES
+from yuheng.simulation.elevator.plant import AREAS, ROUTES
+from yuheng.simulation.layout import units_of
+from yuheng.simulation.signals import AreaSensors
 from yuheng.simulation.tests.support import MONDAY_MORNING, Rule, a_plant
 
 RULES = {
@@ -22,7 +24,11 @@ RULES = {
 def sensors_of(plant, *, seed=1):
     return {
         area.code: AreaSensors(
-            [plant.machines[unit.code] for unit in units_of(area)], seed=seed, name=area.code, start=plant.now
+            [plant.machines[unit.code] for unit in units_of(area)],
+            seed=seed,
+            name=area.code,
+            start=plant.now,
+            families=ROUTES,
         )
         for area in AREAS
     }

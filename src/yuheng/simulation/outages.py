@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from yuheng.simulation.elevator.model import ElevatorPlant
 from yuheng.simulation.engine import chance
+from yuheng.simulation.model import Plant
 
 BETWEEN_S = 900.0
 SHORTEST_S, LONGEST_S = 90.0, 300.0
@@ -20,7 +20,7 @@ class Outages:
         Of this stream of chance.
     """
 
-    def __init__(self, plant: ElevatorPlant, *, seed: int) -> None:
+    def __init__(self, plant: Plant, *, seed: int) -> None:
         self._plant = plant
         self._stream = chance(seed, "outages")
         self._silent_until: dict[str, float] = {}

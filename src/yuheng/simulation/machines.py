@@ -11,10 +11,10 @@ from enum import IntEnum
 from typing import Protocol
 
 from yuheng.engines.states.vocabulary import UnitState
-from yuheng.simulation.elevator import catalogue
-from yuheng.simulation.elevator.catalogue import Cause
-from yuheng.simulation.elevator.plant import UnitSpec
+from yuheng.simulation import catalogue
+from yuheng.simulation.catalogue import Cause
 from yuheng.simulation.engine import Action, EventCalendar, chance, lognormal, weibull
+from yuheng.simulation.layout import UnitSpec
 from yuheng.simulation.work import Job
 
 FAILURE_SHAPE = 1.4  # of the Weibull time to failure: wear matters a little
@@ -48,6 +48,10 @@ class Floor(Protocol):
 
     def break_ends(self, machine: Machine) -> float | None:
         """Return the end of the break that is on now, in model time; None when there is none."""
+        ...
+
+    def setup_s(self, machine: Machine, family: str) -> float:
+        """Return the mean time to fit the machine for another family."""
         ...
 
     def state_changed(self, machine: Machine) -> None:
@@ -152,9 +156,10 @@ class Machine:
         if job.family == self.fitted_family:
             self.proceed()
             return
+        setup_s = lognormal(self._stream, self._floor.setup_s(self, job.family), SETUP_SPREAD)
         self.fitted_family = job.family
         self._enter(UnitState.SETUP, "")
-        self._later(lognormal(self._stream, self.kind.setup_s, SETUP_SPREAD), self.proceed)
+        self._later(setup_s, self.proceed)
 
     def _draw_cycle(self) -> float:
         self.cycle_time_s = lognormal(self._stream, self.kind.cycle_s, self.kind.cycle_spread)

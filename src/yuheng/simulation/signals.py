@@ -6,6 +6,7 @@ costs a few dozen microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from yuheng.engines.states.vocabulary import UnitState
-from yuheng.simulation.elevator import catalogue
-from yuheng.simulation.elevator.catalogue import Channel
-from yuheng.simulation.elevator.machines import Activity, Machine
-from yuheng.simulation.elevator.plant import ROUTES
+from yuheng.simulation import catalogue
+from yuheng.simulation.catalogue import Channel
+from yuheng.simulation.machines import Activity, Machine
 
 type_f8 = npt.NDArray[np.float64]
 
@@ -26,7 +26,6 @@ QUIET_NOISE = 0.1
 ENERGY_RESOLUTION_KWH = 0.05
 CYCLE_RESOLUTION_S = 0.5
 
-_FAMILIES = {family: index for index, family in enumerate(ROUTES)}
 _MODES = {UnitState.SETUP: catalogue.MODE_SETUP, UnitState.PLANNED_STOP: catalogue.MODE_PLANNED_STOP}
 
 
@@ -49,9 +48,12 @@ class AreaSensors:
         Of the noise; it never influences what the machines do.
     start
         Model time of the first reading; the sensors have settled by then.
+    families
+        Product families of the plant: what is made is felt by the sensors.
     """
 
-    def __init__(self, machines: list[Machine], *, seed: int, name: str, start: float) -> None:
+    def __init__(self, machines: list[Machine], *, seed: int, name: str, start: float, families: Iterable[str]) -> None:
+        self._families = {family: index for index, family in enumerate(families)}
         self._machines = machines
         self._symbols = [[channel.symbol for channel in machine.kind.channels] for machine in machines]
         channels = [channel for machine in machines for channel in machine.kind.channels]
@@ -66,7 +68,10 @@ class AreaSensors:
         self._resolution = np.array([channel.resolution for channel in channels])
         self._wear = np.array([channel.wear for channel in channels])
         self._effect = np.array(
-            [[_family_effect(channel, index) for index in _FAMILIES.values()] for channel in channels]
+            [
+                [_family_effect(channel, index, len(self._families)) for index in self._families.values()]
+                for channel in channels
+            ]
         )
         self._chance = np.random.default_rng([seed, *name.encode()])
         self._rows = np.arange(len(channels))
@@ -111,7 +116,7 @@ class AreaSensors:
 
     def _targets(self, at: float) -> type_f8:
         activity = self._activities(at)
-        family = np.array([_FAMILIES.get(machine.fitted_family, 0) for machine in self._machines])[self._owner]
+        family = np.array([self._families.get(machine.fitted_family, 0) for machine in self._machines])[self._owner]
         wear = np.array([machine.wear for machine in self._machines])[self._owner]
         targets = self._settled[self._rows, activity]
         is_working = activity == Activity.WORKING
@@ -150,9 +155,9 @@ def _settled_values(channel: Channel) -> list[float]:
     return [channel.waiting, channel.waiting, setup, handling, channel.working]
 
 
-def _family_effect(channel: Channel, family: int) -> float:
+def _family_effect(channel: Channel, family: int, count: int) -> float:
     """Return the factor of a product family on a channel's working value, spread evenly over ±varies."""
-    position = (family * 3) % len(_FAMILIES) / (len(_FAMILIES) - 1)  # 0..1; neighbours in the list do not look alike
+    position = (family * 3) % count / (count - 1)  # 0..1; neighbours in the list do not look alike
     return 1.0 + channel.varies * (2 * position - 1)
 
 
