@@ -85,6 +85,9 @@ async def _tried(link: Link, text: str, limits: Limits, encoding: str) -> list[N
             continue
         found = [Point(str(one), one) for one in readings_of(address, is_open=_is_without_type(word, address))]
         values = await _values(link, found, limits, encoding)
+        if len(found) > 1 and len({values[point.text] for point in found}) == 1:  # all fail alike: say it once
+            nodes.append(Node(node=word, name=word, description=values[found[0].text][1]))
+            continue
         nodes += [
             Node(
                 node=point.text,
