@@ -195,7 +195,8 @@ def _ensure_visitor(actor: Any, site_id: int, at: datetime) -> None:
         f"{VISITOR}-sparkplug": ("sparkplug_b", VISITOR_TOPICS[1:]),
         f"{VISITOR}-http": ("http", ()),
     }
-    there = dict(DataSource.objects.filter(site_id=site_id, code__in=wanted).values_list("code", "pk"))
+    # At whatever site: an earlier demo of another plant may have made them, and topics belong to one site.
+    there = dict(DataSource.objects.filter(code__in=wanted).values_list("code", "pk"))
     for code, (connector, topics) in wanted.items():
         if code not in there:
             there[code] = create_source(

@@ -23,6 +23,11 @@ _TYPES = {
 }
 
 
+def make_server(plant: PlantSpec, area: AreaSpec, port: int) -> OpcUaArea:
+    """Return the server of an area."""
+    return OpcUaArea(plant, area, port)
+
+
 class OpcUaArea:
     """``ns=<plant>;s=<machine>.<symbol>`` for every signal, below an object for each machine."""
 
@@ -64,7 +69,7 @@ class OpcUaArea:
     async def show(self, samples: list[Sample], fallen: list[str]) -> None:
         """Write what is new; a silent machine's variables are bad for want of communication."""
         for code in fallen:
-            bad = ua.DataValue(StatusCode_=ua.StatusCode(ua.StatusCodes.BadNoCommunication))
+            bad = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadNoCommunication))
             for identifier, (node_id, _kind) in self._nodes.items():
                 if identifier.startswith(f"{code}."):
                     self._shown.pop(identifier, None)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-import struct
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from yuheng.simulation.catalogue import COMMON_TAGS
 from yuheng.simulation.edges import LATE_S, SCAN_EVERY_S, AreaReader, Clock
-from yuheng.simulation.layout import OPC_UA, AreaSpec, PlantSpec, UnitSpec, register_of, units_of
-from yuheng.simulation.modbus import ModbusServer, UnitMemory
+from yuheng.simulation.layout import OPC_UA, AreaSpec, PlantSpec
 from yuheng.simulation.model import Plant
 from yuheng.simulation.outages import Outages
 from yuheng.simulation.speakers import Sample
@@ -78,75 +75,10 @@ def make_served(plant: Plant, outages: Outages, ports: Mapping[str, int], *, see
 
 
 def _server(plant: PlantSpec, area: AreaSpec, port: int) -> MachineServer:
-    if area.speaks == OPC_UA:
-        # A large library: a plant without OPC UA need not carry it.
-        server: MachineServer = importlib.import_module("yuheng.simulation.opcua").OpcUaArea(plant, area, port)
-        return server
-    return ModbusArea(area, port)
-
-
-# ---- Modbus: a gateway of the area, its machines the units behind it ----------------------------------------------
-
-
-class ModbusArea:
-    """Machines as units 1, 2, ... of one Modbus gateway; a silent one is answered for with exception 11."""
-
-    def __init__(self, area: AreaSpec, port: int) -> None:
-        self._units = {unit.code: unit for unit in units_of(area)}
-        self._memories = {code: UnitMemory() for code in self._units}
-        self._places = {code: _places(unit) for code, unit in self._units.items()}
-        self.server = ModbusServer({}, port=port)
-
-    async def prepare(self) -> None:
-        """Nothing to prepare: registers come to be when they are set."""
-
-    async def start(self) -> None:
-        """Listen."""
-        await self.server.start()
-
-    async def show(self, samples: list[Sample], fallen: list[str]) -> None:
-        """Put what the machines say into their registers."""
-        for code in fallen:
-            self.server.units.pop(self._units[code].number, None)
-        for sample in samples:
-            memory, places = self._memories[sample.work_unit], self._places[sample.work_unit]
-            for symbol, value in sample.values.items():
-                table, start, kind = places[symbol]
-                memory.put(table, start, _registers(kind, value))
-            self.server.units[self._units[sample.work_unit].number] = memory
-
-    async def stop(self) -> None:
-        """Close the port."""
-        await self.server.stop()
-
-
-_Place = tuple[str, int, str]
-
-
-def _places(unit: UnitSpec) -> dict[str, _Place]:
-    """Symbol -> table, first register, type (with the order behind a colon)."""
-    symbols = [tag.symbol for tag in COMMON_TAGS] + [channel.symbol for channel in unit.kind.channels]
-    found: dict[str, _Place] = {}
-    for symbol in symbols:
-        table, register, *kind = register_of(unit.kind, symbol).split(":")
-        found[symbol] = (table, int(register), kind[0] if kind else "bool")
-    return found
-
-
-def _registers(kind: str, value: Any) -> list[int]:
-    """Word a value as the controllers of this plant do: floats low word first, everything else high word first."""
-    if kind == "bool":
-        return [int(value)]
-    if kind == "uint16":
-        return [int(value) & 0xFFFF]
-    if kind == "uint32":
-        return [int(value) >> 16 & 0xFFFF, int(value) & 0xFFFF]
-    if kind == "float32":
-        high, low = struct.unpack(">HH", struct.pack(">f", value))
-        return [low, high]
-    size = int(kind.removeprefix("string"))
-    data = str(value).encode()[:size].ljust(size, b"\0")
-    return list(struct.unpack(f">{size // 2}H", data))
+    # Large libraries: a plant that needs neither carries neither.
+    name = "yuheng.simulation.opcua" if area.speaks == OPC_UA else "yuheng.simulation.modbus_area"
+    server: MachineServer = importlib.import_module(name).make_server(plant, area, port)
+    return server
 
 
 def utc(at_ms: int) -> datetime:

@@ -1,6 +1,7 @@
 """Installing the demo: whole, repeatable, and careful with what people changed."""
 
 import json
+import socket
 import stat
 import time
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from yuheng.config import demo
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import system_actor
 from yuheng.kernel.models import Site
-from yuheng.people.models import Person
+from yuheng.people.models import Person, RoleAssignment
+from yuheng.simulation.appliance.plant import APPLIANCE
 from yuheng.simulation.elevator.plant import AREAS, ELEVATOR, plant_description
 from yuheng.telemetry.models import DataSource, Device, Tag
 from yuheng.telemetry.services.configuration import build_plant, render_devices
@@ -103,3 +105,46 @@ def test_dora_of_another_firm_sees_nothing_of_the_plant(data_dir):
     dora = Person.objects.get(username="dora")
     assert Site.objects.get(code="elsewhere1").organisation_id == dora.organisation_id
     assert Site.objects.get(code="elevator1").organisation_id != dora.organisation_id
+
+
+def test_both_plants_stand_side_by_side_with_people_of_their_own(data_dir):
+    demo.install(at=AT, plants=("elevator", "appliance"))
+
+    plant = decode(encode(build_plant(version=1)))
+    assert len(plant.work_units) == 130 + 90
+    sites = {site.code: site for site in Site.objects.all()}
+    assert sites["elevator1"].organisation_id != sites["appliance1"].organisation_id
+    roles = {
+        (assignment.person.username, assignment.site.code)
+        for assignment in RoleAssignment.objects.filter(site__isnull=False).select_related("person", "site")
+    }
+    assert ("lin", "elevator1") in roles
+    assert ("mei", "appliance1") in roles
+    assert not {("lin", "appliance1"), ("mei", "elevator1")} & roles
+    known = json.loads((data_dir / "run" / "demo-devices.json").read_text())
+    assert {area.code for area in APPLIANCE.served_areas()} == set(known["ports"])
+    assert len(set(known["ports"].values())) == 4
+    modbus = DataSource.objects.get(code="welding-modbus")
+    assert modbus.settings["port"] == known["ports"]["welding"]
+    assert modbus.site_id == sites["appliance1"].pk
+
+
+def test_a_second_plant_is_added_to_a_first_and_ports_stay(data_dir):
+    demo.install(at=AT)
+    before = json.loads((data_dir / "run" / "demo-devices.json").read_text())
+    demo.install(at=AT, plants=("elevator", "appliance"))
+    both = json.loads((data_dir / "run" / "demo-devices.json").read_text())
+    assert before["devices"].items() <= both["devices"].items()
+    demo.install(at=AT, plants=("appliance",))
+    assert json.loads((data_dir / "run" / "demo-devices.json").read_text()) == both
+
+
+def test_a_port_that_somebody_took_is_replaced_and_the_source_follows(data_dir):
+    demo.install(at=AT, plants=("appliance",))
+    path = data_dir / "run" / "demo-devices.json"
+    taken = json.loads(path.read_text())["ports"]["welding"]
+    with socket.create_server(("127.0.0.1", taken)):
+        demo.install(at=AT, plants=("appliance",))
+    now = json.loads(path.read_text())["ports"]["welding"]
+    assert now != taken
+    assert DataSource.objects.get(code="welding-modbus").settings["port"] == now

@@ -13,6 +13,7 @@ from typing import Any
 from yuheng.simulation.alarms import alarm as _alarm
 from yuheng.simulation.alarms import of_every_machine
 
+
 def _vibration(warn: float, stop: float) -> list[dict[str, Any]]:
     return [
         _alarm(

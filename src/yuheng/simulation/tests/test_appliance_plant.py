@@ -16,10 +16,10 @@ from yuheng.simulation.catalogue import COMMON_TAGS, state_rules
 from yuheng.simulation.edges import AreaReader
 from yuheng.simulation.elevator.plant import ELEVATOR
 from yuheng.simulation.layout import SERVED, describe
+from yuheng.simulation.modbus_area import ModbusArea
 from yuheng.simulation.model import Plant, mix_of_states
 from yuheng.simulation.outages import Outages
 from yuheng.simulation.plants import CHOICES
-from yuheng.simulation.served import ModbusArea
 from yuheng.simulation.tests.support import MONDAY_MORNING, Diary, Rule
 
 
