@@ -57,8 +57,8 @@ class FateUnknown(Exception):
 class _Target:
     node: ua.NodeId
     variant_type: ua.VariantType
-    index_range: str
     elements: tuple[int, ...]
+    whole: list[Any] | None = None  # the array as it is, for a server that knows no index ranges
 
 
 async def write_value(link: Link, types: TypeReader, address: str, value: Value) -> ReadBack:
@@ -108,7 +108,31 @@ async def _target(link: Link, types: TypeReader, address: str) -> _Target:
             "The value is an array: name an element, such as [0]." if not elements else "The value is no array."
         )
     variant_type = await _variant_type(types, data_type.Value.Value, held)
-    return _Target(node, variant_type, ",".join(map(str, elements)), elements)
+    if elements and not await _knows_index_ranges(link, node, elements):
+        return _Target(node, variant_type, elements, _whole_array(held, elements))
+    return _Target(node, variant_type, elements)
+
+
+async def _knows_index_ranges(link: Link, node: ua.NodeId, elements: tuple[int, ...]) -> bool:
+    """Return whether the server gives one element when it is asked for one; some ignore the range, in writing too."""
+    one = ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value, IndexRange=_range(elements))
+    params = ua.ReadParameters(NodesToRead=[one], TimestampsToReturn=ua.TimestampsToReturn.Neither)
+    (found,) = await link.session.read(params)
+    shown = found.Value.Value if found.StatusCode.is_good() and found.Value is not None else None
+    while isinstance(shown, list) and len(shown) == 1:
+        shown = shown[0]
+    return shown is not None and not isinstance(shown, list)
+
+
+def _whole_array(held: ua.Variant | None, elements: tuple[int, ...]) -> list[Any]:
+    found = None if held is None else held.Value
+    if len(elements) != 1 or not isinstance(found, list) or elements[0] >= len(found):
+        raise CommandRefused("The server does not let this element be written.")
+    return list(found)
+
+
+def _range(elements: tuple[int, ...]) -> str:
+    return ",".join(map(str, elements))
 
 
 async def _variant_type(types: TypeReader, data_type: ua.NodeId, held: ua.Variant | None) -> ua.VariantType:
@@ -168,11 +192,15 @@ def _moment(text: str) -> datetime:
 
 
 async def _write(link: Link, target: _Target, fitting: Any) -> None:
-    held = [fitting] if target.elements else fitting
+    held = fitting
+    if target.whole is not None:
+        held = [*target.whole]
+        held[target.elements[0]] = fitting
+    elif target.elements:
+        held = [fitting]
+    index_range = _range(target.elements) if target.elements and target.whole is None else None
     value = ua.DataValue(Value=ua.Variant(held, target.variant_type), StatusCode=None)
-    one = ua.WriteValue(
-        NodeId=target.node, AttributeId=ua.AttributeIds.Value, IndexRange=target.index_range or None, Value=value
-    )
+    one = ua.WriteValue(NodeId=target.node, AttributeId=ua.AttributeIds.Value, IndexRange=index_range, Value=value)
     try:
         (status,) = await link.session.write(ua.WriteParameters(NodesToWrite=[one]))
     except ua.UaStatusCodeError as error:
