@@ -159,7 +159,7 @@ def digest(spec: DefinitionSpec) -> str:
 def override_values(row: EffectiveRow) -> dict[str, Any]:
     """Return what a unit does otherwise as a page shows it; empty: as its class."""
     own = row.overridden
-    values = {
+    values: dict[str, Any] = {
         name: f"{getattr(row, name):g}" if name in own else "" for name in ("deadband", "on_delay_s", "off_delay_s")
     }
     values["priority"] = int(row.priority) if "priority" in own else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.alarms.views import definitions, health, journal, lists
+from yuheng.alarms.views import definitions, health, journal, lists, notifications
 
 app_name = "alarms"
 urlpatterns = [
@@ -28,4 +28,10 @@ urlpatterns = [
     path("alarms/classes/<int:equipment_class_id>/new", definitions.new_of_class, name="new_of_class"),
     path("alarms/units/<int:work_unit_id>/definitions", definitions.unit_definitions, name="unit_definitions"),
     path("alarms/units/<int:work_unit_id>/definitions/new", definitions.new_of_unit, name="new_of_unit"),
+    path("alarms/notifications", notifications.overview, name="notifications"),
+    path("alarms/notifications/channels", notifications.write_channel, name="write_channel"),
+    path("alarms/notifications/channels/<int:channel_id>", notifications.act_on_channel, name="act_on_channel"),
+    path("alarms/notifications/retry", notifications.retry, name="retry_messages"),
+    path("alarms/notifications/rules/new", notifications.new_rule, name="new_rule"),
+    path("alarms/notifications/rules/<int:rule_id>", notifications.rule, name="rule"),
 ]

@@ -111,6 +111,7 @@ def page(
     request: HttpRequest, template: str, context: Mapping[str, Any], site: SiteRow, *, status: int = 200
 ) -> HttpResponse:
     """Draw a page of a site: times as the clock on its wall shows them."""
-    shared = {"site": site, "site_name": in_language(site.name_zh, site.name_en)}
+    may_notify = actor_of(request).may("alarms.edit", site_id=site.id)
+    shared = {"site": site, "site_name": in_language(site.name_zh, site.name_en), "may_notify": may_notify}
     with timezone.override(ZoneInfo(site.time_zone)):
         return render(request, template, {**shared, **context}, status=status)
