@@ -69,6 +69,14 @@ class StateRule(msgspec.Struct, frozen=True):
     cause: str = ""  # expression or quoted text; its value becomes the interval's cause, e.g. "fault_code"
 
 
+class Rederive(msgspec.Struct, frozen=True):
+    """A wish: the past states of all units of a rule set are to be derived anew by its rules, once for each wish."""
+
+    rule_set: str
+    from_us: int
+    asked_us: int
+
+
 class WorkUnit(msgspec.Struct, frozen=True):
     """One work unit as the historian sees it."""
 
@@ -130,6 +138,7 @@ class Plant(msgspec.Struct, frozen=True):
     rule_sets: dict[str, tuple[StateRule, ...]] = {}
     devices: tuple[Device, ...] = ()
     future_tolerance_s: float = 600.0
+    rederive: tuple[Rederive, ...] = ()
     alarm_rules: tuple[AlarmRule, ...] = ()
 
 

@@ -42,6 +42,7 @@ class Limits:
     retention_first_s: float = 300.0
     retention_s: float = 24 * 3600.0
     recompute_s: float = 0.5
+    rerun_s: float = 0.5  # between two units whose past is derived anew
     board_s: float = 60.0  # the whole board is recorded again, for replay
     board_changes: int = 20_000  # and after this many changes of a site
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from yuheng.bus import documents, subjects
 from yuheng.bus.log_reader import LogReader, Tally
 from yuheng.bus.messages import Health
 from yuheng.bus.wire import Connection, WireError, header_value, keep_connected, type_raw
-from yuheng.historian import retention, rollups, snapshot, spans
+from yuheng.historian import reruns, retention, rollups, snapshot, spans
 from yuheng.historian.alarm_telling import AlarmTeller
 from yuheng.historian.answers import Answers
 from yuheng.historian.committer import Committer, revisions
@@ -87,6 +88,7 @@ class Historian:
         self._best_effort_sids: dict[str, bytes] = {}
         self._core_owner: dict[bytes, str] = {}
         self._rederived_at = 0.0
+        self.reruns = reruns.Reruns()
         self._late: dict[int, tuple[int, int]] = {}  # unit -> oldest late sample, newest sample; all of them committed
         self._wants_picture = False
         self._picture: snapshot.Picture | None = None
@@ -115,6 +117,7 @@ class Historian:
             asyncio.create_task(self._every(self.limits.health_s, self._health)),
             asyncio.create_task(self._every(self.limits.rollup_s, self._maintain)),
             asyncio.create_task(self._every(self.limits.board_s, self._record_boards)),
+            asyncio.create_task(self._every(self.limits.rerun_s, self._rerun)),
             asyncio.create_task(self._until_broken()),
             asyncio.create_task(self.teller.run()),
         ]
@@ -275,6 +278,7 @@ class Historian:
             self.pipeline.alarms.absorb(points, slots, piece[1], self._now_us())
         self._is_caught_up = True
         await self._seed_calculations()
+        await self._in_background(lambda: self.reruns.load(self.store))
         self.live.begin(self.pipeline.units.next_version(self._now_us()))
         async with self.committer.turn:
             self._note_late()
@@ -367,6 +371,50 @@ class Historian:
         self.live.values()
         for reader in self.readers:
             reader.check(asyncio.get_running_loop().time())
+
+    async def _rerun(self) -> None:
+        """Derive one unit's past anew, when that is asked for; what fails is tried again at the next turn."""
+        plant, units = self.pipeline.plant, self.pipeline.units
+        if not self._is_caught_up or plant is None or self.connection_trouble:
+            return
+        try:
+            for job in self.reruns.take(plant):
+                await self._in_background(partial(reruns.save, self.store, job, units.next_version(self._now_us())))
+            job_left = self.reruns.next()
+            if job_left is None:
+                return
+            unit = next((unit for unit in plant.work_units if unit.id == job_left.left[0]), None)
+            if unit is not None:
+                await self._rerun_unit(reruns.Rerun.begun(plant, unit, job_left.from_us), plant.version)
+            del job_left.left[0]
+            await self._in_background(partial(reruns.save, self.store, job_left, units.next_version(self._now_us())))
+        except (StoreFailure, WireError, TimeoutError) as error:
+            log.warning("Past states could not be derived anew (%s); trying again.", error)
+
+    async def _rerun_unit(self, rerun: reruns.Rerun, version: int) -> None:
+        for until_us in rerun.days(self._now_us()):
+            await self._in_background(partial(rerun.go_on, self.store, until_us))
+        async with self.committer.turn:  # the rest, when nothing is being committed beside it
+            if not await self.committer.commit():
+                return
+            known = self.pipeline.units.by_id.get(rerun.unit.id)
+            newest_us = self.pipeline.units.newest_us(known) + 1 if known is not None else 0
+            if newest_us <= rerun.from_us:
+                return  # nothing was heard since
+            if newest_us > rerun.reached_us:
+                await self._in_background(partial(rerun.go_on, self.store, newest_us))
+            rerun.reached_us = newest_us
+            number = self.pipeline.units.next_version(self._now_us())
+            emission, anew = await self._in_background(partial(rerun.result, self.store, number))
+            if await self.committer.publish_all(revisions(emission)):
+                raise WireError("The message log does not take state changes.")
+            if emission.rows:
+                await self._in_background(
+                    lambda: self.store.insert("state_changes", state_change_columns(emission.rows))
+                )
+            if self.pipeline.plant is not None and self.pipeline.plant.version == version:
+                self.pipeline.units.replace(anew.unit_id, anew.changes, anew.until_us)
+        self.live.states()
 
     async def _record_boards(self) -> None:
         self.live.record_boards(Reason.RHYTHM)
@@ -513,6 +561,7 @@ class Historian:
                 "refetched": sum(t.refetched for t in self._tallies.values()),
                 "missing": sum(t.missing for t in self._tallies.values()),
                 "questions_refused": self.answers.refused,
+                "rederiving": self.reruns.facts(),
                 "store_bytes": self._statistics.get("total_bytes", 0),
                 "bytes_per_point": round(self._statistics.get("bytes_per_point", 0.0), 3),
                 "disk_free_bytes": free,

@@ -221,6 +221,8 @@ class StateRuleSet(models.Model):
         "equipment.EquipmentClass", on_delete=models.CASCADE, related_name="+", primary_key=True
     )
     no_data_after_s = models.FloatField(default=60.0)
+    rederive_from = models.DateTimeField(null=True, blank=True)  # the newest wish to judge the past by these rules
+    rederive_asked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

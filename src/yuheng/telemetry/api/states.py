@@ -29,10 +29,11 @@ class RuleIn(Schema):
 
 
 class RulesIn(Schema):
-    """All rules of an equipment class, in order."""
+    """All rules of an equipment class, in order; with ``past_days`` so much of the past is judged by them too."""
 
     rules: list[RuleIn]
     no_data_after_s: float = 60.0
+    past_days: Annotated[int, Field(ge=0, le=366)] = 0
 
 
 class RulesOut(Schema):
@@ -84,6 +85,7 @@ def set_state_rules(request: HttpRequest, equipment_class_id: int, body: RulesIn
         equipment_class_id=equipment_class_id,
         rules=_specs(body.rules),
         no_data_after_s=body.no_data_after_s,
+        past_days=body.past_days,
         at=now(),
     )
     return _rules_out(request, equipment_class_id)

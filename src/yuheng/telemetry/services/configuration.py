@@ -9,7 +9,7 @@ from typing import Any
 from yuheng.bus import documents
 from yuheng.equipment import selectors as equipment
 from yuheng.telemetry.models import DataSource, Device, StateRule, StateRuleSet, Tag, TagClass, TagWriting
-from yuheng.telemetry.rules import sparkplug_subscriptions, subjects_of_filters
+from yuheng.telemetry.rules import microseconds, sparkplug_subscriptions, subjects_of_filters
 from yuheng.telemetry.selectors.formulas import Names, names_of_site
 
 DEFAULT_SILENCE_S = 60.0
@@ -53,6 +53,7 @@ def build_plant(version: int) -> documents.Plant:
         work_units=work_units,
         rule_sets=_rule_sets(rule_names),
         devices=_devices(),
+        rederive=_rederive(rule_names),
     )
 
 
@@ -181,6 +182,16 @@ def _rule_sets(names: dict[int, str]) -> dict[str, tuple[documents.StateRule, ..
             rules = sets.setdefault(names[rule.rule_set_id], [])
             rules.append(documents.StateRule(state=rule.state, when=rule.when, cause=rule.cause))
     return {name: tuple(rules) for name, rules in sets.items()}
+
+
+def _rederive(names: dict[int, str]) -> tuple[documents.Rederive, ...]:
+    """Return the newest wish of each class whose past is to be judged anew. One query."""
+    rows = StateRuleSet.objects.filter(rederive_asked_at__isnull=False).order_by("pk")
+    return tuple(
+        documents.Rederive(names[row.pk], microseconds(row.rederive_from), microseconds(row.rederive_asked_at))
+        for row in rows
+        if row.pk in names and row.rederive_from is not None and row.rederive_asked_at is not None
+    )
 
 
 def _sources() -> tuple[documents.Source, ...]:

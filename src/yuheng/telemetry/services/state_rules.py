@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -35,6 +35,9 @@ class RuleSpec:
     cause: str = ""
 
 
+MAX_PAST_DAYS = 366
+
+
 @transaction.atomic
 def set_state_rules(
     *,
@@ -43,10 +46,14 @@ def set_state_rules(
     rules: Sequence[RuleSpec],
     at: datetime,
     no_data_after_s: float = 60.0,
+    past_days: int = 0,
 ) -> StateRuleSet:
     """Replace all rules of an equipment class, in the order given; needs ``telemetry.edit`` at the class's site.
 
     Units of the class count as without data after ``no_data_after_s`` seconds of silence.
+
+    With ``past_days`` the states of so many days before ``at`` are judged by them too; the historian does it unit by
+    unit, and goes on after a restart.
 
     Raises
     ------
@@ -57,8 +64,14 @@ def set_state_rules(
     site_id = equipment.site_of_equipment_class(actor=actor, equipment_class_id=equipment_class_id)
     actor.require(EDIT, site_id=site_id)
     check_rules(rules, no_data_after_s=no_data_after_s)
+    if not 0 <= past_days <= MAX_PAST_DAYS:
+        raise InvalidInput(
+            _("The past can be judged anew for at most %(count)s days.") % {"count": MAX_PAST_DAYS},
+            {"past_days": str(past_days)},
+        )
+    wish = {"rederive_from": at - timedelta(days=past_days), "rederive_asked_at": at} if past_days else {}
     rule_set, _made = StateRuleSet.objects.select_for_update().update_or_create(
-        equipment_class_id=equipment_class_id, defaults={"no_data_after_s": no_data_after_s}
+        equipment_class_id=equipment_class_id, defaults={"no_data_after_s": no_data_after_s, **wish}
     )
     rule_set.rules.all().delete()
     StateRule.objects.bulk_create(
@@ -81,6 +94,7 @@ def set_state_rules(
         object_id=equipment_class_id,
         rules=[{"state": rule.state.name.lower(), "when": rule.when, "cause": rule.cause} for rule in rules],
         no_data_after_s=no_data_after_s,
+        **({"past_days": past_days} if past_days else {}),
     )
     return rule_set
 

@@ -10,15 +10,17 @@ import pytest
 
 from yuheng.bus import messages
 from yuheng.bus.documents import CALCULATED
+from yuheng.engines.states.vocabulary import UnitState
 from yuheng.kernel.errors import Conflict, InvalidInput, PermissionRefused
 from yuheng.kernel.models import AuditRecord, OutboxEvent
 from yuheng.telemetry.models import DataSource, Tag
 from yuheng.telemetry.services.configuration import build_plant
 from yuheng.telemetry.services.formulas import write_calculated_tag
 from yuheng.telemetry.services.sources import create_source
+from yuheng.telemetry.services.state_rules import RuleSpec, set_state_rules
 from yuheng.telemetry.services.tags import TagSpec, write_tags
 from yuheng.telemetry.tests.test_api import API, as_lin, as_stream, historian
-from yuheng.testing.builders import a_site, a_work_unit, an_actor
+from yuheng.testing.builders import a_site, a_work_unit, an_actor, an_equipment_class
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -157,3 +159,19 @@ def test_the_api_makes_lists_and_tries(plant, as_lin, historian):
     assert saved.status_code == 302
     assert "L01.half" in as_lin.get("/signals/calculated").content.decode()
     assert as_lin.get(f"/signals/calculated/{site.pk}/{Tag.objects.get(symbol='half').pk}").status_code == 200
+
+
+def test_rules_may_be_applied_to_the_past_and_the_document_carries_the_wish(plant):
+    actor, _site = plant
+    kind = an_equipment_class()
+    a_work_unit("L09", equipment_class=kind)
+    rules = [RuleSpec(UnitState.PRODUCING, "power > 1")]
+    set_state_rules(actor=actor, equipment_class_id=kind.pk, rules=rules, at=AT)
+    assert build_plant(1).rederive == ()
+    set_state_rules(actor=actor, equipment_class_id=kind.pk, rules=rules, at=AT, past_days=7)
+    [wish] = build_plant(2).rederive
+    assert (wish.rule_set, wish.asked_us - wish.from_us) == (kind.code, 7 * 86_400_000_000)
+    assert AuditRecord.objects.filter(action="state_rules.set", details__past_days=7).count() == 1
+    with pytest.raises(InvalidInput, match="at most 366 days"):
+        set_state_rules(actor=actor, equipment_class_id=kind.pk, rules=rules, at=AT, past_days=367)
+    assert len(build_plant(3).rederive) == 1

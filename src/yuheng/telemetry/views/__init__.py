@@ -40,6 +40,7 @@ TAGS_A_PAGE = 100
 GROUPS_A_PAGE = 100
 BLANK_RULES = 3
 PREVIEW_HOURS = (1, 8, 24, 72)
+PAST_DAYS = (0, 1, 7, 30, 90, 366)
 PREVIEW_UNITS = 12
 
 
@@ -292,6 +293,7 @@ def state_rules(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
                     equipment_class_id=equipment_class_id,
                     rules=specs,
                     no_data_after_s=silence_s,
+                    past_days=next((days for days in PAST_DAYS if str(days) == request.POST.get("past_days")), 0),
                     at=_now(),
                 )
                 messages.success(request, _("Saved. The states are judged by the new rules from now on."))
@@ -311,6 +313,8 @@ def state_rules(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
         "preview": preview,
         "hours": hours,
         "hour_choices": PREVIEW_HOURS,
+        "past_choices": PAST_DAYS,
+        "rederiving": history.health_of("historian").get("rederiving", {}),
         "may_edit": actor.may(EDIT, site_id=row.site_id),
     }
     return render(request, "telemetry/state_rules.html", context, status=422 if errors else 200)
