@@ -57,6 +57,8 @@ PAGES: tuple[Page, ...] = (
     Page(_("Audit"), "people:audit", "audit.view"),
     Page(_("Health"), "web:health", "site.admin", is_everywhere=True),
 )
+WALL_ROUTES = {"alarms": "alarms:list", "alarm-health": "alarms:health", "stops": "analysis:stops"}
+"""Pages that a wall can go through besides the map."""
 ACCOUNT: tuple[tuple[Promise, str, bool], ...] = (
     (_("My account"), "people:account", False),
     (_("Sign out"), "people:sign_out", True),
@@ -115,14 +117,37 @@ def _choice(request: HttpRequest, cookie: str, allowed: tuple[str, ...]) -> str:
     return value if value in allowed else allowed[0]
 
 
+def is_wall(request: HttpRequest) -> bool:
+    """Return whether the page is asked for a wall: ``?wall=1``."""
+    return request.GET.get("wall") == "1"
+
+
+def _theme(request: HttpRequest) -> str:
+    """Return the theme that the address names, else the reader's; a wall is dark unless its address says otherwise."""
+    asked = request.GET.get("theme", "dark" if is_wall(request) else "")
+    return asked if asked in THEMES else _choice(request, THEME_COOKIE, THEMES)
+
+
+def _wall_pages(request: HttpRequest, actor: Actor) -> dict[str, str]:
+    """Map the names that ``cycle=`` may hold to addresses, for the site chosen last."""
+    rows = _site_rows(actor)
+    chosen = request.COOKIES.get(SITE_COOKIE, "")
+    code = next((row.code for row in rows if row.code == chosen), rows[0].code if rows else "")
+    pages = {"map": reverse("web:site", args=[code])} if code else {}
+    pages |= {name: url for name, route in WALL_ROUTES.items() if (url := _url(route))}
+    return pages
+
+
 def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
     """Context processor: everything `base.html` needs, under the one name ``shell``."""
     actor: Actor = getattr(request, "actor", ANONYMOUS)
     account = [Link(str(label), url, is_post=is_post) for label, name, is_post in ACCOUNT if (url := _url(name))]
     return {
         "shell": {
-            "theme": _choice(request, THEME_COOKIE, THEMES),
+            "theme": _theme(request),
             "text_size": _choice(request, TEXT_COOKIE, TEXT_SIZES),
+            "is_wall": is_wall(request),
+            "wall_pages": _wall_pages(request, actor) if is_wall(request) else {},
             "is_signed_in": actor.kind == "person",
             "actor_name": local_name(actor) or actor.name,
             "impersonator": actor.impersonator,

@@ -67,6 +67,7 @@ def _remember(request: HttpRequest, response: HttpResponse, name: str, value: st
 @require_GET
 def live_token(request: HttpRequest) -> JsonResponse:
     """Give the signed-in reader a short permission to listen to the live streams of their sites."""
+    request.session.modified = True  # who keeps a page open stays signed in: a wall has nobody to type a password
     body = {"token": make_token(actor_of(request)), "lifetime_s": LIFETIME_S}
     return JsonResponse(body, headers={"Cache-Control": "no-store"})
 
