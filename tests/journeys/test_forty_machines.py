@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import pytest
@@ -15,6 +16,14 @@ from yuheng.telemetry.models import DataSource, Tag
 from yuheng.testing.builders import a_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines]
+
+
+def picture(page: Page, name: str) -> None:
+    """Save what the walk of docs/users/templates.md shows; only when asked: DOC_IMAGES=docs/images."""
+    folder = os.environ.get("DOC_IMAGES")
+    if folder:
+        page.screenshot(path=f"{folder}/templates-{name}.png")
+
 
 PASTE = """async (text) => {
   const grid = document.querySelector("y-grid");
@@ -61,6 +70,7 @@ def test_a_class_of_sixty_tags_and_forty_machines_then_a_threshold_for_all(plant
     page.locator("y-grid td").first.click()
     page.evaluate(PASTE, sixty_tags())
     expect(page.locator("y-grid tbody tr")).to_have_count(60)
+    picture(page, "grid")
     page.get_by_role("button", name="Preview the changes").click()
     expect(page.locator("#preview")).to_contain_text("No machine follows this template yet")
     page.get_by_role("button", name="Save the template").click()
@@ -79,6 +89,7 @@ def test_a_class_of_sixty_tags_and_forty_machines_then_a_threshold_for_all(plant
     expect(page.get_by_text("2400 tags added")).to_be_visible()
     expect(page.get_by_text("nsu=urn:fab;s=Line2.PX40.S59")).to_be_attached()
     assert not WorkUnit.objects.filter(code="PX01").exists()
+    picture(page, "dry-run")
     page.get_by_role("button", name="Make 40 machines").click()
     expect(page.get_by_text("40 machines with 2400 tags were made.")).to_be_visible()
     kind = EquipmentClass.objects.get(code="press-400")
@@ -102,11 +113,14 @@ def test_a_class_of_sixty_tags_and_forty_machines_then_a_threshold_for_all(plant
     page.get_by_role("button", name="Preview the changes").click()
     expect(page.locator("#preview")).to_contain_text("39 machines")
     expect(page.locator("#preview")).to_contain_text("1 field stays as set by hand")
+    page.locator("#preview").scroll_into_view_if_needed()
+    picture(page, "preview")
     page.get_by_role("button", name="Apply to 39 machines").click()
     expect(page.get_by_text("Saved. 39 machines changed.")).to_be_visible()
     assert Tag.objects.filter(symbol="s00", work_unit__equipment_class=kind, deadband=0.8).count() == 39
 
     page.goto(f"{web.url}/signals/machines/{WorkUnit.objects.get(code='PX07').pk}")
+    picture(page, "machine")
     page.get_by_role("button", name="Deadband of s00 back to the template").click()
     expect(page.get_by_text("1 tag follows its template again.")).to_be_visible()
     assert Tag.objects.filter(symbol="s00", work_unit__equipment_class=kind, deadband=0.8).count() == 40

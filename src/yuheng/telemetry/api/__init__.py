@@ -15,8 +15,9 @@ from yuheng.telemetry.api import (
     sources,
     states,
     tags,
+    templates,
 )
 
 router = Router(tags=["telemetry"])
-for part in (sources, devices, tags, states, history, replay, cycles, calculated, dead_letters, commands):
+for part in (sources, devices, tags, states, history, replay, cycles, calculated, dead_letters, commands, templates):
     router.add_router("", part.router)

@@ -37,6 +37,9 @@ class TagOut(Schema):
     deadband: float
     tag_class: str
     stale_after_s: float
+    is_templated: bool
+    overrides: list[str]
+    is_retired: bool
 
 
 class TagPageOut(Schema):
@@ -111,6 +114,9 @@ class TagQuery(Schema):
     text: str = ""
     role: str | None = None
     data_type: str | None = None
+    equipment_class_id: int | None = None
+    is_overridden: bool = False
+    is_retired: bool = False
     offset: Annotated[int, Field(ge=0)] = 0
     limit: Annotated[int, Field(ge=1, le=signals.MAX_PAGE)] = 100
 
