@@ -171,7 +171,7 @@ def test_rules_may_be_applied_to_the_past_and_the_document_carries_the_wish(plan
     set_state_rules(actor=actor, equipment_class_id=kind.pk, rules=rules, at=AT, past_days=7)
     [wish] = build_plant(2).rederive
     assert (wish.rule_set, wish.asked_us - wish.from_us) == (kind.code, 7 * 86_400_000_000)
-    assert AuditRecord.objects.filter(action="state_rules.set", details__past_days=7).count() == 1
+    assert AuditRecord.objects.filter(action="state_rules.set", detail__past_days=7).count() == 1
     with pytest.raises(InvalidInput, match="at most 366 days"):
         set_state_rules(actor=actor, equipment_class_id=kind.pk, rules=rules, at=AT, past_days=367)
     assert len(build_plant(3).rederive) == 1
