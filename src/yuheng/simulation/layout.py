@@ -374,7 +374,7 @@ def _settings(area: AreaSpec, port: int) -> dict[str, Any]:
     if area.speaks == OPC_UA:
         return {"url": f"opc.tcp://127.0.0.1:{port or 4840}", "publishing_interval_ms": 1000}
     if area.speaks == MODBUS:
-        return {"host": "127.0.0.1", "port": port or 502, "every_s": 1, "gap_registers": 20}
+        return {"host": "127.0.0.1", "port": port or 502, "every_s": 1, "gap_registers": 24}
     return {}
 
 

@@ -6,8 +6,8 @@ import struct
 from typing import Any
 
 from yuheng.simulation.catalogue import COMMON_TAGS
-from yuheng.simulation.layout import AreaSpec, PlantSpec, UnitSpec, register_of, units_of
-from yuheng.simulation.modbus import ModbusServer, UnitMemory
+from yuheng.simulation.layout import FIRST_CHANNEL, AreaSpec, PlantSpec, UnitSpec, register_of, units_of
+from yuheng.simulation.modbus import INPUT, ModbusServer, UnitMemory
 from yuheng.simulation.speakers import Sample
 
 
@@ -21,7 +21,7 @@ class ModbusArea:
 
     def __init__(self, area: AreaSpec, port: int) -> None:
         self._units = {unit.code: unit for unit in units_of(area)}
-        self._memories = {code: UnitMemory() for code in self._units}
+        self._memories = {code: _memory(unit) for code, unit in self._units.items()}
         self._places = {code: _places(unit) for code, unit in self._units.items()}
         self.server = ModbusServer({}, port=port)
 
@@ -46,6 +46,13 @@ class ModbusArea:
     async def stop(self) -> None:
         """Close the port."""
         await self.server.stop()
+
+
+def _memory(unit: UnitSpec) -> UnitMemory:
+    """Return the registers of a machine: without holes, as most controllers have them, so that one request reads all."""
+    memory = UnitMemory()
+    memory.put(INPUT, 0, [0] * (FIRST_CHANNEL + 2 * len(unit.kind.channels)))
+    return memory
 
 
 _Place = tuple[str, int, str]

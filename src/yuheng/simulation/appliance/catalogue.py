@@ -14,7 +14,7 @@ from yuheng.simulation.catalogue import power_meter as _power
 _MINOR = 120.0  # seconds: what an operator clears alone
 
 BLANKING_LINE = MachineClass(
-    "blanking-line", "开卷落料线", "Blanking line", "Tianji", 13.6, 0.10, 0.85, 200, 5 * 3600, 0.004,
+    "blanking-line", "开卷落料线", "Blanking line", "Tianji", 13.6, 0.10, 0.85, 120, 5 * 3600, 0.004,
     (
         _power(85, 14, handling=30),
         Channel("strip_speed_m_min", "带材速度", "Strip speed", "m/min", 32, 0, 0, noise=0.6, lag_s=1.5, varies=0.2),
@@ -31,7 +31,7 @@ BLANKING_LINE = MachineClass(
 )  # fmt: skip
 
 PRESS = MachineClass(
-    "press", "多工位压力机", "Transfer press", "Tianji", 41, 0.08, 0.60, 420, 6 * 3600, 0.008,
+    "press", "多工位压力机", "Transfer press", "Tianji", 41, 0.08, 0.60, 270, 6 * 3600, 0.008,
     (
         _power(120, 22, handling=45),
         Channel("press_force_kn", "冲压力", "Press force", "kN", 4200, 0, 0, noise=60, lag_s=0.6, resolution=5, varies=0.25, wear=0.12),
@@ -50,7 +50,7 @@ PRESS = MachineClass(
 )  # fmt: skip
 
 SPOT_WELDER = MachineClass(
-    "spot-welder", "点焊工作站", "Spot-welding station", "Yaoguang", 101, 0.12, 0.70, 300, 5 * 3600, 0.010,
+    "spot-welder", "点焊工作站", "Spot-welding station", "Yaoguang", 110, 0.12, 0.70, 300, 5 * 3600, 0.010,
     (
         _power(46, 2.4, handling=6, lag_s=1),
         Channel("weld_current_ka", "焊接电流", "Weld current", "kA", 9.4, 0, 0, noise=0.12, lag_s=0.5, resolution=0.05, varies=0.2),
@@ -84,7 +84,7 @@ LASER_WELDER = MachineClass(
 )  # fmt: skip
 
 DEGREASING_LINE = MachineClass(
-    "degreasing-line", "脱脂磷化线", "Degreasing line", "Tianquan", 9.6, 0.05, 0.90, 60, 9 * 3600, 0.002,
+    "degreasing-line", "脱脂磷化线", "Degreasing line", "Tianquan", 9.6, 0.05, 0.90, 36, 9 * 3600, 0.002,
     (
         _power(64, 30, handling=55),
         Channel("bath_temp_c", "槽液温度", "Bath temperature", "Cel", 52, 50, noise=0.3, lag_s=600),
@@ -102,7 +102,7 @@ DEGREASING_LINE = MachineClass(
 )  # fmt: skip
 
 POWDER_BOOTH = MachineClass(
-    "powder-booth", "静电喷粉/搪瓷房", "Powder and enamel booth", "Tianquan", 19.6, 0.12, 0.85, 540, 6 * 3600, 0.014,
+    "powder-booth", "静电喷粉/搪瓷房", "Powder and enamel booth", "Tianquan", 19.6, 0.12, 0.85, 310, 6 * 3600, 0.014,
     (
         _power(22, 6, handling=15),
         Channel("gun_voltage_kv", "喷枪电压", "Gun voltage", "kV", 72, 0, 0, noise=1.2, lag_s=0.8, resolution=0.5, varies=0.15),
@@ -119,7 +119,7 @@ POWDER_BOOTH = MachineClass(
 )  # fmt: skip
 
 BAKING_OVEN = MachineClass(
-    "baking-oven", "固化/烧成炉", "Curing and firing oven", "Tianquan", 13.2, 0.05, 0.95, 180, 10 * 3600, 0.003,
+    "baking-oven", "固化/烧成炉", "Curing and firing oven", "Tianquan", 13.2, 0.05, 0.95, 100, 10 * 3600, 0.003,
     (
         _power(44, 28, handling=42),
         Channel("zone1_temp_c", "一区温度", "Zone 1 temperature", "Cel", 182, 150, noise=1.0, lag_s=400, resolution=0.5, varies=0.05),
@@ -137,7 +137,7 @@ BAKING_OVEN = MachineClass(
 )  # fmt: skip
 
 MOULDING_MACHINE = MachineClass(
-    "moulding-machine", "注塑机", "Injection-moulding machine", "Kaiyang", 50, 0.05, 0.85, 900, 8 * 3600, 0.010,
+    "moulding-machine", "注塑机", "Injection-moulding machine", "Kaiyang", 50, 0.05, 0.85, 520, 8 * 3600, 0.010,
     (
         _power(38, 9, handling=18, lag_s=1),
         Channel("melt_temp_c", "熔体温度", "Melt temperature", "Cel", 232, 200, 225, noise=0.8, lag_s=300, resolution=0.5, varies=0.04),
@@ -154,7 +154,7 @@ MOULDING_MACHINE = MachineClass(
 )  # fmt: skip
 
 HOOD_STATION = MachineClass(
-    "hood-station", "油烟机装配工位", "Range-hood assembly station", "Kaiyang", 103, 0.25, 0.65, 150, 9 * 3600, 0.008,
+    "hood-station", "油烟机装配工位", "Range-hood assembly station", "Kaiyang", 120, 0.25, 0.65, 150, 9 * 3600, 0.008,
     (
         _power(1.2, 0.2, handling=0.5),
         Channel("torque_nm", "拧紧扭矩", "Tightening torque", "N.m", 2.4, 0, 0, noise=0.08, lag_s=0.6, resolution=0.05, varies=0.2),
@@ -170,7 +170,7 @@ HOOD_STATION = MachineClass(
 )  # fmt: skip
 
 HOB_STATION = MachineClass(
-    "hob-station", "灶具装配工位", "Gas-hob assembly station", "Kaiyang", 93, 0.25, 0.65, 150, 9 * 3600, 0.007,
+    "hob-station", "灶具装配工位", "Gas-hob assembly station", "Kaiyang", 109, 0.25, 0.65, 150, 9 * 3600, 0.007,
     (
         _power(1.1, 0.2, handling=0.4),
         Channel("torque_nm", "拧紧扭矩", "Tightening torque", "N.m", 4.5, 0, 0, noise=0.12, lag_s=0.6, resolution=0.05, varies=0.2),
@@ -186,7 +186,7 @@ HOB_STATION = MachineClass(
 )  # fmt: skip
 
 DISHWASHER_STATION = MachineClass(
-    "dw-station", "洗碗机装配工位", "Dishwasher assembly station", "Kaiyang", 179, 0.22, 0.70, 180, 9 * 3600, 0.009,
+    "dw-station", "洗碗机装配工位", "Dishwasher assembly station", "Kaiyang", 208, 0.22, 0.70, 180, 9 * 3600, 0.009,
     (
         _power(1.8, 0.3, handling=0.8),
         Channel("torque_nm", "拧紧扭矩", "Tightening torque", "N.m", 3.6, 0, 0, noise=0.1, lag_s=0.6, resolution=0.05, varies=0.2),
@@ -202,7 +202,7 @@ DISHWASHER_STATION = MachineClass(
 )  # fmt: skip
 
 HOOD_TEST = MachineClass(
-    "hood-test", "油烟机检测台", "Range-hood test bench", "Yuheng", 40, 0.10, 0.85, 90, 9 * 3600, 0.016,
+    "hood-test", "油烟机检测台", "Range-hood test bench", "Yuheng", 46, 0.10, 0.85, 90, 9 * 3600, 0.016,
     (
         _power(3.4, 0.4, handling=0.6),
         Channel("air_flow_m3_min", "风量", "Air flow", "m3/min", 21, 0, 0, noise=0.3, lag_s=2, varies=0.15),
@@ -219,7 +219,7 @@ HOOD_TEST = MachineClass(
 )  # fmt: skip
 
 HOB_TEST = MachineClass(
-    "hob-test", "灶具检测台", "Gas-hob test bench", "Yuheng", 45, 0.10, 0.85, 90, 9 * 3600, 0.014,
+    "hob-test", "灶具检测台", "Gas-hob test bench", "Yuheng", 52, 0.10, 0.85, 90, 9 * 3600, 0.014,
     (
         _power(2.1, 0.3, handling=0.5),
         Channel("leak_ml_h", "气密泄漏", "Gas leak", "mL/h", 8, 0, 0, noise=1.5, lag_s=2, resolution=0.5, varies=0.2),
@@ -236,7 +236,7 @@ HOB_TEST = MachineClass(
 )  # fmt: skip
 
 DISHWASHER_TEST = MachineClass(
-    "dw-test", "洗碗机检测台", "Dishwasher test bench", "Yuheng", 70, 0.10, 0.88, 120, 9 * 3600, 0.018,
+    "dw-test", "洗碗机检测台", "Dishwasher test bench", "Yuheng", 81, 0.10, 0.88, 120, 9 * 3600, 0.018,
     (
         _power(9.5, 0.6, handling=1.2),
         Channel("inlet_bar", "进水压力", "Inlet pressure", "bar", 2.4, 2.6, noise=0.04, lag_s=2, resolution=0.05),
@@ -253,7 +253,7 @@ DISHWASHER_TEST = MachineClass(
 )  # fmt: skip
 
 PACKING_CELL = MachineClass(
-    "packing-cell", "包装单元", "Packing cell", "Kaiyang", 35.5, 0.15, 0.70, 60, 9 * 3600, 0.002,
+    "packing-cell", "包装单元", "Packing cell", "Kaiyang", 40.5, 0.15, 0.70, 60, 9 * 3600, 0.002,
     (
         _power(4.2, 0.8, handling=2.2),
         Channel("strap_n", "捆扎张力", "Strap tension", "N", 320, 0, 0, noise=9, lag_s=0.8, resolution=1, varies=0.1),

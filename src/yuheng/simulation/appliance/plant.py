@@ -96,10 +96,10 @@ AREAS: tuple[AreaSpec, ...] = (
 )  # fmt: skip
 
 TARGETS: tuple[tuple[str, float, str], ...] = (
-    ("producing_ratio", 0.72, "1"),
+    ("producing_ratio", 0.70, "1"),
     ("output_per_shift", 6500.0, "{piece}"),
-    ("reject_ratio", 0.012, "1"),
-    ("power_kw", 2200.0, "kW"),
+    ("reject_ratio", 0.010, "1"),
+    ("power_kw", 1900.0, "kW"),
     ("quality_ratio", 0.98, "1"),
     ("down_ratio", 0.05, "1"),
 )
@@ -127,7 +127,7 @@ APPLIANCE = PlantSpec(
     routes=ROUTES,
     mix=MIX,
     pieces_per_hour=PIECES_PER_HOUR,
-    lot_pieces=(20, 60),
+    lot_pieces=(12, 36),
     calendars=CALENDARS,
     targets=TARGETS,
     alarms=alarms_of,
