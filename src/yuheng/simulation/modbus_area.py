@@ -49,7 +49,7 @@ class ModbusArea:
 
 
 def _memory(unit: UnitSpec) -> UnitMemory:
-    """Return the registers of a machine: without holes, as most controllers have them, so that one request reads all."""
+    """Return the registers of a machine, without holes, as most controllers have them: one request reads all."""
     memory = UnitMemory()
     memory.put(INPUT, 0, [0] * (FIRST_CHANNEL + 2 * len(unit.kind.channels)))
     return memory

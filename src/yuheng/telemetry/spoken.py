@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from yuheng.telemetry.spoken_formulas import SENTENCES as FORMULAS
+from yuheng.telemetry.spoken_modbus import MODBUS
 
 SENTENCES = (
     _("Too many questions are waiting for the history. Ask again in a moment."),
@@ -42,6 +43,7 @@ SENTENCES = (
         "nothing is lost."
     ),
     *FORMULAS,
+    *MODBUS,
     _("The settings of the source %(code)s cannot be used: %(error)s"),
 )
 
@@ -67,5 +69,8 @@ def in_readers_words(sentence: str) -> str:
     """Return what a process said, in the reader's language; as it is when it is not known."""
     for pattern, msgid in _patterns():
         if (found := pattern.fullmatch(sentence)) is not None:
-            return gettext(msgid) % found.groupdict() if found.groupdict() else gettext(msgid)
+            words = {
+                name: in_readers_words(text) if name == "why" else text for name, text in found.groupdict().items()
+            }
+            return gettext(msgid) % words if words else gettext(msgid)
     return sentence

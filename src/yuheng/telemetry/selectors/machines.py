@@ -61,7 +61,8 @@ def read_now(*, actor: Actor, source_id: int, addresses: str) -> list[Node]:
     actor.require("telemetry.edit", site_id=source.site_id)
     question = BrowseQuestion(node=TRY, search=addresses[:2000])
     answer = _ask(source, question)
-    return list(decoded(answer, BrowsePage).nodes)
+    nodes = decoded(answer, BrowsePage).nodes
+    return [msgspec.structs.replace(node, description=in_readers_words(node.description)) for node in nodes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ def session_of(source_id: int) -> SessionRow | None:
         state=str(found.get("state", "")),
         sentence=in_readers_words(str(found.get("sentence", ""))),
         restarts=int(found.get("restarts", 0)),
-        facts={str(name): str(text) for name, text in facts.items()} if isinstance(facts, dict) else {},
+        facts={str(name): in_readers_words(str(text)) for name, text in facts.items()}
+        if isinstance(facts, dict)
+        else {},
         counters={name: value for name, value in found.items() if isinstance(value, int) and name not in _NO_COUNTERS},
     )
 
