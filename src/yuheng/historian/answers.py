@@ -15,9 +15,11 @@ import pyarrow as pa
 
 from yuheng.bus import messages as m
 from yuheng.bus import subjects
+from yuheng.bus.documents import AlarmRule
 from yuheng.bus.wire import Connection, encode_header, type_raw
 from yuheng.engines.formulas.language import FormulaError
 from yuheng.historian import any_tags, cycles, descriptions, queries
+from yuheng.historian.alarm_preview import preview_alarm
 from yuheng.historian.boards import Boards, Now
 from yuheng.historian.limits import Limits
 from yuheng.historian.live import Live
@@ -73,6 +75,7 @@ class Answers:
             "histogram": (m.HistogramQuestion, self._histogram),
             "states_preview": (m.StatesPreviewQuestion, self._states_preview),
             "formula_preview": (m.FormulaQuestion, self._formula_preview),
+            "alarm_preview": (m.AlarmPreviewQuestion, self._alarm_preview),
             "cycles": (m.CyclesQuestion, self._cycles),
             "overlay": (m.OverlayQuestion, self._overlay),
             "board_at": (m.BoardQuestion, self._board_at),
@@ -297,6 +300,18 @@ class Answers:
         if plant is None:
             raise Refused("The historian has no configuration yet.")
         return Now(plant, self._live.run, self._live.clock_us())
+
+    def _alarm_preview(self, q: m.AlarmPreviewQuestion) -> bytes:
+        plant = self._pipeline.plant
+        if plant is None:
+            raise Refused("The historian has no configuration yet.")
+        try:
+            rule = msgspec.convert(q.rule, AlarmRule)
+            _check(list(rule.work_unit_ids), q.start_us, q.end_us)
+            found = preview_alarm(self._store, plant, rule, q.start_us, q.end_us)
+        except (ValueError, msgspec.ValidationError) as error:
+            raise Refused(str(error)) from error
+        return msgspec.json.encode(m.AlarmPreview(found))
 
 
 class _Watch(msgspec.Struct):
