@@ -16,6 +16,7 @@ BENCHES: dict[str, tuple[str, float]] = {
     "chaos": ("yuheng.bench.chaos", 300.0),
     "idle": ("yuheng.bench.idle", 60.0),
     "page": ("yuheng.bench.page", 30.0),
+    "alarms": ("yuheng.bench.alarms", 30.0),
     "storage": ("yuheng.bench.storage", 60.0),
 }
 

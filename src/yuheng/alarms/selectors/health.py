@@ -71,7 +71,7 @@ class AlarmHealth:
 
 
 def alarm_health(*, actor: Actor, site_id: int, start: datetime, end: datetime) -> AlarmHealth:
-    """Measure the alarm system of a site against ISA-18.2 and EEMUA 191. Four queries."""
+    """Measure the alarm system of a site against ISA-18.2 and EEMUA 191. Five queries."""
     actor.require(VIEW, site_id=site_id)
     spoken = list(
         AlarmEpisode.objects.filter(site_id=site_id, activated_at__gte=start, activated_at__lt=end)
