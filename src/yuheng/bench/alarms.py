@@ -238,7 +238,7 @@ def _first_active(screen: Screen) -> float | None:
 def _long_journal(stack: Stack, visitor: Visitor, site_id: int) -> dict[str, float]:
     """Fill the journal up with copies of its own lines and time the list; medians in milliseconds."""
     password = json.loads((stack.data_dir / "secrets.json").read_text())["postgres"]
-    port = stack.status()["postgres"]["port"]
+    port = next((stack.data_dir / "postgres").rglob("postmaster.pid")).read_text().splitlines()[3]
     url = f"postgresql://yuheng:{password}@127.0.0.1:{port}/yuheng"
     columns = (
         "site_id, alarm_id, episode_id, definition_id, work_unit_id, kind, priority, actor_kind, actor_name, "
