@@ -126,6 +126,7 @@ class TemplateTag(models.Model):
     deadband = models.FloatField(default=0.0)
     tag_class = models.ForeignKey(TagClass, on_delete=models.PROTECT, related_name="+")
     stale_after_s = models.FloatField(default=60.0)
+    formula = models.TextField(blank=True, default="")  # every machine calculates it from its own symbols
 
     class Meta:
         ordering = ["template_id", "ordinal"]

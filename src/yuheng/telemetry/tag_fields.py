@@ -30,13 +30,14 @@ TRAITS = (
 )
 """What a tag has besides where it comes from, whose it is and what kind of value it holds."""
 
-TEMPLATE_FIELDS = (SYMBOL, Field("source", read.text(60), default=""), ADDRESS, DATA_TYPE, *TRAITS)
-"""A row of a template. ``source`` is a code; "": the data source of the machine."""
+FORMULA = Field("formula", read.text(1000), default="")
+TEMPLATE_FIELDS = (SYMBOL, Field("source", read.text(60), default=""), ADDRESS, DATA_TYPE, *TRAITS, FORMULA)
+"""A row of a template. ``source`` is a code; "": the data source of the machine, or that of calculated tags."""
 
 EDITABLE = (ADDRESS, DATA_TYPE, Field("work_unit", read.optional_code, default=""), SYMBOL, *TRAITS)
 """What can be edited of a tag that exists; ``work_unit`` is a code."""
 
-FOLLOWED = ("source", "address", "data_type", "symbol", *(field.name for field in TRAITS))
+FOLLOWED = ("source", "address", "data_type", "symbol", *(field.name for field in TRAITS), "formula")
 """What a machine's tag takes from its template; each can be overridden."""
 
 MOST_CELL_CHARACTERS = 2000

@@ -188,12 +188,12 @@ def plan_machine(
         present = by_key.get(one.key)
         if present is not None:
             taken.add(present.id)
-            _follow(plan, one, present, values)
+            _follow(plan, one, present, with_derived_unit(values, present.values))
             continue
         present = by_symbol.get(values["symbol"])
         if present is not None and present.template_key is None:
             taken.add(present.id)
-            _link(plan, one, present, values)
+            _link(plan, one, present, with_derived_unit(values, present.values))
             continue
         _add(plan, one, values, elsewhere)
     keys = {one.key for one in wanted}
@@ -237,6 +237,13 @@ def clashes(plans: Sequence[MachinePlan], elsewhere: Mapping[Any, PresentTag]) -
                 problem = Problem(plan.machine.code, "symbol", (values["symbol"],))
                 found.setdefault(plan.machine.code, []).append(problem)
     return found
+
+
+def with_derived_unit(template: Values, present: Mapping[str, Any]) -> Values:
+    """Return what a template says, with the unit that a calculated tag got from its formula when none is wanted."""
+    if template["formula"] and template["unit"] == "1" and present["formula"] == template["formula"]:
+        return {**template, "unit": present["unit"]}
+    return template
 
 
 def overridden(values: Mapping[str, Any], template: Mapping[str, Any]) -> frozenset[str]:

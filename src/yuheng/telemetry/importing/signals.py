@@ -33,7 +33,7 @@ from yuheng.telemetry.services import devices, sources, state_rules, tags
 from yuheng.telemetry.services.state_rules import RuleSpec
 from yuheng.telemetry.services.tags import TagSpec
 from yuheng.telemetry.source_settings import masked, with_kept_passwords
-from yuheng.telemetry.tag_fields import DATA_TYPE, STANDARD, SYMBOL, TRAITS
+from yuheng.telemetry.tag_fields import DATA_TYPE, FORMULA, STANDARD, SYMBOL, TRAITS
 
 STATE_WORDS = tuple(state.name.lower() for state in UnitState)
 _ANY_WORK_UNIT = 1
@@ -185,7 +185,7 @@ class TagSection(Section):
         Field("work_unit", read.optional_code, default="", refers_to=WORK_UNITS),
         SYMBOL,
         *TRAITS,
-        Field("formula", read.text(1000), default=""),
+        FORMULA,
     )
     _columns = (
         "source__code",

@@ -47,7 +47,7 @@ def write_calculated_tag(
     actor.require(EDIT, site_id=site_id)
     if not formula.strip():
         raise InvalidInput(_("The formula is empty."), {"formula": _("The formula is empty.")})
-    source = _source_of_calculated_tags(actor, site_id, at)
+    source = source_of_calculated_tags(actor, site_id, at)
     if tag_id is not None:
         row = Tag.objects.filter(pk=tag_id, site_id=site_id, source=source, retired_at__isnull=True).first()
         if row is None:
@@ -71,7 +71,8 @@ def write_calculated_tag(
     return Tag.objects.get(pk=tag_id)
 
 
-def _source_of_calculated_tags(actor: Actor, site_id: int, at: datetime) -> DataSource:
+def source_of_calculated_tags(actor: Actor, site_id: int, at: datetime) -> DataSource:
+    """Return the site's source of calculated tags; made when there is none."""
     found: DataSource | None = DataSource.objects.filter(site_id=site_id, connector=CALCULATED).order_by("pk").first()
     if found is not None:
         return found

@@ -120,7 +120,7 @@ def write_tags(
     _check_symbols(tags, existing)
     mark_overrides(changed, touched)
     _save(created, changed)
-    _check_formulas(site_id, [tag for tag in created + changed if tag.formula])
+    check_formulas(site_id, [tag for tag in created + changed if tag.formula])
     if created or changed:
         publish(TagsChanged(site_id=site_id, count=len(created) + len(changed)), at=at)
         audit.record(
@@ -254,7 +254,7 @@ def _check_sources(site_id: int, tags: Sequence[TagSpec]) -> None:
         raise InvalidInput(next(iter(wrong.values())), wrong)
 
 
-def _check_formulas(site_id: int, tags: Sequence[Tag]) -> None:
+def check_formulas(site_id: int, tags: Sequence[Tag]) -> None:
     """Refuse formulas that cannot be used; give each tag the unit of its own."""
     if not tags:
         return

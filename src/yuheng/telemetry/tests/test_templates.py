@@ -461,3 +461,36 @@ def test_cells_of_another_site_are_not_there():
         tag_edits.edit_tags(
             actor=an_actor_with("telemetry.view"), edits=[tag_edits.TagEdit(tag.pk, {"unit": "K"})], at=SHIFT_START
         )
+
+
+# ---- calculated tags ----------------------------------------------------------------------------------------------
+
+
+def calculated():
+    return (
+        row("flow", unit="m3/h"),
+        row("heat", unit="kW"),
+        row("sum", address="{unit}/sum", formula="flow + flow", unit=""),
+    )
+
+
+def test_every_machine_calculates_from_its_own_symbols_and_derived_units_stay():
+    kind = an_equipment_class("press")
+    save(kind, *calculated())
+    make(kind)
+    tag = tag_of("P02", "sum")
+    assert (tag.formula, tag.source.connector, tag.unit) == ("flow + flow", "calculated", "m3/h")
+    assert not preview(kind, *calculated()).has_effect
+
+
+def test_a_formula_that_names_what_a_machine_has_not_is_not_applied():
+    kind = an_equipment_class("press")
+    save(kind, *calculated())
+    make(kind)
+    first, second, third = calculated()
+    with pytest.raises(InvalidInput):
+        save(kind, second, third)  # flow is gone, sum needs it
+    assert tag_of("P01", "flow").retired_at is None
+    with pytest.raises(InvalidInput) as refusal:
+        save(kind, first, replace(third, cells={**third.cells, "formula": "flow +"}))
+    assert "tags.1.formula" in refusal.value.fields

@@ -21,6 +21,7 @@ from yuheng.telemetry.models import ClassTemplate, TemplateTag
 from yuheng.telemetry.selectors import templates as stored
 from yuheng.telemetry.selectors.templates import LoadedTemplate, Variable
 from yuheng.telemetry.services.access import EDIT
+from yuheng.telemetry.services.formulas import source_of_calculated_tags
 from yuheng.telemetry.services.templates.specs import TemplateSpec, known_codes, read_template
 from yuheng.telemetry.services.templates.writing import Ids, fingerprint, write_plans
 from yuheng.telemetry.spoken_plans import problem_sentence
@@ -150,6 +151,8 @@ def save_template(
     refuse_problems(preview.problems)
     if not preview.has_effect:
         return preview
+    if any(tag.values["formula"] for tag in preview.wanted):
+        source_of_calculated_tags(actor, site_id, at)
     ids = Ids(site_id)
     keys = _write_template(row, preview, ids)
     units = {plan.machine.code: plan.machine.id for plan in preview.machines}

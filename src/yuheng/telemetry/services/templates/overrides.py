@@ -8,7 +8,7 @@ from yuheng.engines.patterns import PatternError
 from yuheng.telemetry.models import ClassTemplate, DataSource, Tag, TagClass
 from yuheng.telemetry.selectors import templates as stored
 from yuheng.telemetry.tag_fields import FOLLOWED
-from yuheng.telemetry.template_plans import Values, WantedTag, rendered
+from yuheng.telemetry.template_plans import Values, WantedTag, rendered, with_derived_unit
 
 _FOLLOWED_BY_COLUMN = {"source_id": "source", "tag_class_id": "tag_class"}
 
@@ -36,6 +36,7 @@ def mark_overrides(rows: Sequence[Tag], touched: Mapping[int, Iterable[str]]) ->
             continue
         values = {name: getattr(row, name) for name in stored.TRAITS}
         values |= {"source": sources[row.source_id], "tag_class": classes[row.tag_class_id]}
+        template = with_derived_unit(template, values)
         names = {_FOLLOWED_BY_COLUMN.get(name, name) for name in touched.get(row.pk, ())} & set(FOLLOWED)
         own = {name for name in names if values[name] != template[name]}
         row.overrides = sorted((set(row.overrides) - names) | own)

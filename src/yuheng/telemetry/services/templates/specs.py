@@ -9,6 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from yuheng.bus.documents import CALCULATED
+from yuheng.engines.formulas.language import FormulaError, parse
 from yuheng.engines.patterns import PatternError, names_in
 from yuheng.equipment.importing import REQUIRED
 from yuheng.kernel.errors import InvalidInput
@@ -66,6 +68,8 @@ def read_template(*, known: KnownCodes, spec: TemplateSpec, present: LoadedTempl
                 else:
                     values[field.name] = field.default
         if not bad:
+            if values["formula"] and not values["source"]:
+                values["source"] = known.calculated
             one = WantedTag(key, values)
             bad = _check_tag(one, names, known)
             if not bad and values["symbol"] in symbols:
@@ -84,13 +88,17 @@ class KnownCodes:
 
     sources: frozenset[str]
     tag_classes: frozenset[str]
+    calculated: str = CALCULATED  # code of the source of calculated tags
 
 
 def known_codes(site_id: int) -> KnownCodes:
     """What a template of the site may name. Two queries."""
+    sources = dict(DataSource.objects.filter(site_id=site_id).order_by("-pk").values_list("code", "connector"))
+    calculated = [code for code, connector in sources.items() if connector == CALCULATED]
     return KnownCodes(
-        frozenset(DataSource.objects.filter(site_id=site_id).values_list("code", flat=True)),
+        frozenset(sources),
         frozenset({STANDARD, *TagClass.objects.filter(site_id=site_id).values_list("code", flat=True)}),
+        calculated[-1] if calculated else CALCULATED,
     )
 
 
@@ -99,7 +107,12 @@ def _check_tag(one: WantedTag, variables: Sequence[str], known: KnownCodes) -> d
     wrong = {name: pattern_sentence(error) for name, error in unknown_names(one, variables).items()}
     if not is_symbol(values["symbol"]):
         wrong["symbol"] = _("A symbol is a name: letters, digits and underscores.")
-    if values["source"] and values["source"] not in known.sources:
+    is_calculated = values["source"] == known.calculated
+    if bool(values["formula"]) is not is_calculated:
+        wrong["formula"] = _("A tag with a formula belongs to the source of calculated tags, and only such tags do.")
+    if values["formula"]:
+        wrong |= _check_formula(str(values["formula"]))
+    if values["source"] and values["source"] not in known.sources and not is_calculated:
         wrong["source"] = _("There is no data source called %(one)s at this site.") % {"one": values["source"]}
     if values["tag_class"] not in known.tag_classes:
         wrong["tag_class"] = _("The site has no tag class called %(code)s.") % {"code": values["tag_class"]}
@@ -108,6 +121,14 @@ def _check_tag(one: WantedTag, variables: Sequence[str], known: KnownCodes) -> d
     if values["scale"] == 0.0:
         wrong["scale"] = _("The scale must not be zero.")
     return wrong
+
+
+def _check_formula(text: str) -> dict[str, str]:
+    try:
+        parse(text)
+    except FormulaError as error:
+        return {"formula": str(error)}
+    return {}
 
 
 def _keys(rows: Sequence[TagRow], present: LoadedTemplate) -> list[int]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from yuheng.kernel.errors import Conflict
 from yuheng.kernel.lookups import IsAnyOf
 from yuheng.telemetry.models import DataSource, Tag, TagClass
+from yuheng.telemetry.services.tags import check_formulas
 from yuheng.telemetry.tag_fields import STANDARD
 from yuheng.telemetry.template_plans import MachinePlan, Values
 
@@ -88,9 +89,17 @@ def write_plans(
                 for key, values in plan.added
             ]
             Tag.objects.bulk_create(rows, batch_size=BATCH)
+            _check_formulas(plans, unit_ids, ids.site_id)
     except IntegrityError as error:
         raise Conflict(_("Another tag took one of these addresses or symbols. Look at the new preview.")) from error
     return len(retired) + changed + len(rows)
+
+
+def _check_formulas(plans: Sequence[MachinePlan], unit_ids: Mapping[str, int], site_id: int) -> None:
+    """Check the formulas of every machine that changed: what they name may have gone. Few queries."""
+    units = [unit_ids[plan.machine.code] for plan in plans if plan.has_effect]
+    calculated = Tag.objects.filter(IsAnyOf("work_unit_id", units), retired_at__isnull=True).exclude(formula="")
+    check_formulas(site_id, list(calculated))
 
 
 def _change(
