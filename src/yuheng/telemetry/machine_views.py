@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yuheng.equipment import selectors as equipment
-from yuheng.gateway.connector import BrowsePage, Kind, Manifest, find_manifests
+from yuheng.gateway.connector import BrowsePage, Kind, Manifest, Node, find_manifests
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import DomainError, InvalidInput, NotVisible
 from yuheng.people.identity import actor_of
@@ -187,13 +187,19 @@ def browse(request: HttpRequest, source_id: int) -> HttpResponse:
         "trouble": trouble,
         "level": int(level) if level.isascii() and level.isdigit() and len(level) < 3 else 0,
         "picks": [
-            (one, json.dumps([one.address, one.name, one.data_type, one.unit], ensure_ascii=False))
+            (one, json.dumps([one.address, _name_of(one), one.data_type, one.unit], ensure_ascii=False))
             for one in page.nodes
         ],
         "units": _units(actor, row.site_id),
     }
     template = "telemetry/_browse_rows.html" if request.GET.get("rows") else "telemetry/browse.html"
     return render(request, template, context)
+
+
+def _name_of(node: Node) -> str:
+    """Name a part of a value by the whole it is of: ``Recipe Speed``, not ``Speed``."""
+    whole, hash_, part = node.address.rpartition("#")
+    return f"{whole.rpartition('=')[2]} {part}" if hash_ else node.name
 
 
 def _units(actor: Actor, site_id: int) -> list[Any]:

@@ -16,8 +16,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from yuheng.equipment import selectors as equipment
+from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.people.identity import actor_of
+from yuheng.telemetry.selectors import commands
 from yuheng.web import centre, plant_data, stations
 from yuheng.web.durations import in_words
 from yuheng.web.indicators import Bullet, bullets, looks_for_islands, order_rule
@@ -277,6 +279,13 @@ def _range_us(request: HttpRequest) -> tuple[int, int]:
 # ---- station ------------------------------------------------------------------------------------------------------
 
 
+def _writable(actor: Actor, unit: equipment.WorkUnitRow) -> set[int]:
+    """Tags of the unit that the actor may write to now."""
+    if not actor.may("machines.command", site_id=unit.site_id):
+        return set()
+    return commands.writable_tags(actor=actor, work_unit_id=unit.id)
+
+
 @require_GET
 def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
     """One work unit: state and why, signals now, states and trends, where its data comes from."""
@@ -304,6 +313,7 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         "tags": tags,
         "states": [int(state) for state in LOOKS],
         "plotted": ".".join(str(signal.id) for signal in found.plotted),
+        "writable": _writable(actor, unit) if moment is None else (),  # a machine is written to now, not in the past
         "spans": SPANS,
         **moment_context(found.site, moment),
     }

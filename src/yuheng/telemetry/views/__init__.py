@@ -256,7 +256,8 @@ def tags(request: HttpRequest) -> HttpResponse:
         "source_id": wanted.source_id,
         "data_type": wanted.data_type,
         "data_types": [t.value for t in DataType],
-        "sources": signals.sources(actor=actor),
+        "sources": (rows := signals.sources(actor=actor)),
+        "writable_sources": {row.id for row in rows if row.allows_writes},
         "sites": [site for site in equipment.visible_sites(actor=actor) if actor.may(EDIT, site_id=site.id)],
     }
     return render(request, "telemetry/tags.html", context)
