@@ -42,6 +42,7 @@ _PAUSE_FIRST_S, _PAUSE_MOST_S = 0.25, 10.0
 _REMEMBER_EVERY_S = 5.0
 _KEEP_FRAME_EVERY_S = 10.0  # of malformed ones: a broken device must not fill the dead letters
 _SPARE_LINK_IDLE_S = 30.0
+_TELL_GAPS_S = 5.0  # at the latest, where polls leave no rest
 
 
 @asynccontextmanager
@@ -95,6 +96,7 @@ class ModbusSession:
         self._before_us = 0  # when values came last, in an earlier life
         self._last_ok_us = 0
         self._held = ""  # why polls are late
+        self._gap_since = 0.0
 
     def close(self) -> None:
         """Close the connections."""
@@ -157,7 +159,7 @@ class ModbusSession:
             if poll is None and not self._has_spare:
                 poll = self._probes.take(now)
             if poll is None:
-                await self._flush()
+                await self._flush(is_idle=True)
                 await self._until_due(self._wake, self._agenda, None if self._has_spare else self._probes)
                 continue
             if poll in self._unsent or len(self._out[0]) >= _VALUES_AT_ONCE:
@@ -369,6 +371,8 @@ class ModbusSession:
         if not start_us or (now_us - start_us < bearable_us and not poll.is_told):
             return
         why = why or self._held or "The device answers too slowly for this rhythm."
+        if not self._gaps:
+            self._gap_since = self._now()
         first, last, addresses = self._gaps.setdefault(why, (start_us, now_us, []))
         addresses.extend(point.text for point in poll.block.points)
         self._gaps[why] = (min(first, start_us), max(last, now_us), addresses)
@@ -389,8 +393,11 @@ class ModbusSession:
         values.append(value)
         qualities.append(int(quality))
 
-    async def _flush(self) -> None:
-        """Keep what was read; waits while the log cannot take it, and nothing is read meanwhile."""
+    async def _flush(self, *, is_idle: bool = False) -> None:
+        """Keep what was read; waits while the log cannot take it, and nothing is read meanwhile.
+
+        Gaps are told when all blocks that were due have been read, so that one outage is one gap.
+        """
         began = self._now()
         if self._out[0]:
             addresses, times_us, values, qualities = self._out
@@ -402,7 +409,7 @@ class ModbusSession:
             self._held = "The log could not take values; the device was not asked meanwhile."
         elif self._held and not self._gaps:
             self._held = ""
-        if self._gaps:
+        if self._gaps and (is_idle or began - self._gap_since > _TELL_GAPS_S):
             await self._tell_gaps()
         if self._is_news and self._link.is_up:
             self._tell()

@@ -460,3 +460,22 @@ async def test_addresses_on_trial_show_what_they_could_be(tmp_path):
             await here.session.browse("try", search="")
         with pytest.raises(CommandRefused, match="retry"):
             await here.session.carry_out({"kind": "rebirth"})
+
+
+async def test_four_days_away_with_ten_thousand_tags_are_said_in_one_gap(tmp_path):
+    addresses = [f"1:holding:{n}" for n in range(10_000)]
+    unit = unit_with(h0=[5] * 10_000)
+    four_days_us = 4 * 86_400 * 1_000_000
+    async with floor(tmp_path, {1: unit}, addresses, every_s=0.2, timeout_s=5) as here:
+        await eventually(lambda: here.health().state is State.CONNECTED, timeout_s=20)
+        await here.server.stop()
+        await eventually(lambda: here.health().state is State.FAILED, timeout_s=20)
+        here.context.skew_us += four_days_us
+        await here.server.start()
+        await eventually(lambda: here.context.gaps and here.health().state is State.CONNECTED, timeout_s=30)
+        (gap,) = here.context.gaps
+        assert gap.addresses == ()
+        assert four_days_us <= gap.end_us - gap.start_us < four_days_us + 60_000_000
+        for address in addresses[::2500]:
+            assert [quality for *_, quality in here.points(address)].count(Quality.BAD) == 1
+            assert here.last(address) == (5, Quality.GOOD)
