@@ -6,7 +6,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
 from django.db.models import F, Func, Q
 
-from yuheng.analysis.rules import LossKind
+from yuheng.analysis.rules import HandOverPart, LossKind
 from yuheng.kernel.models import SiteScopedModel
 
 
@@ -126,3 +126,41 @@ class SavedView(SiteScopedModel):
 
     def __str__(self) -> str:
         return self.name_en or self.name_zh
+
+
+class ShiftNote(SiteScopedModel):
+    """Something one shift tells the next. Rows are added, never changed."""
+
+    shift_start = models.DateTimeField()
+    text = models.CharField(max_length=2000)
+    written_by = models.CharField(max_length=150)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["written_at", "id"]
+        indexes = [models.Index(fields=["site", "shift_start"], name="shift_note_by_shift")]
+        constraints = [models.CheckConstraint(condition=~Q(text=""), name="shift_note_says_something")]
+
+    def __str__(self) -> str:
+        return f"{self.shift_start:%F %T} {self.written_by}"
+
+
+class ShiftSignature(SiteScopedModel):
+    """Who gave a shift away and who took over; once each."""
+
+    shift_start = models.DateTimeField()
+    part = models.CharField(max_length=8, choices=[(p.value, p.name) for p in HandOverPart])
+    signed_by = models.CharField(max_length=150)
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["signed_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "shift_start", "part"], name="shift_is_signed_once_by_each_part"),
+            models.CheckConstraint(
+                condition=Q(part__in=[p.value for p in HandOverPart]), name="shift_signature_part_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.shift_start:%F %T} {self.part} {self.signed_by}"

@@ -46,6 +46,13 @@ ISO_22400: Mapping[LossKind, str] = {
 """Kind of loss -> time element of ISO 22400-2: actual unit down time, set-up time, delay time, planned down time."""
 
 
+class HandOverPart(StrEnum):
+    """Who signs a hand-over."""
+
+    GIVING = "giving"
+    TAKING = "taking"
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A reason given for ``[start_us, end_us)``; ``*_cut``: the edge was set by a person inside the stop."""

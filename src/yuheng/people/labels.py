@@ -116,6 +116,8 @@ ACTION_LABELS: dict[str, Promise] = {
     "view.save": _("View saved"),
     "view.change": _("View changed"),
     "view.delete": _("View deleted"),
+    "shift.note": _("Note for the next shift"),
+    "shift.sign": _("Shift hand-over signed"),
     "dead_letters.replay": _("Dead letters replayed"),
     "dead_letters.resolve": _("Dead letters resolved"),
     "system.backup_taken": _("Backup taken"),

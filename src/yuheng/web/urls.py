@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.web import health, metrics, trust, views
+from yuheng.web import hand_over, health, metrics, trust, views
 
 app_name = "web"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("sites/<slug:code>/board", views.board, name="board"),
     path("sites/<slug:code>/board/changes", views.board_changes, name="board_changes"),
     path("sites/<slug:code>/activity", views.activity, name="activity"),
+    path("sites/<slug:code>/hand-over", hand_over.page, name="hand_over"),
+    path("sites/<slug:code>/hand-over/note", hand_over.note, name="hand_over_note"),
+    path("sites/<slug:code>/hand-over/sign", hand_over.sign, name="hand_over_sign"),
     path("sites/<slug:code>/units", views.units, name="units"),
     path("sites/<slug:code>/indicators/<slug:name>", views.indicator, name="indicator"),
     path("work-units/<int:work_unit_id>", views.station, name="station"),

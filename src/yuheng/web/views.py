@@ -21,8 +21,9 @@ from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.selectors import commands
 from yuheng.web import centre, plant_data, stations
+from yuheng.web.drawn_bullets import drawn
 from yuheng.web.durations import in_words
-from yuheng.web.indicators import Bullet, bullets, looks_for_islands, order_rule
+from yuheng.web.indicators import bullets, looks_for_islands, order_rule
 from yuheng.web.live_token import LIFETIME_S, make_token
 from yuheng.web.map_drawing import draw
 from yuheng.web.moment import EARLIEST_US, EPOCH, Moment, moment_of
@@ -176,7 +177,7 @@ def _plant_context(plant: centre.PlantNow) -> dict[str, Any]:
 def _figures_context(request: HttpRequest, plant: centre.PlantNow) -> dict[str, Any]:
     figures = centre.figures(actor=actor_of(request), plant=plant)
     return {
-        "bullets": [_drawn(bullet, plant.site.code) for bullet in figures.bullets],
+        "bullets": [drawn(bullet, plant.site.code) for bullet in figures.bullets],
         "attention": figures.attention[:MAX_LINES],
         "attention_count": len(figures.attention),
         "attention_hidden": max(0, len(figures.attention) - MAX_LINES),
@@ -186,19 +187,6 @@ def _figures_context(request: HttpRequest, plant: centre.PlantNow) -> dict[str, 
         "unit_count": len(plant.units),
         "online": plant.online,
         "clock": centre.local_clock(plant.site.time_zone, plant.now if plant.moment else None),
-    }
-
-
-def _drawn(bullet: Bullet, code: str) -> dict[str, Any]:
-    """Add to a figure what its drawing needs: lengths in percent of the bar."""
-    return {
-        "label": bullet.label,
-        "value": bullet.value,
-        "unit": bullet.unit,
-        "note": bullet.note,
-        "url": reverse("web:indicator", args=[code, bullet.name]),
-        "bar_width": f"{100 * min(1.0, max(0.0, bullet.bar)):.1f}",
-        "mark_x": None if bullet.mark is None else f"{99.1 * min(1.0, bullet.mark):.1f}",
     }
 
 
