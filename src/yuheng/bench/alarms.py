@@ -52,6 +52,7 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
             time.sleep(3)  # the historian takes in the calm before the storm
             reporter.step(f"{2 * ROOTS * (CHILDREN + 1):,} changes in {STORM_S:.0f} s")
             storm = _storm(device, visitor, site_id, screen, options.seed)
+            _acknowledge_all(visitor, site_id)
             reporter.step(f"single alarms for {options.seconds:.0f} s")
             waits, unseen = _raise_singly(device, screen, options)
         reporter.step(f"a journal of {JOURNAL_ROWS:,} lines")
@@ -203,6 +204,12 @@ def _journal_size(visitor: Visitor, site_id: int) -> int:
         cursor = page["next_cursor"]
         if not cursor:
             return size
+
+
+def _acknowledge_all(visitor: Visitor, site_id: int) -> None:
+    """Do what the operators do when a storm is over."""
+    while rows := visitor.json(f"/api/v1/alarms?site_id={site_id}&shown=unacked&with_grouped=true&limit=2000"):
+        visitor.post("/api/v1/alarms/acknowledge", {"alarm_ids": [row["id"] for row in rows]})
 
 
 def _raise_singly(device: connected, screen: Screen, options: argparse.Namespace) -> tuple[list[float], int]:

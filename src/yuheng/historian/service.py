@@ -34,7 +34,7 @@ from yuheng.historian.rederive import rederive
 from yuheng.historian.routing import best_effort_subjects
 from yuheng.historian.series import HELD_FOR_FORMULAS, read_stored
 from yuheng.historian.shown import Reason
-from yuheng.historian.store import Store, StoreFailure, state_change_columns
+from yuheng.historian.store import Store, StoreFailure, concatenated, state_change_columns
 
 log = logging.getLogger(__name__)
 
@@ -274,7 +274,9 @@ class Historian:
         pieces = snapshot.since(self.store, found.watermark_s)
         while (piece := await self._in_background(lambda: next(pieces, None))) is not None:
             points, slots = self.pipeline.ordered(piece[0])
-            self.pipeline.observe(points, slots, piece[1])
+            calculated = self.pipeline.observe(points, slots, piece[1])
+            if calculated is not None:
+                points, slots = self.pipeline.ordered(concatenated([points, calculated]))
             self.pipeline.alarms.absorb(points, slots, piece[1], self._now_us())
         self._is_caught_up = True
         await self._seed_calculations()

@@ -171,41 +171,29 @@ def alarm_counts(*, actor: Actor, site_id: int) -> AlarmCounts:
 
 def counts_of_site(site_id: int) -> AlarmCounts:
     """The same for the worker, which acts for nobody. One query."""
+    shown = Q(retain=True, is_hidden=False)
+    heads = shown & Q(root__isnull=True)
     rows = (
-        Alarm.objects.filter(site_id=site_id)
-        .filter(Q(retain=True) | Q(is_hidden=True))
-        .values_list(
-            "priority",
-            "retain",
-            "is_hidden",
-            "is_acked",
-            "is_active",
-            "root_id",
-            "shelving",
-            "is_suppressed",
-            "is_design_suppressed",
-            "is_out_of_service",
+        Alarm.objects.filter(Q(retain=True) | Q(is_hidden=True), site_id=site_id)
+        .order_by("priority")
+        .values_list("priority")
+        .annotate(
+            heads=Count("pk", filter=heads),
+            unacked=Count("pk", filter=heads & Q(is_acked=False)),
+            active=Count("pk", filter=shown & Q(is_active=True)),
+            grouped=Count("pk", filter=shown & Q(root__isnull=False)),
+            shelved=Count("pk", filter=~Q(shelving=Shelving.UNSHELVED.value)),
+            suppressed=Count("pk", filter=Q(is_suppressed=True) | Q(is_design_suppressed=True)),
+            out=Count("pk", filter=Q(is_out_of_service=True)),
         )
     )
-    by_priority: dict[int, int] = {}
-    unacked_by: dict[int, int] = {}
-    total = dict.fromkeys(("headlines", "unacked", "active", "grouped", "shelved", "suppressed", "out_of_service"), 0)
-    for priority, retain, hidden, acked, active, root, shelving, suppressed, by_design, out in rows:
-        total["shelved"] += shelving != Shelving.UNSHELVED.value
-        total["suppressed"] += suppressed or by_design
-        total["out_of_service"] += out
-        if hidden or not retain:
-            continue
-        total["active"] += active
-        if root is not None:
-            total["grouped"] += 1
-            continue
-        total["headlines"] += 1
-        by_priority[priority] = by_priority.get(priority, 0) + 1
-        if not acked:
-            total["unacked"] += 1
-            unacked_by[priority] = unacked_by.get(priority, 0) + 1
-    return AlarmCounts(**total, by_priority=by_priority, unacked_by_priority=unacked_by)
+    found = list(rows)
+    names = ("headlines", "unacked", "active", "grouped", "shelved", "suppressed", "out_of_service")
+    return AlarmCounts(
+        **{name: sum(row[place] for row in found) for place, name in enumerate(names, 1)},
+        by_priority={row[0]: row[1] for row in found if row[1]},
+        unacked_by_priority={row[0]: row[2] for row in found if row[2]},
+    )
 
 
 def _narrowed(rows: QuerySet[Alarm], narrowed: AlarmFilter) -> QuerySet[Alarm]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count
 
 from yuheng.alarms.models import Alarm
 from yuheng.alarms.rules import microseconds, packed
@@ -69,11 +69,8 @@ def live_alarms(site_id: int, alarm_ids: Collection[int]) -> list[AlarmLive]:
 
 def _live(rows: object, site_id: int) -> list[AlarmLive]:
     assert hasattr(rows, "values_list")
-    below: dict[int, int] = {}
-    grouped = Alarm.objects.filter(Q(root__isnull=False), site_id=site_id, retain=True, is_hidden=False)
-    for root_id in grouped.values_list("root_id", flat=True):
-        if root_id is not None:
-            below[root_id] = below.get(root_id, 0) + 1
+    grouped = Alarm.objects.filter(root__isnull=False, site_id=site_id, retain=True, is_hidden=False)
+    below = dict(grouped.order_by("root_id").values_list("root_id").annotate(Count("pk")))
     return [_row(columns, below) for columns in rows.values_list(*_COLUMNS)]
 
 

@@ -4,12 +4,14 @@ Rules
 -----
 1. *Named root.* A definition may name the alarm that explains it, of its own work unit or of another (a compressor).
    While that one is active, the named ones are grouped under it, whichever came first.
-2. *One unit.* When `ENOUGH` alarms of one work unit came within `WINDOW_US`, they are grouped under the most urgent of
+2. *One awaited root.* Alarms that name the same root, which is not active (yet), and came within `WINDOW_US` are
+   grouped under the most urgent of them: their cause is probably one, and when the root comes it takes all of them.
+3. *One unit.* When `ENOUGH` alarms of one work unit came within `WINDOW_US`, they are grouped under the most urgent of
    them, the earliest of equals.
-3. *One cause.* When the same definition was raised on `ENOUGH` units within `WINDOW_US`, they are grouped under the
+4. *One cause.* When the same definition was raised on `ENOUGH` units within `WINDOW_US`, they are grouped under the
    first.
 
-A more urgent alarm is never put under a less urgent one by rules 2 and 3; it takes the head's place. Only alarms that
+A more urgent alarm is never put under a less urgent one by rules 2 to 4; it takes the head's place. Only alarms that
 are shown can be a root. Groups are one level deep: a root is never grouped itself.
 """
 
@@ -81,6 +83,8 @@ class Groups:
             return
         self._under_named_root(member)
         self._adopt_named(member)
+        if member.parent is not None and not member.root_id and not self._children.get(member.id):
+            self._with_siblings(member)
         if not member.root_id and not self._children.get(member.id):
             self._gather(member, self._of_unit[member.work_unit_id], keeps_urgent=True)
         if not member.root_id and not self._children.get(member.id):
@@ -110,7 +114,7 @@ class Groups:
         for member in sorted(free, key=lambda one: (one.activated_us, one.id)):
             self.raised(member)
 
-    # ---- the three rules ------------------------------------------------------------------------------------------
+    # ---- the rules ------------------------------------------------------------------------------------------
 
     def _can_be_root(self, member: Member) -> bool:
         return member.is_active and not member.is_hidden
@@ -131,6 +135,22 @@ class Groups:
             other = self.by_id[waiting]
             if other.id not in (root_id, member.id) and other.is_active and not other.is_hidden:
                 self._move(other, root_id)
+
+    def _with_siblings(self, member: Member) -> None:
+        """Group a member with those that wait for the same root."""
+        siblings = (self.by_id[key] for key in self._waiting.get(member.parent or (0, ""), ()) if key != member.id)
+        heads = [
+            other
+            for other in siblings
+            if not other.root_id and self._can_be_root(other) and self._newest_us(other) >= self._since(member)
+        ]
+        if not heads:
+            return
+        head = min(heads, key=_urgency)
+        if member.priority < head.priority:
+            self._take_over(member, head)
+        else:
+            self._move(member, head.id)
 
     def _gather(self, member: Member, near: set[int], *, keeps_urgent: bool) -> None:
         """Group a member with those near it, when they are enough or a group is there already."""
