@@ -110,7 +110,7 @@ DATABASES = {"default": _database(ENVIRONMENT.database_url)}
 AUTH_USER_MODEL = "people.Person"
 AUTHENTICATION_BACKENDS = ["yuheng.people.identity.PersonBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("username", "name_zh", "name_en")},

@@ -106,7 +106,7 @@ class PasswordForm(forms.Form):
         strip=False,
         max_length=200,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least 10 characters; not a common one, not only digits."),
+        help_text=_("At least 12 characters; not a common one, not one of your last ones."),
     )
 
 
@@ -115,9 +115,17 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(label=_("What uses it"), max_length=80)
     days = forms.IntegerField(label=_("Days until it ends"), min_value=1, max_value=366, initial=90)
+    site_id = forms.TypedChoiceField(label=_("Site"), coerce=int, empty_value=None, required=False)
     scopes = forms.MultipleChoiceField(
         label=_("What it may do"), choices=permission_choices, widget=forms.CheckboxSelectMultiple
     )
+
+    def __init__(self, *args: Any, sites: list[Choice], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["site_id"].choices = [  # type: ignore[attr-defined]
+            ("", _("All sites I may see")),
+            *((site.code, _named(site)) for site in sites),
+        ]
 
 
 class RolePermissionsForm(forms.Form):

@@ -110,5 +110,5 @@ def _actor_of_token(request: HttpRequest) -> Actor:
         kind="person",
         name=person.username,
         person_id=person.pk,
-        permissions=restrict_grants(person.grants, token.scopes),
+        permissions=restrict_grants(person.grants, token.scopes, token.site_id),
     )

@@ -49,6 +49,7 @@ ACTION_LABELS: dict[str, Promise] = {
     "people.role_changed": _("Permissions of a role changed"),
     "people.token_issued": _("API token issued"),
     "people.token_revoked": _("API token revoked"),
+    "people.unlocked": _("Sign-in unlocked"),
     "people.identity_linked": _("Identity of a provider linked"),
     "people.audit_exported": _("Audit trail exported"),
     "equipment.imported": _("Plant imported"),

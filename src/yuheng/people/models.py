@@ -45,6 +45,7 @@ class Person(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_demo = models.BooleanField(default=False)
     must_change_password = models.BooleanField(default=False)
+    former_passwords = models.JSONField(default=list, blank=True)  # hashes of the last ones: they are not taken again
     created_at = models.DateTimeField()
 
     USERNAME_FIELD = "username"
@@ -126,6 +127,7 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    site = models.ForeignKey("kernel.Site", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         ordering = ["-id"]

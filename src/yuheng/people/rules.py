@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -76,10 +77,18 @@ def merge_grants(rows: Iterable[tuple[int | None, Iterable[str]]]) -> dict[int, 
     return merged
 
 
-def restrict_grants(grants: Grants, scopes: Iterable[str]) -> dict[int, frozenset[str]]:
-    """Keep only what a token's scopes allow."""
+def restrict_grants(grants: Grants, scopes: Iterable[str], site_id: int | None = None) -> dict[int, frozenset[str]]:
+    """Keep only what a token's scopes allow, and of that only what holds at its site when it is for one.
+
+    Examples
+    --------
+    >>> restrict_grants({0: frozenset({"audit.view"}), 2: frozenset({"site.admin"})}, ["audit.view"], 7)
+    {7: frozenset({'audit.view'})}
+    """
     allowed = frozenset(scopes)
-    return {site_id: names & allowed for site_id, names in grants.items() if names & allowed}
+    if site_id is not None:
+        grants = {site_id: grants.get(0, frozenset()) | grants.get(site_id, frozenset())}
+    return {site: names & allowed for site, names in grants.items() if names & allowed}
 
 
 def covers(may: Callable[[str, int], bool], theirs: Grants) -> bool:
@@ -101,6 +110,16 @@ FREE_FAILURES_OF_ADDRESS = 50
 FIRST_DELAY_S = 30
 LONGEST_DELAY_S = 900
 FORGET_AFTER = timedelta(hours=24)
+
+
+SHORTEST_PASSWORD = 12
+FORMER_PASSWORDS = 3
+"""So many passwords of before are not taken again; each costs a slow comparison."""
+
+
+def failure_key(kind: str, text: str) -> str:
+    """Under which key failures are counted; a hash, because a name that was typed may be a mistyped secret."""
+    return hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()
 
 
 USERNAME_PATTERN = re.compile(r"[A-Za-z0-9\u3400-\u9fff][A-Za-z0-9\u3400-\u9fff.@_-]{0,79}")

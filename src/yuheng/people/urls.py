@@ -23,6 +23,7 @@ urlpatterns = [
     path("people/<int:person_id>/roles/<int:assignment_id>/withdraw", views.withdraw_role, name="withdraw_role"),
     path("people/<int:person_id>/deactivate", views.deactivate_person, name="deactivate_person"),
     path("people/<int:person_id>/reactivate", views.reactivate_person, name="reactivate_person"),
+    path("people/<int:person_id>/unlock", views.unlock_person, name="unlock_person"),
     path("people/<int:person_id>/password", views.reset_password, name="reset_password"),
     path("account", views.account, name="account"),
     path("account/password", views.password, name="password"),

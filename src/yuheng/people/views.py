@@ -304,6 +304,14 @@ def reactivate_person(request: HttpRequest, person_id: int) -> HttpResponse:
     return redirect("people:person", person_id=person_id)
 
 
+@require_POST
+def unlock_person(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Let the person try again at once after too many wrong passwords."""
+    services.unlock_person(actor=actor_of(request), person_id=person_id, at=_now())
+    messages.success(request, _("They can sign in again."))
+    return redirect("people:person", person_id=person_id)
+
+
 @never_cache
 @require_POST
 def reset_password(request: HttpRequest, person_id: int) -> HttpResponse:
@@ -347,6 +355,7 @@ def _person_page(
     context = {
         "person": row,
         "is_self": actor.person_id == person_id,
+        "lock": selectors.lock_of(actor=actor, person_id=person_id, now=_now()),
         "names": names or NamesForm(initial={"name_zh": row.name_zh, "name_en": row.name_en}),
         "role_form": roles or _role_form(actor),
     }
@@ -382,7 +391,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 def issue_token(request: HttpRequest) -> HttpResponse:
     """Make a token and show it once."""
-    form = TokenForm(request.POST)
+    form = TokenForm(request.POST, sites=selectors.visible_sites(actor=actor_of(request)))
     if form.is_valid():
         made = _attempt(form, lambda: services.issue_token(actor=actor_of(request), at=_now(), **form.cleaned_data))
         if made is not None:
@@ -423,7 +432,7 @@ def _account_page(
     context = {
         "me": me,
         "preferences": preferences or PreferencesForm(initial={"language": me.language, "theme": me.theme}),
-        "token_form": token or TokenForm(),
+        "token_form": token or TokenForm(sites=selectors.visible_sites(actor=actor)),
         "tokens": selectors.own_tokens(actor=actor, now=_now()),
         "has_password": me.has_usable_password(),
     }

@@ -151,6 +151,7 @@ def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
             "is_signed_in": actor.kind == "person",
             "actor_name": local_name(actor) or actor.name,
             "impersonator": actor.impersonator,
+            "may_audit": actor.kind == "person" and actor.may("audit.view"),
             "pages": list(_pages(actor, request.path)),
             "sites": _sites(actor, request),
             "account": account,

@@ -12,15 +12,54 @@ from datetime import UTC, datetime
 
 import django
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
+from yuheng.config.backup import relational
 from yuheng.config.environment import Environment
 
 ADMINISTRATOR = "admin"
 
 
+KEPT_DUMPS = 3
+
+
+def prepare_migration(environment: Environment, *, at: datetime) -> str:
+    """Refuse a database of a newer program; copy one that is about to be migrated; return the refusal or "".
+
+    The copy is ``<data>/backups/before-migration-<time>.dump``; ``pg_restore`` reads it. The newest three are kept.
+    """
+    executor = MigrationExecutor(connection)
+    loader = executor.loader
+    known = loader.disk_migrations or {}
+    ours = {app for app, _ in known}
+    unknown = sorted(
+        f"{app}.{name}" for app, name in loader.applied_migrations if app in ours and (app, name) not in known
+    )
+    if unknown:
+        return (
+            f"The database was made by a newer Yuheng: this one does not know {', '.join(unknown[:3])}. "
+            "Start the newer version, or restore a backup made by this one."
+        )
+    if loader.applied_migrations and executor.migration_plan(loader.graph.leaf_nodes()):
+        place = environment.data_dir / "backups"
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target = place / f"before-migration-{at:%Y%m%dT%H%M%SZ}.dump"
+        part = target.with_suffix(".part")
+        relational.dump(environment.database_url, part)
+        part.chmod(0o600)
+        part.replace(target)
+        for old in sorted(place.glob("before-migration-*.dump"))[:-KEPT_DUMPS]:
+            old.unlink()
+    return ""
+
+
 def main() -> int:
     """Run the steps."""
     django.setup()
+    if refusal := prepare_migration(Environment.read(), at=datetime.now(UTC)):
+        sys.stderr.write(refusal + "\n")
+        return 1
     call_command("migrate", verbosity=0, interactive=False)
     from yuheng.people.services import ensure_first_administrator  # noqa: PLC0415 - models need django.setup()
 

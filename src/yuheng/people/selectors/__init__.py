@@ -17,12 +17,14 @@ from yuheng.people.selectors.persons import (
     RoleRow,
     TokenRow,
     demo_people,
+    lock_of,
     organisations_to_manage,
     own_tokens,
     people,
     person,
     roles,
     sites_to_manage,
+    visible_sites,
 )
 
 __all__ = [
@@ -40,10 +42,12 @@ __all__ = [
     "audit_sites",
     "audit_trail",
     "demo_people",
+    "lock_of",
     "organisations_to_manage",
     "own_tokens",
     "people",
     "person",
     "roles",
     "sites_to_manage",
+    "visible_sites",
 ]

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
 from yuheng.kernel.models import Organisation, Site
-from yuheng.people.models import ApiToken, Person, Role, RoleAssignment
+from yuheng.people.models import ApiToken, FailedSignIn, Person, Role, RoleAssignment
+from yuheng.people.rules import blocked_until, failure_key
 
 MANAGE = "people.manage"
 LONGEST_TEXT = 80
@@ -137,6 +138,31 @@ def roles() -> list[RoleRow]:
     return [RoleRow(row.code, row.name_zh, row.name_en, frozenset(row.permissions)) for row in Role.objects.all()]
 
 
+def visible_sites(*, actor: Actor) -> list[Choice]:
+    """Sites that the actor sees. One query."""
+    sites = actor.site_ids()
+    rows = Site.objects.all() if sites is None else Site.objects.filter(pk__in=sites)
+    return [Choice(str(row.pk), row.name_zh, row.name_en) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Wrong passwords in a row for a person's name; ``until`` None: they may try now."""
+
+    failures: int
+    until: datetime | None
+
+
+def lock_of(*, actor: Actor, person_id: int, now: datetime) -> Lock | None:
+    """Return how a person's sign-in is held; None when nothing went wrong. At most four queries."""
+    username = person(actor=actor, person_id=person_id).username
+    row = FailedSignIn.objects.filter(key=failure_key("name", username.lower())).first()
+    if row is None:
+        return None
+    until = blocked_until(failures=row.failures, last_failed_at=row.last_failed_at)
+    return Lock(row.failures, until if until is not None and until > now else None)
+
+
 def sites_to_manage(*, actor: Actor) -> list[Choice]:
     """Sites where the actor may give roles. One query."""
     sites = actor.site_ids_with(MANAGE)
@@ -172,11 +198,23 @@ class TokenRow:
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
+    site_zh: str = ""
+    site_en: str = ""
 
 
 def own_tokens(*, actor: Actor, now: datetime) -> list[TokenRow]:
     """One's own tokens that still work. One query."""
     rows = ApiToken.objects.filter(person_id=actor.person_id or 0, revoked_at__isnull=True, expires_at__gt=now)
     return [
-        TokenRow(row.pk, row.name, tuple(row.scopes), row.created_at, row.expires_at, row.last_used_at) for row in rows
+        TokenRow(
+            row.pk,
+            row.name,
+            tuple(row.scopes),
+            row.created_at,
+            row.expires_at,
+            row.last_used_at,
+            row.site.name_zh if row.site else "",
+            row.site.name_en if row.site else "",
+        )
+        for row in rows.select_related("site")
     ]

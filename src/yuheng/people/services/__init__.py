@@ -25,12 +25,7 @@ from yuheng.people.services.roles import (
     set_role_permissions,
     withdraw_role,
 )
-from yuheng.people.services.signing_in import (
-    SignInRefused,
-    impersonate,
-    sign_in,
-    sign_out,
-)
+from yuheng.people.services.signing_in import SignInRefused, impersonate, sign_in, sign_out, unlock_person
 from yuheng.people.services.tokens import (
     issue_token,
     revoke_token,
@@ -63,5 +58,6 @@ __all__ = [
     "sign_in",
     "sign_in_with_identity",
     "sign_out",
+    "unlock_person",
     "withdraw_role",
 ]

@@ -137,7 +137,7 @@ def change_own_password(*, actor: Actor, old: str, new: str, at: datetime) -> Pe
         raise InvalidInput(message, {"old": message})
     set_password(person, new, field="new")
     person.must_change_password = False
-    person.save(update_fields=["password", "must_change_password"])
+    person.save(update_fields=["password", "must_change_password", "former_passwords"])
     audit_person(actor, person, "people.password_changed", at)
     return person
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -15,7 +16,7 @@ from yuheng.kernel.errors import InvalidInput, NotVisible, PermissionRefused
 from yuheng.kernel.models import Site
 from yuheng.people.identity import actor_of_person
 from yuheng.people.models import Person
-from yuheng.people.rules import Grants, covers
+from yuheng.people.rules import FORMER_PASSWORDS, Grants, covers
 
 MANAGE = "people.manage"
 
@@ -130,8 +131,12 @@ def set_password(person: Person, password: str, *, field: str = "password") -> N
     """Set a password that the rules allow. Raises `InvalidInput` naming ``field``."""
     try:
         validate_password(password, person)
+        former = [person.password, *person.former_passwords][:FORMER_PASSWORDS] if person.pk else []
+        if any(check_password(password, known) for known in former):
+            raise ValidationError(_("You had this password before. Choose another."))
     except ValidationError as error:
         raise InvalidInput(" ".join(error.messages), {field: " ".join(error.messages)}) from error
+    person.former_passwords = former
     person.set_password(password)
 
 

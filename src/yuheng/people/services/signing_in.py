@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 
 from django.conf import settings
@@ -13,8 +12,8 @@ from yuheng.kernel import audit
 from yuheng.kernel.actor import ANONYMOUS, Actor
 from yuheng.kernel.errors import NotVisible, PermissionRefused
 from yuheng.people.models import FailedSignIn, Person
-from yuheng.people.rules import FORGET_AFTER, FREE_FAILURES, FREE_FAILURES_OF_ADDRESS, blocked_until
-from yuheng.people.services.reach import actor_for
+from yuheng.people.rules import FORGET_AFTER, FREE_FAILURES, FREE_FAILURES_OF_ADDRESS, blocked_until, failure_key
+from yuheng.people.services.reach import actor_for, audit_person, manageable
 
 
 class SignInRefused(PermissionRefused):
@@ -33,7 +32,10 @@ def sign_in(*, username: str, password: str, address: str, at: datetime) -> Pers
     -----
     Not one transaction: a failure must be counted although the attempt is refused.
     """
-    keys = {_key("name", username.lower()): FREE_FAILURES, _key("address", address): FREE_FAILURES_OF_ADDRESS}
+    keys = {
+        failure_key("name", username.lower()): FREE_FAILURES,
+        failure_key("address", address): FREE_FAILURES_OF_ADDRESS,
+    }
     _refuse_while_blocked(keys, at)
     person = Person.objects.filter(username=username).first()
     if person is None:
@@ -42,15 +44,11 @@ def sign_in(*, username: str, password: str, address: str, at: datetime) -> Pers
         _count_failure(keys, person, address, at)
         raise SignInRefused(_("The name or the password is wrong."))
     with transaction.atomic():
-        FailedSignIn.objects.filter(key__in=[_key("name", username.lower())]).delete()
+        FailedSignIn.objects.filter(key__in=[failure_key("name", username.lower())]).delete()
         person.last_login = at
         person.save(update_fields=["last_login"])
         audit.record(actor=actor_for(person), action="people.signed_in", at=at, address=address)
     return person
-
-
-def _key(kind: str, text: str) -> str:
-    return hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()
 
 
 def _refuse_while_blocked(keys: dict[str, int], at: datetime) -> None:
@@ -105,3 +103,17 @@ def impersonate(*, actor: Actor, username: str, at: datetime) -> Person:
         raise NotVisible(_("There is no such thing here."))
     audit.record(actor=actor_for(person), action="people.impersonated", at=at, by=actor.impersonator or actor.name)
     return person
+
+
+@transaction.atomic
+def unlock_person(*, actor: Actor, person_id: int, at: datetime) -> None:
+    """Let a person try again at once, whose name had too many wrong passwords.
+
+    Raises
+    ------
+    PermissionRefused, NotVisible
+    """
+    person = manageable(actor, person_id)
+    gone, _rows = FailedSignIn.objects.filter(key=failure_key("name", person.username.lower())).delete()
+    if gone:
+        audit_person(actor, person, "people.unlocked", at)
