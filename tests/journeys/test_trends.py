@@ -159,8 +159,7 @@ def test_axe_finds_nothing(measured, page: Page, web: RunningWeb, language: str,
     assert faults == {}
 
 
-MANY = (
-    """
+MANY = """
 ([pixels, start]) => {
   const trends = document.querySelector("y-trends");
   const step = 1000000;
@@ -174,8 +173,6 @@ MANY = (
   return trends.current[0].length;
 }
 """
-    % START_US
-)
 ZOOM = """
 () => {
   const trends = document.querySelector("y-trends");
