@@ -48,8 +48,11 @@ class FakeHistorian:
 
     def _live(self) -> None:
         self._task = self._loop.create_task(self._serve())
-        with closing(self._loop), suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
+        with closing(self._loop):
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+            # A transport closes in the next round of its loop: without one its socket is left to the garbage collector.
+            self._loop.run_until_complete(asyncio.sleep(0))
 
     async def _serve(self) -> None:
         while True:
