@@ -138,7 +138,7 @@ async def modbus_bench(connector, tmp_path):
             config={
                 "host": "127.0.0.1",
                 "port": device.server.port,
-                "every_s": 0.5,
+                "every_s": 2,
                 "rates": [{"every_s": 0.001, "addresses": ["1"]}],
                 "timeout_s": 2,
             },
