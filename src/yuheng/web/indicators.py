@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.functional import Promise
@@ -43,6 +43,7 @@ _PRIORITY: dict[UnitState, str] = {
 _LOST = frozenset({UnitState.DOWN, UnitState.NO_DATA})
 """States in which nobody may count on a unit."""
 _BAND = {"1": 0, "2": 1, "?": 2, "3": 3}
+_ALARM_WEIGHT = {1: 6.0, 2: 3.0, 3: 1.0}
 _UNCOUNTED_S = 300.0
 _SOURCE_WEIGHT = 4.0
 _MIN_MINUTES = 1.0
@@ -53,7 +54,8 @@ class UnitNow:
     """A work unit with its state, ready to be shown: names are in the reader's language.
 
     ``since_us`` is when the state began, microseconds UTC, 0 when unknown; ``peers`` counts the units of its work
-    center, itself included: the fewer can do the same work, the more one of them matters.
+    center, itself included: the fewer can do the same work, the more one of them matters. ``alarm_priority`` and
+    ``alarm_count`` are of the unit's alarms that head the list; 0: it has none.
     """
 
     id: int
@@ -69,6 +71,8 @@ class UnitNow:
     seen_us: int
     peers: int = 1
     work_center_id: int = 0
+    alarm_priority: int = 0
+    alarm_count: int = 0
 
     def waits(self, now_us: int) -> bool:
         """Return whether it is able to work but has not for so long that somebody should look."""
@@ -103,6 +107,28 @@ class SourceNow:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmOfUnit:
+    """An alarm that heads the list, its message in the reader's language. ``below``: alarms grouped under it."""
+
+    id: int
+    unit_id: int
+    unit_code: str
+    area: str
+    priority: int
+    message: str
+    since_us: int
+    below: int
+    is_active: bool
+    is_acked: bool
+    is_about_silence: bool = False
+
+    @property
+    def calls(self) -> bool:
+        """Return whether somebody has yet to look: low ones, and lesser ones that returned, can wait for the list."""
+        return not self.is_acked and (self.priority <= 3 if self.is_active else self.priority <= 2)
+
+
+@dataclass(frozen=True, slots=True)
 class AttentionRow:
     """One line of "needs a person"; ``score`` orders the lines of a priority, see `attention`."""
 
@@ -116,26 +142,67 @@ class AttentionRow:
 
 
 def attention(
-    units: Iterable[UnitNow], sources: Iterable[SourceNow], open_dead_letters: int, dead_letters_url: str, now_us: int
+    units: Iterable[UnitNow],
+    sources: Iterable[SourceNow],
+    open_dead_letters: int,
+    dead_letters_url: str,
+    now_us: int,
+    alarms: Iterable[AlarmOfUnit] = (),
 ) -> list[AttentionRow]:
     """List everything that waits for somebody, worst consequence first.
 
     The order, told to the reader by `order_rule`: by priority (1 down, 2 a source is silent, ? a unit is silent, 3
     waits too long or cannot be read); within a priority by minutes × weight × (1 + lost share of the work center). The
     weight of a source is 4 for each unit that depends on it. Units that are silent because their source is are not
-    listed one by one: one cause, one line.
+    listed one by one: one cause, one line. A source on which no unit depends is missed by nobody. Alarms of a unit
+    that has a line are facts of that line, which takes the more urgent priority; of another unit they are one line.
     """
-    units, silent = list(units), [source for source in sources if source.has_fallen_silent]
+    units = list(units)
+    silent = [source for source in sources if source.has_fallen_silent and source.unit_count]
     lost = Counter(unit.work_center_id for unit in units if unit.state in _LOST)
     explained = frozenset[int]().union(*(source.units for source in silent))
     shown = (unit for unit in units if not (unit.state == UnitState.NO_DATA and unit.id in explained))
-    rows = [row for unit in shown if (row := _unit_row(unit, lost[unit.work_center_id], now_us)) is not None]
+    of_unit = {
+        unit.id: row for unit in shown if (row := _unit_row(unit, lost[unit.work_center_id], now_us)) is not None
+    }
+    _add_alarms(of_unit, [one for one in alarms if not (one.is_about_silence and one.unit_id in explained)], now_us)
+    rows = list(of_unit.values())
     rows += [_source_row(source, now_us) for source in silent]
     if open_dead_letters:
         title = _("%(n)d kinds of messages could not be read") % {"n": open_dead_letters}
         facts = (_("nothing is lost: they wait under dead letters"),)
         rows.append(AttentionRow("3", title, facts, dead_letters_url, None, 0, 1.0))
     return sorted(rows, key=lambda row: (_BAND[row.priority], -row.score, row.title))
+
+
+def _add_alarms(of_unit: dict[int, AttentionRow], alarms: Iterable[AlarmOfUnit], now_us: int) -> None:
+    """Join the alarms that call for somebody to the lines of their units, or make lines of them."""
+    by_unit: dict[int, list[AlarmOfUnit]] = {}
+    for alarm in alarms:
+        if alarm.calls:
+            by_unit.setdefault(alarm.unit_id, []).append(alarm)
+    for unit_id, found in by_unit.items():
+        found.sort(key=lambda one: (one.priority, one.since_us))
+        worst, row = found[0], of_unit.get(unit_id)
+        facts = [_below(worst)] if worst.below else []
+        if len(found) > 1:
+            facts.append(_("%(n)d more alarms of this unit") % {"n": len(found) - 1})
+        if row is None:
+            lasting_s = max(0.0, (now_us - worst.since_us) / 1e6) if worst.since_us else 0.0
+            score = max(_MIN_MINUTES, lasting_s / 60) * _ALARM_WEIGHT[worst.priority] * (1 + worst.below)
+            title = f"{worst.area} {worst.unit_code} {worst.message}"
+            url = f"/alarms/{worst.id}"
+            of_unit[unit_id] = AttentionRow(
+                str(worst.priority), title, tuple(facts), url, lasting_s, worst.since_us, score
+            )
+            continue
+        facts = [_("alarm: %(message)s") % {"message": worst.message}, *facts]
+        priority = min(row.priority, str(worst.priority), key=lambda one: _BAND[one])
+        of_unit[unit_id] = replace(row, priority=priority, facts=(*row.facts, *facts))
+
+
+def _below(alarm: AlarmOfUnit) -> str:
+    return _("%(n)d alarms are its consequence") % {"n": alarm.below}
 
 
 def history_row(reason: str) -> AttentionRow:
@@ -147,9 +214,10 @@ def history_row(reason: str) -> AttentionRow:
 def order_rule() -> str:
     """Say how `attention` orders its lines, for the reader."""
     return _(
-        "First by priority: 1 a unit is down, 2 a data source is silent, ? a unit is silent, 3 a unit waits too long "
-        "or messages could not be read. Within a priority by how long it lasts, how much it weighs, and how much of "
-        "the work center is lost with it: the last unit of its kind comes before one of many."
+        "First by priority: 1 a unit is down or an alarm is critical, 2 a data source is silent or an alarm is high, "
+        "? a unit is silent, 3 a unit waits too long, an alarm is medium, or messages could not be read. Within a "
+        "priority by how long it lasts, how much it weighs, and how much of the work center is lost with it: the last unit "
+        "of its kind comes before one of many."
     )
 
 

@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from yuheng.alarms.selectors.alarms import alarm_counts
 from yuheng.equipment.selectors import SiteRow, visible_sites
 from yuheng.kernel.actor import ANONYMOUS, Actor
 from yuheng.web import plant_data
@@ -22,6 +23,8 @@ TEXT_COOKIE = "yh_text"
 SITE_COOKIE = "yh_site"
 THEMES = ("light", "dark")
 SITES_S = 15
+ALARMS_S = 2
+ALARM_LIST = "alarms:list"
 TEXT_SIZES = ("normal", "large")
 
 
@@ -36,6 +39,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmsNow:
+    """How many alarms of the chosen site nobody has acknowledged, and the most urgent of them (0: none)."""
+
+    site_id: int
+    unacked: int
+    worst: int
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """An entry as the template draws it."""
 
@@ -43,11 +55,12 @@ class Link:
     url: str
     is_current: bool = False
     is_post: bool = False
+    alarms: AlarmsNow | None = None
 
 
 PAGES: tuple[Page, ...] = (
     Page(_("Plant"), "web:home", "telemetry.view"),
-    Page(_("Alarms"), "alarms:list", "alarms.view"),
+    Page(_("Alarms"), ALARM_LIST, "alarms.view"),
     Page(_("Trends"), "analysis:trends", "telemetry.view"),
     Page(_("Stops"), "analysis:stops", "telemetry.view"),
     Page(_("Equipment"), "equipment:tree", "equipment.view"),
@@ -73,14 +86,32 @@ def _url(name: str) -> str:
         return ""
 
 
-def _pages(actor: Actor, path: str) -> Iterator[Link]:
+def _pages(actor: Actor, path: str, site_code: str) -> Iterator[Link]:
     for page in PAGES:
         url = _url(page.url_name)
         may = actor.may_everywhere if page.is_everywhere else actor.may
         if not url or not may(page.permission):
             continue
         is_plant = url == "/" and (path == "/" or path.startswith(("/sites/", "/work-units/")))
-        yield Link(str(page.label), url, is_current=is_plant or (url != "/" and path.startswith(url)))
+        is_current = is_plant or (url != "/" and path.startswith(url))
+        alarms = _alarms_now(actor, site_code) if page.url_name == ALARM_LIST else None
+        yield Link(str(page.label), url, is_current=is_current, alarms=alarms)
+
+
+def _alarms_now(actor: Actor, site_code: str) -> AlarmsNow | None:
+    """Return the count beside "Alarms"; read at most every `ALARMS_S` seconds, the page renews it from the stream."""
+    sites = [row for row in _site_rows(actor) if actor.may("alarms.view", site_id=row.id)]
+    if not sites:
+        return None
+    site = next((row for row in sites if row.code == site_code), sites[0])
+    key = f"web.alarms_now.{site.id}"
+    found: AlarmsNow | None = cache.get(key)
+    if found is None:
+        counts = alarm_counts(actor=actor, site_id=site.id)
+        worst = min((int(one) for one, count in counts.unacked_by_priority.items() if count), default=0)
+        found = AlarmsNow(site.id, counts.unacked, worst)
+        cache.set(key, found, ALARMS_S)
+    return found
 
 
 def _site_rows(actor: Actor) -> list[SiteRow]:
@@ -152,7 +183,7 @@ def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
             "actor_name": local_name(actor) or actor.name,
             "impersonator": actor.impersonator,
             "may_audit": actor.kind == "person" and actor.may("audit.view"),
-            "pages": list(_pages(actor, request.path)),
+            "pages": list(_pages(actor, request.path, request.COOKIES.get(SITE_COOKIE, ""))),
             "sites": _sites(actor, request),
             "account": account,
             "losses": plant_data.losses() if actor.kind == "person" and actor.may("telemetry.view") else [],
