@@ -10,6 +10,7 @@ app_name = "alarms"
 urlpatterns = [
     path("alarms/", lists.alarm_list, name="list"),
     path("alarms/rows", lists.rows_part, name="rows"),
+    path("alarms/marks", lists.marks, name="marks"),
     path("alarms/act", lists.act, name="act"),
     path("alarms/<int:alarm_id>", lists.detail, name="detail"),
     path("alarms/<int:alarm_id>/children", lists.children, name="children"),

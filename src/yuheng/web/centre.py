@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -17,19 +17,34 @@ from django.core.cache import cache
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from yuheng.alarms.selectors.alarms import alarm_list
+from yuheng.alarms.selectors.replay import active_at
+from yuheng.alarms.shown import in_language
 from yuheng.bus.messages import LiveSnapshot, PastBoard, UnitLive
+from yuheng.engines.alarms.vocabulary import Category
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
 from yuheng.equipment.rules import Rect
 from yuheng.kernel import calendars
 from yuheng.kernel.actor import Actor
 from yuheng.web import plant_data
-from yuheng.web.indicators import AttentionRow, Bullet, Measures, SourceNow, UnitNow, attention, bullets, history_row
+from yuheng.web.indicators import (
+    AlarmOfUnit,
+    AttentionRow,
+    Bullet,
+    Measures,
+    SourceNow,
+    UnitNow,
+    attention,
+    bullets,
+    history_row,
+)
 from yuheng.web.map_drawing import AreaDrawing, Box
 from yuheng.web.moment import EPOCH, Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
 
+MAX_ALARMS = 1_000
 CACHE_S = 4
 """Figures and lists are made at most this often for a site and language, however many people look."""
 
@@ -76,6 +91,7 @@ class PlantNow:
     data_us: int
     failed: str
     moment: Moment | None = None
+    alarms: tuple[AlarmOfUnit, ...] = ()
 
     @property
     def now(self) -> datetime:
@@ -124,9 +140,11 @@ def plant_now(*, actor: Actor, site_id: int, moment: Moment | None = None) -> Pl
     except Unavailable as error:
         failed = str(error)
     names = {area.id: local_name(area) for area in drawn.areas}
+    alarms = alarms_now(actor=actor, site_id=site_id, moment=moment)
+    marks = marks_of(alarms)
     peers = Counter(unit.work_center_id for unit in drawn.units)
     units = tuple(
-        _unit_now(unit, names[unit.area_id], peers[unit.work_center_id], live.get(unit.id), causes)
+        _unit_now(unit, names[unit.area_id], peers[unit.work_center_id], live.get(unit.id), causes, marks)
         for unit in drawn.units
     )
     areas = tuple(
@@ -146,12 +164,58 @@ def plant_now(*, actor: Actor, site_id: int, moment: Moment | None = None) -> Pl
         data_us=data_us,
         failed=failed,
         moment=moment,
+        alarms=tuple(alarms),
     )
 
 
+def alarms_now(*, actor: Actor, site_id: int, moment: Moment | None = None) -> list[AlarmOfUnit]:
+    """The alarms that head the list of a site, now or as they were shown at a moment; in the reader's language.
+
+    None for who may not see alarms.
+    """
+    if not actor.may("alarms.view", site_id=site_id):
+        return []
+    if moment is None:
+        rows = alarm_list(actor=actor, site_id=site_id, limit=MAX_ALARMS)
+    else:
+        at = EPOCH + timedelta(microseconds=moment.at_us)
+        rows = [row for row in active_at(actor=actor, site_id=site_id, at=at) if row.root_id is None]
+    return [
+        AlarmOfUnit(
+            id=row.id,
+            unit_id=row.work_unit_id,
+            unit_code=row.unit_code,
+            area=in_language(row.area_name_zh, row.area_name_en),
+            priority=int(row.priority),
+            message=in_language(row.message_zh, row.message_en),
+            since_us=int(row.activated_at.timestamp() * 1e6) if row.activated_at else 0,
+            below=row.child_count,
+            is_active=row.is_active,
+            is_acked=row.is_acked,
+            is_about_silence=row.category == Category.COMMUNICATION.value,
+        )
+        for row in rows
+    ]
+
+
+def marks_of(alarms: Iterable[AlarmOfUnit]) -> dict[int, tuple[int, int]]:
+    """Return work unit -> (most urgent priority, how many), for the marks on the tiles."""
+    found: dict[int, tuple[int, int]] = {}
+    for alarm in alarms:
+        worst, count = found.get(alarm.unit_id, (alarm.priority, 0))
+        found[alarm.unit_id] = (min(worst, alarm.priority), count + 1)
+    return found
+
+
 def _unit_now(
-    unit: equipment.UnitOnMap, area: str, peers: int, live: UnitLive | None, causes: dict[str, dict[str, str]]
+    unit: equipment.UnitOnMap,
+    area: str,
+    peers: int,
+    live: UnitLive | None,
+    causes: dict[str, dict[str, str]],
+    marks: dict[int, tuple[int, int]],
 ) -> UnitNow:
+    priority, count = marks.get(unit.id, (0, 0))
     live = live or UnitLive(unit.id, UnitState.NO_DATA, "", 0, 0)
     return UnitNow(
         id=unit.id,
@@ -167,6 +231,8 @@ def _unit_now(
         seen_us=live.seen_us,
         peers=peers,
         work_center_id=unit.work_center_id,
+        alarm_priority=priority,
+        alarm_count=count,
     )
 
 
@@ -224,7 +290,7 @@ def figures(*, actor: Actor, plant: PlantNow) -> Figures:
     # When no state can be had, 130 lines saying so would hide the one that matters: the sentence above them.
     units = () if plant.failed else plant.units
     address = plant_data.dead_letters_address()
-    rows = attention(units, found.sources, found.dead_letters, address, plant.now_us)
+    rows = attention(units, found.sources, found.dead_letters, address, plant.now_us, plant.alarms)
     if reason := plant_data.hold_reason():
         rows.insert(0, history_row(reason))
     troubles = [plant.failed, *found.troubles] if plant.failed else found.troubles

@@ -216,8 +216,8 @@ def order_rule() -> str:
     return _(
         "First by priority: 1 a unit is down or an alarm is critical, 2 a data source is silent or an alarm is high, "
         "? a unit is silent, 3 a unit waits too long, an alarm is medium, or messages could not be read. Within a "
-        "priority by how long it lasts, how much it weighs, and how much of the work center is lost with it: the last unit "
-        "of its kind comes before one of many."
+        "priority by how long it lasts, how much it weighs, and how much of the work center is lost with it: the last "
+        "unit of its kind comes before one of many."
     )
 
 

@@ -14,6 +14,7 @@ STRINGS = (
     _("%(d)d d %(h)d h"),
     _("%(h)d h %(min)02d min"),
     _("%(min)d min"),
+    _("%(n)s alarms"),
     _("%(n)s values"),
     _("%(s)d s"),
     _("%(s)s s"),

@@ -22,6 +22,7 @@ SMALL_EM = 8.2  # the same when they take two lines
 LATIN_EM = 0.52
 TIGHT = 44.0  # tiles lower than this move their lines closer for a second line of words
 MARGIN = 12.0
+BADGE_W, BADGE_H = 27.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,16 @@ def _area(area: AreaDrawing) -> str:
     )
 
 
+MARKS = {0: "", 1: "■1", 2: "▲2", 3: "●3", 4: "4"}
+
+
+def alarm_mark(unit: UnitNow) -> str:
+    """Return what the corner of a tile says of its alarms, e.g. ``▲2×3``. Twin in ``y-live-map.js``."""
+    if not unit.alarm_count:
+        return ""
+    return MARKS[unit.alarm_priority] + (f"×{min(unit.alarm_count, 9)}" if unit.alarm_count > 1 else "")
+
+
 def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
     shown = look(unit.state)
     waits = unit.waits(now_us)
@@ -151,9 +162,14 @@ def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
     code = f"{unit.code} {mark}" if mark else unit.code
     what, more = two_lines(unit.cause_text or str(shown.word), b.w)
     since = in_words(unit.lasting_s(now_us)) if unit.since_us else ""
-    title = " · ".join(part for part in (f"{unit.code} {unit.name}", str(shown.word), unit.cause_text) if part)
+    alarms = _("%(n)s alarms") % {"n": f"{MARKS[unit.alarm_priority]} {unit.alarm_count}"} if unit.alarm_count else ""
+    parts = (f"{unit.code} {unit.name}", str(shown.word), unit.cause_text, alarms)
+    title = " · ".join(part for part in parts if part)
     x = f"{b.x + 5:g}"
     classes = f"tile is-{shown.name}{' is-waiting' if waits else ''}{' is-long' if more else ''}"
+    if unit.alarm_count:
+        classes += f" has-alarm-{unit.alarm_priority}"
+    badge_x = b.x + b.w - BADGE_W + 3
     tight = " data-tight" if b.h < TIGHT else ""
     last = b.y + b.h - 3.5
     name = escape(f"{unit.code} {unit.name}")
@@ -165,5 +181,8 @@ def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
         f'<text class="tile-code" x="{x}" y="{b.y + 12:g}" data-code="{escape(unit.code)}">{escape(code)}</text>'
         f'<text class="tile-what" x="{x}" y="{b.y + 22.5:g}">{escape(what)}</text>'
         f'<text class="tile-more" x="{x}" y="{(b.y + 22.5 + last) / 2:g}">{escape(more)}</text>'
-        f'<text class="tile-since" x="{x}" y="{last:g}">{escape(since)}</text></a>'
+        f'<text class="tile-since" x="{x}" y="{last:g}">{escape(since)}</text>'
+        f'<rect class="alarm-box" x="{badge_x:g}" y="{b.y - 3:g}" width="{BADGE_W:g}" height="{BADGE_H:g}" rx="2"/>'
+        f'<text class="tile-alarm" data-count="{unit.alarm_count}" x="{badge_x + 2.5:g}" y="{b.y + 6.5:g}">'
+        f"{alarm_mark(unit)}</text></a>"
     )

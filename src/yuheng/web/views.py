@@ -102,6 +102,7 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
         "looks": looks_for_islands(),
         "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
         "causes": plant.causes,
+        "may_see_alarms": actor_of(request).may("alarms.view", site_id=plant.site.id),
     }
     response = render(request, "web/command_centre.html", context)
     _remember(request, response, SITE_COOKIE, code)

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from yuheng.alarms import shown
 from yuheng.alarms.labels import PRIORITY_LABELS
+from yuheng.alarms.rules import moment
 from yuheng.alarms.selectors import alarms, definitions, journal, raised, replay
 from yuheng.alarms.selectors.alarms import AlarmFilter, AlarmRow, Shown
 from yuheng.alarms.services import operate
@@ -27,6 +28,7 @@ from yuheng.alarms.views.asking import (
     asked_site,
     moment_in,
     now,
+    number,
     numbers,
     page,
     priorities,
@@ -45,6 +47,8 @@ ROWS = 300
 """Lines on a page, most urgent first; more are counted. Nobody reads more, and each costs layout."""
 ALL_ROWS = 2_000
 MAX_TEXT = 100
+MAX_US = 4_102_444_800_000_000
+"""The year 2100, in microseconds: later moments are no moments of a plant."""
 TREND_MARGIN = timedelta(minutes=10)
 
 
@@ -88,6 +92,21 @@ def rows_part(request: HttpRequest) -> HttpResponse:
     actor, site = asked_site(request)
     rows = _rows(actor, site, _narrowed(request), None)
     return page(request, "alarms/_rows.html", {"lines": shown.lines_of(rows[:ROWS])}, site)
+
+
+@require_GET
+def marks(request: HttpRequest) -> JsonResponse:
+    """Alarms of the units of a site as they were shown at a moment, for the marks on the replayed map."""
+    actor = actor_of(request)
+    site_id, at_us = number(request.GET, "site_id"), number(request.GET, "at_us")
+    if site_id is None or at_us is None or at_us > MAX_US:
+        raise InvalidInput(_("Name a site and a moment."))
+    found: dict[int, tuple[int, int]] = {}
+    for row in replay.active_at(actor=actor, site_id=site_id, at=moment(at_us)):
+        if row.root_id is None:
+            worst, count = found.get(row.work_unit_id, (int(row.priority), 0))
+            found[row.work_unit_id] = (min(worst, int(row.priority)), count + 1)
+    return JsonResponse({"marks": [[unit, *mark] for unit, mark in found.items()]})
 
 
 @never_cache

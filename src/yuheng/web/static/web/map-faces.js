@@ -7,7 +7,8 @@
  * the letters are read from the SVG and the style sheet, so that there is one definition of how a tile looks.
  */
 
-const EDGE = 2; // how far an outline may reach beyond its tile, map pixels
+const EDGE = 4; // how far an outline or the alarm mark reaches beyond its tile, map pixels
+const MARK = 4; // which of a tile's texts is the alarm mark
 const MAX_PIXELS = 16e6; // of the canvas; a sharper one is not made
 
 export class Faces {
@@ -23,7 +24,10 @@ export class Faces {
   constructor(svg, tiles, areas, canvas, pen) {
     Object.assign(this, { svg, tiles, areas, canvas, pen, looks: new Map(), frame: 0 });
     this.family = getComputedStyle(svg.querySelector("text")).fontFamily;
-    for (const tile of tiles) tile.box = boxOf(tile.node.querySelector("rect"));
+    for (const tile of tiles) {
+      tile.box = boxOf(tile.node.querySelector("rect"));
+      tile.badge = boxOf(tile.node.querySelector(".alarm-box"));
+    }
     for (const area of areas) {
       const text = area.counts;
       area.place = { x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")), left: boxOf(text.parentNode.querySelector("rect")).x };
@@ -92,14 +96,28 @@ export class Faces {
       pen.strokeStyle = look.stroke;
       pen.stroke();
     }
+    const hasMark = look.badge && tile.texts[MARK].data;
+    if (hasMark) this.badge(tile.badge, look.badge);
     for (const [i, text] of tile.texts.entries()) {
       const letters = text.data;
-      if (!letters) continue;
+      if (!letters || (i === MARK && !hasMark)) continue;
       const style = look.texts[i];
       pen.font = style.font;
       pen.fillStyle = style.fill;
       pen.fillText(letters, style.x + x, style.y + tile.lines[i]);
     }
+  }
+
+  badge({ x, y, w, h }, look) {
+    const { pen } = this;
+    pen.beginPath();
+    pen.roundRect(x, y, w, h, 2);
+    pen.fillStyle = look.fill;
+    pen.fill();
+    pen.setLineDash([]);
+    pen.lineWidth = look.strokeWidth;
+    pen.strokeStyle = look.stroke;
+    pen.stroke();
   }
 
   counts(area, isBlank) {
@@ -128,10 +146,12 @@ export class Faces {
       probe.removeAttribute("tabindex");
       this.svg.append(probe);
       const edge = getComputedStyle(probe.querySelector("rect"));
+      const box = getComputedStyle(probe.querySelector(".alarm-box"));
       look = {
         fill: paintOf(edge.fill),
         stroke: paintOf(edge.stroke),
         strokeWidth: parseFloat(edge.strokeWidth),
+        badge: box.display === "none" ? null : { fill: box.fill, stroke: box.stroke, strokeWidth: parseFloat(box.strokeWidth) },
         dashes: edge.strokeDasharray === "none" ? [] : edge.strokeDasharray.split(/[ ,]+/).map(parseFloat),
         texts: [...probe.querySelectorAll("text")].map((text) => {
           const style = getComputedStyle(text);

@@ -22,6 +22,8 @@ const PRODUCING = 2;
 const DOWN = 5;
 const CANVAS_FROM = 400; // tiles; fewer are painted as SVG within 200 ms and a tenth of a core
 const CANVAS_PAUSE_MS = 200; // between two paintings on the canvas in a stream of changes
+const MARKS = ["", "■1", "▲2", "●3", "4"]; // of priorities
+const MARKS_MS = 250;
 const ABSENT = [0, NO_DATA, "", 0];
 const json = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -39,6 +41,8 @@ class LiveMap extends HTMLElement {
     for (const node of this.svg.querySelectorAll(".tile")) this.adopt(node);
     this.order = [...this.tiles.values()];
     this.known = new Map(); // work unit id -> what the stream last said
+    this.alarms = new Map(); // alarm id -> [work unit id, priority]
+    this.marks = new Map(); // work unit id -> [most urgent priority, how many]
     this.atUs = atMs() === null ? null : atMs() * 1000; // the moment that is replayed, null: now
     this.classList.toggle("is-replay", this.atUs !== null);
     this.counted = 0;
@@ -52,6 +56,7 @@ class LiveMap extends HTMLElement {
     this.trouble = "";
     this.faces = this.wantsCanvas() ? Faces.over(this.svg, this.order, [...this.areas.values()]) : null;
     this.live = listen([`site:${this.dataset.site}`], (message) => this.take(message));
+    if (this.hasAttribute("data-alarms")) listen([`alarms:${this.dataset.site}`], (message) => this.takeAlarms(message));
     this.live.onlink = (state) => { this.link = state; this.tick(); };
     addEventListener("yuheng:second", (this.onSecond = () => this.tick())); // with the clock: one frame, not two
     roving(this.svg);
@@ -70,7 +75,8 @@ class LiveMap extends HTMLElement {
 
   adopt(node) {
     const texts = [...node.querySelectorAll("text")];
-    const tile = { node, texts: texts.map(textOf), lines: texts.map((text) => Number(text.getAttribute("y"))),
+    const alarm = Number(/has-alarm-(\d)/.exec(node.getAttribute("class"))?.[1] ?? 0);
+    const tile = { node, id: Number(node.dataset.unit), alarm, alarmCount: Number(texts[4].dataset.count), texts: texts.map(textOf), lines: texts.map((text) => Number(text.getAttribute("y"))),
       width: node.querySelector("rect").width.baseVal.value, title: node.querySelector("title"),
       name: texts[0].dataset.code, kind: node.dataset.class, area: this.areas.get(node.dataset.area),
       state: Number(node.dataset.state), cause: node.dataset.cause, sinceUs: Number(node.dataset.since),
@@ -90,6 +96,62 @@ class LiveMap extends HTMLElement {
     if (this.isStale) this.showAge((shownNow() * 1000 - this.dataUs) / 1e6);
   }
 
+  /** Alarms that head the list: each unit's tile shows the most urgent one and how many. */
+  takeAlarms(message) {
+    const touched = new Set();
+    const forget = (id) => {
+      const old = this.alarms.get(id);
+      if (old) touched.add(old[0]);
+      this.alarms.delete(id);
+    };
+    if (message.kind === "snapshot") {
+      this.alarms.clear();
+      for (const tile of this.order) if (tile.alarm) touched.add(tile.id);
+    }
+    for (const id of message.gone) forget(id);
+    for (const [id, unit, , priority] of message.alarms) {
+      forget(id);
+      this.alarms.set(id, [unit, priority]);
+      touched.add(unit);
+    }
+    if (!touched.size) return;
+    this.marks = new Map();
+    for (const [unit, priority] of this.alarms.values()) {
+      const mark = this.marks.get(unit);
+      this.marks.set(unit, mark ? [Math.min(mark[0], priority), mark[1] + 1] : [priority, 1]);
+    }
+    if (this.atUs === null) this.applyMarks(this.marks, touched);
+  }
+
+  /** The one place where alarms become marks of tiles. */
+  applyMarks(marks, units) {
+    for (const id of units) {
+      const tile = this.tiles.get(id);
+      const [priority, count] = marks.get(id) ?? [0, 0];
+      if (!tile || (tile.alarm === priority && tile.alarmCount === count)) continue;
+      tile.alarm = priority;
+      tile.alarmCount = count;
+      this.needsPerson = true;
+      this.changed.add(tile);
+    }
+    if (this.changed.size) this.paintSoon();
+  }
+
+  /** Ask for the alarms of the replayed moment; while it is dragged, at most every MARKS_MS. */
+  askMarks() {
+    if (!this.hasAttribute("data-alarms")) return;
+    this.marksTimer ||= setTimeout(async () => {
+      this.marksTimer = 0;
+      const atUs = this.atUs;
+      if (atUs === null) return;
+      const answer = await fetch(`/alarms/marks?site_id=${this.dataset.site}&at_us=${Math.round(atUs)}`).catch(() => null);
+      if (!answer?.ok || this.atUs === null) return;
+      const { marks } = await answer.json();
+      this.applyMarks(new Map(marks.map(([unit, priority, count]) => [unit, [priority, count]])), this.tiles.keys());
+      if (this.atUs !== atUs) this.askMarks();
+    }, MARKS_MS);
+  }
+
   /** Show the whole board as it was at a moment: [[work unit id, state, cause, since_us], …]; who is not named has no data. */
   showAt(units, atUs) {
     this.atUs = atUs;
@@ -97,6 +159,7 @@ class LiveMap extends HTMLElement {
     this.showAge(0);
     const named = new Map(units.map((unit) => [unit[0], unit]));
     this.apply([...this.tiles.keys()].map((id) => named.get(id) ?? [id, ...ABSENT.slice(1)]));
+    this.askMarks();
     this.renewDurations(this.order);
     this.paintChanges();
   }
@@ -107,6 +170,7 @@ class LiveMap extends HTMLElement {
     this.atUs = null;
     this.classList.remove("is-replay");
     this.apply([...this.tiles.keys()].map((id) => this.known.get(id) ?? [id, ...ABSENT.slice(1)]));
+    this.applyMarks(this.marks, this.tiles.keys());
     this.tick();
     this.renewDurations(this.order);
     this.paintChanges();
@@ -170,13 +234,16 @@ class LiveMap extends HTMLElement {
     tile.waits = !this.isLost && this.waits(tile, look);
     const mark = tile.waits ? "●3" : look.mark;
     const [first, second] = twoLines(this.isLost ? look.word : cause || look.word, tile.width);
-    const shown = `tile is-${look.name}${tile.waits ? " is-waiting" : ""}${second ? " is-long" : ""}`;
+    const alarm = tile.alarm ? ` has-alarm-${tile.alarm}` : "";
+    const shown = `tile is-${look.name}${tile.waits ? " is-waiting" : ""}${second ? " is-long" : ""}${alarm}`;
     if (shown !== tile.shown) tile.node.setAttribute("class", (tile.shown = shown));
     const [code, what, more] = tile.texts;
     write(code, mark ? `${tile.name} ${mark}` : tile.name);
     write(what, first);
     write(more, second);
-    tile.title.textContent = [tile.title.dataset.name, look.word, this.isLost ? "" : cause].filter(Boolean).join(" · ");
+    write(tile.texts[4], alarmMark(tile));
+    const alarms = tile.alarmCount ? t("%(n)s alarms", { n: `${MARKS[tile.alarm]} ${tile.alarmCount}` }) : "";
+    tile.title.textContent = [tile.title.dataset.name, look.word, this.isLost ? "" : cause, alarms].filter(Boolean).join(" · ");
     this.drawSince(tile, this.nowUs());
   }
 
@@ -270,6 +337,11 @@ class LiveMap extends HTMLElement {
     if (this.trouble === "no_historian") return t("The historian does not answer: what you see is %(age)s old.", { age: text });
     return t("No new data from the plant: what you see is %(age)s old.", { age: text });
   }
+}
+
+/** What the corner of a tile says of its alarms. Twin of alarm_mark in map_drawing.py. */
+function alarmMark({ alarm, alarmCount }) {
+  return alarmCount ? MARKS[alarm] + (alarmCount > 1 ? `×${Math.min(alarmCount, 9)}` : "") : "";
 }
 
 /** The text node of an element that may be empty. */
