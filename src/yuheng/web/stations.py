@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from yuheng.alarms.selectors.alarms import alarms_of_unit
+from yuheng.alarms.selectors.replay import active_at
+from yuheng.alarms.shown import AlarmLine, lines_of
 from yuheng.bus.messages import Interval, LiveSnapshot, PastBoard, UnitLive
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
@@ -223,3 +226,15 @@ def _name(unit: equipment.WorkUnitRow, part: str) -> str:
 
 def _us(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def alarm_lines(*, actor: Actor, unit: equipment.WorkUnitRow, moment: Moment | None) -> list[AlarmLine] | None:
+    """The alarms of a work unit that need somebody, now or as shown at a moment; None: not for this reader."""
+    if not actor.may("alarms.view", site_id=unit.site_id):
+        return None
+    if moment is None:
+        return lines_of(alarms_of_unit(actor=actor, work_unit_id=unit.id))
+    past = active_at(
+        actor=actor, site_id=unit.site_id, at=EPOCH + timedelta(microseconds=moment.at_us), with_hidden=True
+    )
+    return lines_of([row for row in past if row.work_unit_id == unit.id])

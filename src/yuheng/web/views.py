@@ -304,6 +304,7 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         "plotted": ".".join(str(signal.id) for signal in found.plotted),
         "writable": _writable(actor, unit) if moment is None else (),  # a machine is written to now, not in the past
         "spans": SPANS,
+        "alarm_lines": stations.alarm_lines(actor=actor, unit=unit, moment=moment),
         **moment_context(found.site, moment),
     }
     return render(request, "web/station.html", context)

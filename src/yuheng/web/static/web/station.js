@@ -70,7 +70,17 @@ function tick() {
 }
 
 if (!isPast()) {
-  listen([`unit:${unitId}`], takeValues);
+  /** The alarms of this unit changed: the page asks for their lines anew (page.js). */
+const alarms = new Set();
+function takeAlarms(message) {
+  const mine = message.alarms.filter((alarm) => alarm[1] === unitId);
+  const gone = message.gone.filter((id) => alarms.delete(id));
+  for (const [id] of mine) alarms.add(id);
+  if (mine.length || gone.length) dispatchEvent(new CustomEvent("yuheng:changed", { detail: { needsPerson: true } }));
+}
+
+if (document.querySelector("[data-alarms]")) listen([`alarms:${root.dataset.site}`], takeAlarms);
+listen([`unit:${unitId}`], takeValues);
   listen([`site:${root.dataset.site}`], takeStates);
   setInterval(() => isPast() || tick(), 1000);
   tick();
