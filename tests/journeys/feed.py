@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,12 @@ import msgspec
 
 from yuheng.bus.documents import Plant, Source, Tag, WorkUnit
 from yuheng.bus.messages import (
+    AlarmCountsLive,
+    AlarmLive,
     BoardChanges,
     BoardFrame,
     Interval,
+    LiveAlarms,
     LiveSnapshot,
     LiveStates,
     LiveValues,
@@ -23,6 +26,7 @@ from yuheng.bus.messages import (
     UnitLive,
     ValueLive,
 )
+from yuheng.bus.subjects import question
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment.models import CauseName, MapPlacement, Shift, ShiftCalendar, SiteTarget
 from yuheng.equipment.models import WorkUnit as WorkUnitRow
@@ -101,6 +105,7 @@ class Feed:
         self.is_connected = True
         self.epoch = "feed"
         self.seq = 0
+        self.alarms: LiveAlarms | None = None
         self.site_id = units[0].site_id if units else 1
         self.by_code = {unit.code: unit.pk for unit in units}
         start = now_us()
@@ -161,6 +166,12 @@ class Feed:
         message = LiveValues(at, values, at, [])
         self._send(f"yh.live.values.{self.site_id}", msgspec.json.encode(message))
 
+    def say_alarms(self, message: LiveAlarms, gone: Sequence[AlarmLive] = ()) -> None:
+        """Say the headline list as the worker does: all its lines, and those that left it."""
+        self.alarms = message
+        told = msgspec.structs.replace(message, alarms=[*message.alarms, *gone])
+        self._send(f"yh.live.alarms.{self.site_id}", msgspec.json.encode(told))
+
     def _send(self, subject: str, body: bytes) -> None:
         handler = self._handlers.get(subject.rsplit(".", 1)[0] + ".*")
         if self.loop is not None and handler is not None:
@@ -172,6 +183,9 @@ class Feed:
         self._handlers[subject] = handler
 
     async def ask(self, subject: str, body: bytes, timeout_s: float) -> bytes:
+        if subject == question("alarms"):
+            empty = LiveAlarms(self.epoch, 0, now_us(), AlarmCountsLive(), [])
+            return msgspec.json.encode(self.alarms or empty)
         return msgspec.json.encode(self.snapshot())
 
     async def tell(self, subject: str, body: bytes) -> None:
