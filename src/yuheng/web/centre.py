@@ -202,6 +202,8 @@ def marks_of(alarms: Iterable[AlarmOfUnit]) -> dict[int, tuple[int, int]]:
     """Return work unit -> (most urgent priority, how many), for the marks on the tiles."""
     found: dict[int, tuple[int, int]] = {}
     for alarm in alarms:
+        if not alarm.marks:
+            continue
         worst, count = found.get(alarm.unit_id, (alarm.priority, 0))
         found[alarm.unit_id] = (min(worst, alarm.priority), count + 1)
     return found

@@ -127,6 +127,11 @@ class AlarmOfUnit:
         """Return whether somebody has yet to look: low ones, and lesser ones that returned, can wait for the list."""
         return not self.is_acked and (self.priority <= 3 if self.is_active else self.priority <= 2)
 
+    @property
+    def marks(self) -> bool:
+        """Return whether its tile shows it: a lesser one that returned is no news on the map. Twin in y-live-map.js."""
+        return self.is_active or (self.priority <= 2 and not self.is_acked)
+
 
 @dataclass(frozen=True, slots=True)
 class AttentionRow:

@@ -35,6 +35,7 @@ from yuheng.alarms.views.asking import (
     query_of,
     site_choices,
 )
+from yuheng.engines.alarms.vocabulary import Priority
 from yuheng.equipment import selectors as equipment
 from yuheng.equipment.selectors import SiteRow
 from yuheng.kernel.actor import Actor
@@ -103,7 +104,7 @@ def marks(request: HttpRequest) -> JsonResponse:
         raise InvalidInput(_("Name a site and a moment."))
     found: dict[int, tuple[int, int]] = {}
     for row in replay.active_at(actor=actor, site_id=site_id, at=moment(at_us)):
-        if row.root_id is None:
+        if row.root_id is None and (row.is_active or (row.priority <= Priority.HIGH and not row.is_acked)):
             worst, count = found.get(row.work_unit_id, (int(row.priority), 0))
             found[row.work_unit_id] = (min(worst, int(row.priority)), count + 1)
     return JsonResponse({"marks": [[unit, *mark] for unit, mark in found.items()]})

@@ -24,6 +24,7 @@ const CANVAS_FROM = 400; // tiles; fewer are painted as SVG within 200 ms and a 
 const CANVAS_PAUSE_MS = 200; // between two paintings on the canvas in a stream of changes
 const MARKS = ["", "■1", "▲2", "●3", "4"]; // of priorities
 const MARKS_MS = 250;
+const [ACTIVE, ACKED] = [2, 4]; // bits of an alarm's state
 const ABSENT = [0, NO_DATA, "", 0];
 const json = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -109,8 +110,9 @@ class LiveMap extends HTMLElement {
       for (const tile of this.order) if (tile.alarm) touched.add(tile.id);
     }
     for (const id of message.gone) forget(id);
-    for (const [id, unit, , priority] of message.alarms) {
+    for (const [id, unit, , priority, bits] of message.alarms) {
       forget(id);
+      if (!(bits & ACTIVE) && (priority > 2 || bits & ACKED)) continue; // returned: no news on the map
       this.alarms.set(id, [unit, priority]);
       touched.add(unit);
     }
