@@ -19,3 +19,7 @@ def test_a_source_that_had_data_and_fell_silent_needs_a_person():
 @pytest.mark.parametrize("is_connected", [True, False])
 def test_a_source_that_never_spoke_needs_nobody(is_connected: bool):
     assert rows_of(SourceNow(1, "visitor", "/sources/1", is_connected, silent_s=None, unit_count=0)) == []
+
+
+def test_a_source_on_which_no_unit_depends_needs_nobody_when_it_falls_silent():
+    assert rows_of(SourceNow(1, "visitor", "/sources/1", is_connected=False, silent_s=90.0, unit_count=0)) == []
