@@ -169,7 +169,7 @@ def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
     classes = f"tile is-{shown.name}{' is-waiting' if waits else ''}{' is-long' if more else ''}"
     if unit.alarm_count:
         classes += f" has-alarm-{unit.alarm_priority}"
-    badge_x = b.x + b.w - BADGE_W + 4
+    badge_x = b.x + b.w - BADGE_W + 1.5
     tight = " data-tight" if b.h < TIGHT else ""
     last = b.y + b.h - 3.5
     name = escape(f"{unit.code} {unit.name}")
@@ -182,7 +182,7 @@ def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
         f'<text class="tile-what" x="{x}" y="{b.y + 22.5:g}">{escape(what)}</text>'
         f'<text class="tile-more" x="{x}" y="{(b.y + 22.5 + last) / 2:g}">{escape(more)}</text>'
         f'<text class="tile-since" x="{x}" y="{last:g}">{escape(since)}</text>'
-        f'<rect class="alarm-box" x="{badge_x:g}" y="{b.y - 5:g}" width="{BADGE_W:g}" height="{BADGE_H:g}" rx="2"/>'
-        f'<text class="tile-alarm" data-count="{unit.alarm_count}" x="{badge_x + 2.5:g}" y="{b.y + 3.5:g}">'
+        f'<rect class="alarm-box" x="{badge_x:g}" y="{b.y - 1.5:g}" width="{BADGE_W:g}" height="{BADGE_H:g}" rx="2"/>'
+        f'<text class="tile-alarm" data-count="{unit.alarm_count}" x="{badge_x + 2.5:g}" y="{b.y + 7:g}">'
         f"{alarm_mark(unit)}</text></a>"
     )

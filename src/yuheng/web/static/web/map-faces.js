@@ -7,7 +7,7 @@
  * the letters are read from the SVG and the style sheet, so that there is one definition of how a tile looks.
  */
 
-const EDGE = 6; // how far an outline or the alarm mark reaches beyond its tile, map pixels
+const EDGE = 2; // how far an outline or the alarm mark reaches beyond its tile, map pixels
 const MARK = 4; // which of a tile's texts is the alarm mark
 const MAX_PIXELS = 16e6; // of the canvas; a sharper one is not made
 
