@@ -11,6 +11,7 @@ after a crash they change nothing. What is told late is never lost, because the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +19,12 @@ import numpy.typing as npt
 
 from yuheng.bus.documents import AlarmRule, AlarmVariant, Plant, WorkUnit
 from yuheng.bus.messages import AlarmsActive, AlarmTransition
-from yuheng.engines.alarms.conditions import Timing, relaxed
+from yuheng.engines.alarms.conditions import NEVER_US, Timing, relaxed
 from yuheng.engines.alarms.evaluation import Heard, Judgement, Told, UnitAlarms, limits_of
 from yuheng.engines.points import PointBlock, Quality, TextPoint
 from yuheng.engines.states.intervals import Change
 from yuheng.engines.states.rules import RuleError
+from yuheng.engines.states.vocabulary import UnitState
 from yuheng.historian.latest import Latest, group_ends
 from yuheng.historian.routing import TagTable
 from yuheng.historian.units import Units
@@ -81,6 +83,7 @@ class Alarms:
         self._units = units
         self._facts: list[AlarmTransition] = []
         self._said: dict[int, Change | None] = {}
+        self._looked_us: dict[int, int] = {}  # silent unit -> its own clock when the time was last looked at
         self._slot_of: dict[tuple[int, str], int] = {}
         self._watched: list[_Watched] = []
         self._rows: npt.NDArray[np.int32] = np.empty(
@@ -259,8 +262,15 @@ class Alarms:
                 continue
             since_us = 0 if said is None else said.start_us
             fresh = [change for change in changes if change.start_us > since_us] or [changes[-1]]
+            # A silence that is over when it is heard of is history: nobody can act on it any more.
+            fresh = [change for change in fresh if change.state != UnitState.NO_DATA or change is changes[-1]]
             self._said[unit_id] = changes[-1]
-            heard.setdefault(unit_id, []).extend(Heard(c.start_us, state=c.state, cause=c.cause) for c in fresh)
+            found = [Heard(c.start_us, state=c.state, cause=c.cause) for c in fresh]
+            if said is not None and said.state == UnitState.NO_DATA and alarms.due_us <= fresh[0].start_us:
+                # Something is due before: but readings that a device kept may jump over an hour in an instant, and
+                # nobody waited for them that long. So the silence ended where our own clock last saw it.
+                found[0] = replace(found[0], time_us=min(found[0].time_us, self._looked_us.get(unit_id, NEVER_US)))
+            heard.setdefault(unit_id, []).extend(found)
 
     def _take_state(self, alarms: UnitAlarms) -> None:
         unit = self._units.by_id.get(alarms.work_unit_id)
@@ -280,6 +290,8 @@ class Alarms:
         for unit_id, found in heard.items():
             alarms = self.by_unit[unit_id]
             self._tell(alarms, alarms.hear(found), now_us)
+        silent = (unit_id for unit_id, said in self._said.items() if said and said.state == UnitState.NO_DATA)
+        self._looked_us = {key: self._unit_now(self.by_unit[key], now_us) for key in silent if key in self.by_unit}
         for alarms in self.by_unit.values():
             if alarms.due_us <= now_us + 86_400_000_000 and alarms.due_us <= self._unit_now(alarms, now_us):
                 self._tell(alarms, alarms.advance(self._unit_now(alarms, now_us)), now_us)

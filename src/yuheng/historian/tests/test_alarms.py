@@ -140,6 +140,29 @@ def test_a_state_can_be_a_condition():
     assert bench.feed((70, FAULT, 0.0)) == [("cleared", 70.0, 1)]
 
 
+def test_no_data_is_raised_after_its_delay_and_ends_when_data_comes():
+    bench = Bench(a_rule("state == no_data", on_delay_s=120.0, parameters={}))
+    bench.feed((0, RUN, 1.0), (0, FAULT, 0.0))
+    told = [one for second in range(1, 400) for one in bench.tick(float(second))]
+    assert [(kind, count) for kind, _at, count in told] == [("activated", 1)]
+    assert told[0][1] == 150.0  # 30 s until the unit counts as silent
+    assert bench.feed((400, RUN, 1.0)) == [("cleared", 400.0, 1)]
+
+
+def test_readings_kept_by_a_device_and_sent_at_once_are_not_a_silence():
+    bench = Bench(a_rule("state == no_data", on_delay_s=120.0, parameters={}))
+    bench.clock.us = T0 + 3600 * S  # the device was away for an hour, and sends what it kept in large steps
+    told = []
+    for minute in range(0, 60, 10):
+        told += bench.feed((minute * 60, RUN, 1.0), (minute * 60 + 1, FAULT, 0.0))
+        told += bench.tick(3600 + minute / 10)
+    told += bench.feed((3610, RUN, 1.0))
+    for second in range(3610, 3660):
+        told += bench.tick(float(second))  # silent for 50 s: no data, and not for long enough
+    told += bench.feed((7200, RUN, 1.0))  # then a step of an hour again
+    assert told == []
+
+
 def test_a_bad_value_makes_an_active_alarm_uncertain_and_never_clears_it():
     bench = Bench(a_rule())
     bench.feed((0, RUN, 1.0), (0, COUNT, 90.0))
