@@ -157,6 +157,20 @@ class Pipeline:
         """Return source id -> newest source time received."""
         return {source_id: state.data_time_us for source_id, state in self._sources.items()}
 
+    def read_data_times(self) -> None:
+        """Take how far the data went from the newest values: after a start nothing else says so until data comes."""
+        table, latest = self.tags, self.latest
+        for tag_id, tag in table.tags.items():
+            state = self._sources.get(tag.source_id)
+            if state is None or tag.formula:  # calculated values may stand at our time
+                continue
+            time_us = int(latest.time_us[table.slot(tag_id)])
+            state.data_time_us = max(state.data_time_us, time_us)
+        for state in self._sources.values():
+            site = state.source.site_id
+            if state.data_time_us:
+                self.data_time_us[site] = max(self.data_time_us.get(site, 0), state.data_time_us)
+
     def preview_of(self, source_id: int) -> list[Preview]:
         """Return the last raw messages of a source."""
         state = self._sources.get(source_id)

@@ -278,6 +278,7 @@ class Historian:
             if calculated is not None:
                 points, slots = self.pipeline.ordered(concatenated([points, calculated]))
             self.pipeline.alarms.absorb(points, slots, piece[1], self._now_us())
+        self.pipeline.read_data_times()
         self._is_caught_up = True
         await self._seed_calculations()
         await self._in_background(lambda: self.reruns.load(self.store))

@@ -324,6 +324,33 @@ async def test_minutes_owed_at_a_snapshot_are_still_owed_after_a_crash(store: St
     assert store.rows("SELECT count() FROM minutes FINAL") == [(1,)]
 
 
+async def test_every_table_of_history_is_on_disk_when_an_insert_returns(store: Store):
+    tables = dict(store.rows("SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()"))
+    kept = {name: engine for name, engine in tables.items() if "Replacing" in engine}
+    assert {"samples", "minutes", "hours", "latest", "progress", "state_changes"} <= kept.keys()
+    for name, engine in kept.items():
+        assert "fsync_after_insert = 1" in engine, name
+        assert "fsync_part_directory = 1" in engine, name
+
+
+async def test_after_a_crash_it_is_known_how_far_the_data_went(store: Store):
+    run = Run(store, FakeConnection())
+    run.arrive(T0 - 7 * S, count=1)
+    await run.commit()
+    run.historian._is_caught_up = True
+    await run.historian._snapshot()
+    run.arrive(T0 - 2 * S, count=2)  # after the snapshot: read again from the columns
+    await run.commit()
+    again = Run(store, FakeConnection())
+    assert again.historian.live.snapshot(1, []).data_time_us == 0
+    await again.historian._catch_up()
+    assert again.historian.live.snapshot(1, []).data_time_us == T0 - 2 * S
+    assert again.pipeline.data_times() == {1: T0 - 2 * S}
+    boards = store.rows("SELECT 1 FROM boards")  # nothing is committed yet
+    assert boards == []
+    assert [board.data_time_us for board in again.pipeline.pending.shown.boards] == [T0 - 2 * S]
+
+
 def test_a_snapshot_of_an_earlier_release_owes_no_minutes():
     assert snapshot._minutes_of({"marks": {}, "hours": []}).dtype == np.int64
 
