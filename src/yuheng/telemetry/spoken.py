@@ -35,6 +35,8 @@ SENTENCES = (
     _("The condition names no symbol: it holds always or never."),
     _("This work unit has no tag with the role of a counter; give a condition."),
     _("Ask for 1 to %(number)s intervals."),
+    _("Ask for 1 to %(number)s spans, each with a start and an end."),
+    _("A histogram has 1 to 1000 classes."),
     _("The intervals are more than 40 days together. Ask for fewer or shorter ones."),
     _("The message log does not take dead letters or state changes."),
     _("The message log does not answer."),

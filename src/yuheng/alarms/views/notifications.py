@@ -233,7 +233,7 @@ def read_recipients(text: str) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> read_recipients("day: a@b.cn, c@d.cn\\nboss@b.cn")
+    >>> read_recipients("day: a@b.cn, c@d.cn\nboss@b.cn")
     [{'shift': 'day', 'to': ['a@b.cn', 'c@d.cn']}, {'shift': '', 'to': ['boss@b.cn']}]
     """
     found = []

@@ -137,7 +137,10 @@ def _device_row(row: Device) -> DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class TagRow:
-    """A tag with the codes of what it belongs to; ``overrides``: fields that differ from its template by hand."""
+    """A tag with the codes of what it belongs to; ``overrides``: fields that differ from its template by hand.
+
+    ``formula`` is that of a calculated tag, else empty.
+    """
 
     id: int
     site_id: int
@@ -160,6 +163,7 @@ class TagRow:
     is_templated: bool = False
     overrides: tuple[str, ...] = ()
     is_retired: bool = False
+    formula: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +271,7 @@ def _tag_row(row: Tag) -> TagRow:
         is_templated=row.template_tag_id is not None,
         overrides=tuple(row.overrides),
         is_retired=row.retired_at is not None,
+        formula=row.formula,
     )
 
 

@@ -39,7 +39,8 @@ def build_plant(version: int) -> documents.Plant:
 
     Notes
     -----
-    Nine queries, whatever the number of tags; 10,000 tags in well under a second. Codes that two sites share
+    Nine queries, whatever the number of tags, and one for each site with calculated tags; 10,000 tags in well under a
+    second. Codes that two sites share
     (tag classes, equipment classes) are told apart by the site's id: ``standard``, ``standard@2``.
     """
     class_names, tag_classes = _tag_classes()

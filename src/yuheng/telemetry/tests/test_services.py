@@ -239,7 +239,7 @@ def test_ten_thousand_tags_are_written_and_published_quickly(django_assert_max_n
     source, unit = a_source(), a_work_unit()
     with django_assert_max_num_queries(40):
         write(*(TagSpec(source.pk, f"t{i}", "float", work_unit_id=unit.pk, symbol=f"s{i}") for i in range(10_000)))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         plant = configuration.build_plant(7)
     assert len(plant.tags) == 10_000
     assert len(plant.work_units[0].symbols) == 10_000

@@ -94,7 +94,8 @@ def test_the_output_is_that_of_the_last_area_that_counts_pieces(ben: Client, mon
     last = builders.a_work_unit("R01", work_center=recorded)
     for name in ("live_units", "sources", "latest_by_unit"):
         monkeypatch.setattr(plant_data, name, away)
-    shift = ShiftNow("day", datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=7))
+    now = datetime.now(UTC)
+    shift = ShiftNow("day", now - timedelta(hours=1), now + timedelta(hours=7), now)
     monkeypatch.setattr("yuheng.web.centre.shift_now", lambda **_: shift)
     monkeypatch.setattr(plant_data, "state_seconds", lambda **_: {})
     monkeypatch.setattr(plant_data, "growth_by_unit", lambda **_: {first.pk: 42.0})
