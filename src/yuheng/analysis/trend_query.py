@@ -127,10 +127,12 @@ def _range(given: Mapping[str, str], span: str, at_us: int | None, now_us: int) 
 
 
 def _seconds(given: Mapping[str, str], name: str) -> int | None:
-    """Read a moment: seconds since 1970, or ISO 8601 with a zone."""
+    """Read a moment: seconds since 1970, microseconds (as the replay bar writes it), or ISO 8601 with a zone."""
     text = given.get(name, "").strip()
     if not text:
         return None
+    if re.fullmatch(r"\d{15,17}", text):
+        return int(text)
     if re.fullmatch(r"\d{1,11}(\.\d{1,9})?", text):
         whole, _dot, part = text.partition(".")
         return int(whole) * 1_000_000 + int((part + "000000")[:6])

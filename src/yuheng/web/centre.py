@@ -27,6 +27,7 @@ from yuheng.equipment import selectors as equipment
 from yuheng.equipment.rules import Rect
 from yuheng.kernel import calendars
 from yuheng.kernel.actor import Actor
+from yuheng.kernel.moments import EPOCH, Moment
 from yuheng.web import plant_data
 from yuheng.web.indicators import (
     AlarmOfUnit,
@@ -40,7 +41,6 @@ from yuheng.web.indicators import (
     history_row,
 )
 from yuheng.web.map_drawing import AreaDrawing, Box
-from yuheng.web.moment import EPOCH, Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
 

@@ -22,12 +22,12 @@ from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.calendars import ShiftOccurrence
 from yuheng.kernel.errors import Conflict, InvalidInput
+from yuheng.kernel.moments import EPOCH, Moment
 from yuheng.people.identity import actor_of
 from yuheng.people.selectors.audit import AuditFilter, AuditRow, audit_rows
 from yuheng.web import centre, plant_data
 from yuheng.web.drawn_bullets import drawn
 from yuheng.web.indicators import bullets
-from yuheng.web.moment import EPOCH, Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
 

@@ -21,12 +21,12 @@ from yuheng.bus.messages import BoardChanges, Interval, LiveSnapshot, PastBoard,
 from yuheng.engines.points import Quality
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
+from yuheng.kernel.moments import Moment
 from yuheng.telemetry.selectors import dead_letters, history, replay, signals, states
 from yuheng.telemetry.selectors import losses as telemetry_losses
 from yuheng.web import unit_symbols
 from yuheng.web.freshness import HOLDING_CONNECTORS, MIN_SILENCE_S, heard_by_source, is_current
 from yuheng.web.indicators import SourceNow
-from yuheng.web.moment import Moment
 from yuheng.web.names import local_name
 
 CATALOGUE_S = 60

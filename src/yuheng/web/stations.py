@@ -14,10 +14,10 @@ from yuheng.bus.messages import Interval, LiveSnapshot, PastBoard, UnitLive
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
+from yuheng.kernel.moments import Moment
 from yuheng.web import plant_data
 from yuheng.web.centre import cause_texts, local_clock, shift_now
 from yuheng.web.indicators import SourceNow
-from yuheng.web.moment import Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import EPOCH, DeadLetterLine, SignalNow, Unavailable
 

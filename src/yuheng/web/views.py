@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput, NotVisible
+from yuheng.kernel.moments import EARLIEST_US, EPOCH, moment_of, replay_context
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.selectors import commands
 from yuheng.web import centre, plant_data, stations
@@ -26,7 +27,6 @@ from yuheng.web.durations import in_words
 from yuheng.web.indicators import bullets, looks_for_islands, order_rule
 from yuheng.web.live_token import LIFETIME_S, make_token
 from yuheng.web.map_drawing import draw
-from yuheng.web.moment import EARLIEST_US, EPOCH, Moment, moment_of
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import Unavailable
 from yuheng.web.shell import SITE_COOKIE, TEXT_COOKIE, TEXT_SIZES, THEME_COOKIE, THEMES
@@ -97,7 +97,7 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         **_plant_context(plant),
         **_figures_context(request, plant),
-        **moment_context(plant.site, plant.moment),
+        **replay_context(plant.site, plant.moment),
         "map": draw(plant.areas, plant.places, width=plant.width, height=plant.height, now_us=plant.now_us),
         "looks": looks_for_islands(),
         "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
@@ -137,7 +137,7 @@ def indicator(request: HttpRequest, code: str, name: str) -> HttpResponse:
     found = next(b for b in bullets(centre.measures(actor=actor_of(request), plant=plant)) if b.name == name)
     context = {
         **_plant_context(plant),
-        **moment_context(plant.site, plant.moment),
+        **replay_context(plant.site, plant.moment),
         "bullet": found,
         "explanation": centre.explanation(name),
     }
@@ -148,16 +148,6 @@ def _plant(request: HttpRequest, code: str) -> centre.PlantNow:
     actor = actor_of(request)
     found = _visible_site(request, code)
     return centre.plant_now(actor=actor, site_id=found.id, moment=moment_of(request, found.time_zone))
-
-
-def moment_context(site: equipment.SiteRow, moment: Moment | None) -> dict[str, Any]:
-    """What ``_replay.html`` needs: whose past, and which moment of it; ``moment`` None: the page is live."""
-    return {
-        "replay_site": site,
-        "moment": moment,
-        "moment_clock": centre.local_clock(site.time_zone, moment.at) if moment else "",
-        "is_known": moment is not None and moment.known_as == "known",
-    }
 
 
 def _plant_context(plant: centre.PlantNow) -> dict[str, Any]:
@@ -305,7 +295,7 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         "writable": _writable(actor, unit) if moment is None else (),  # a machine is written to now, not in the past
         "spans": SPANS,
         "alarm_lines": stations.alarm_lines(actor=actor, unit=unit, moment=moment),
-        **moment_context(found.site, moment),
+        **replay_context(found.site, moment),
     }
     return render(request, "web/station.html", context)
 

@@ -26,7 +26,6 @@ from yuheng.alarms.services.checks import symbols_in
 from yuheng.alarms.services.operate import Done
 from yuheng.alarms.views.asking import (
     asked_site,
-    moment_in,
     now,
     number,
     numbers,
@@ -40,6 +39,7 @@ from yuheng.equipment import selectors as equipment
 from yuheng.equipment.selectors import SiteRow
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, DomainError, InvalidInput
+from yuheng.kernel.moments import moment_of, replay_context
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.selectors import signals
 
@@ -61,7 +61,8 @@ def alarm_list(request: HttpRequest) -> HttpResponse:
     """Show the alarms of a site; live, or with ``at`` as they were shown then."""
     actor, site = asked_site(request)
     narrowed = _narrowed(request)
-    at = moment_in(request.GET.get("at", ""), site.time_zone)
+    past = moment_of(request, site.time_zone)
+    at = past.at if past else None
     limit = ALL_ROWS if request.GET.get("rows") == "all" else ROWS
     rows = _rows(actor, site, narrowed, at)
     areas = areas_of(actor, site)
@@ -77,6 +78,7 @@ def alarm_list(request: HttpRequest) -> HttpResponse:
         "areas": areas,
         "query": query_of(request, site, ["at", "rows"]),
         "at": at,
+        **replay_context(site, past),
         "sites": site_choices(actor),
         "shelving_choices": shown.SHELVING_CHOICES,
         "may_operate": at is None and actor.may(OPERATE, site_id=site.id),

@@ -24,6 +24,7 @@ from yuheng.equipment import selectors as equipment
 from yuheng.equipment.selectors import WorkUnitRow
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput, NotVisible
+from yuheng.kernel.moments import Moment, replay_context
 from yuheng.people.identity import actor_of
 
 FIRST_TAGS = 2
@@ -58,6 +59,7 @@ def trends(request: HttpRequest) -> HttpResponse:
         "may_explain": actor.may("states.explain", site_id=site.id),
         "may_edit": actor.may("telemetry.edit", site_id=site.id),
         "config": _config(query, shown, units, site.time_zone),
+        **replay_context(site, None if query.at_us is None else Moment(query.at_us)),
         **parts.part_context(actor, query, shown, units, given, now()),
     }
     return render(request, "analysis/trends.html", context)

@@ -13,12 +13,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from yuheng.engines.points import MAX_EXACT_INTEGER, Quality
+from yuheng.kernel.moments import Moment
 from yuheng.kernel.unit_symbols import symbol_of
 from yuheng.web import durations
 from yuheng.web.freshness import is_silent
 from yuheng.web.indicators import looks_for_islands
 from yuheng.web.island_strings import translated
-from yuheng.web.moment import Moment
 from yuheng.web.names import local_name
 from yuheng.web.plant_data import SignalNow
 from yuheng.web.states import look

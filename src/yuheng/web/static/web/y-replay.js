@@ -1,8 +1,9 @@
 /**
- * <y-replay data-kind="map|page" …>: looks back. Dragging, stepping or playing shows another moment; the address keeps it.
+ * <y-replay data-kind="map|page|reload" …>: looks back. Dragging, stepping or playing shows another moment; the address keeps it.
  *
  * On the map the board of the moment is asked for once; playing folds the recorded changes into it, fetched in stretches
- * ahead of need. Any other page is asked from the server as it was, at most once every two seconds while playing.
+ * ahead of need. Any other page is asked from the server as it was, at most once every two seconds while playing; pages
+ * with much of their own (alarms, trends) are opened anew where a drag ends.
  */
 import { clockFormat, t } from "./format.js";
 import { serverNow } from "./live.js";
@@ -10,6 +11,7 @@ import { atMs, isPast, setMoment, shownNow, withMoment } from "./moment.js";
 
 const TICK_MS = 200;
 const PAGE_MS = 2000; // between two whole pages while playing
+const REST_MS = 500; // a drag has ended
 const LEAST_AHEAD_MS = 60_000;
 const MOST_AHEAD_MS = 1_800_000;
 const AHEAD_S = 20; // seconds of playing that are fetched at once
@@ -31,7 +33,7 @@ class Replay extends HTMLElement {
     addEventListener("click", (this.onClick = (event) => this.keepMoment(event)), true);
     if (this.at !== null) {
       this.open();
-      this.load(this.at);
+      if (this.dataset.kind !== "reload") this.load(this.at);
       this.freeze();
     }
   }
@@ -69,7 +71,7 @@ class Replay extends HTMLElement {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not([type=range]), textarea, select, [contenteditable]")) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input:not([type=range]), textarea, select, [contenteditable]")) return;
     if (event.key === "r" || event.key === "R") this.isOpen() ? this.close() : this.open();
     else if (event.key === " " && this.isOpen() && !event.target.closest?.("button, a, summary")) this.toggle();
     else return;
@@ -152,6 +154,7 @@ class Replay extends HTMLElement {
 
   /** The board of a moment: one question at a time, and the last moment wanted is always asked for. */
   async load(ms) {
+    if (this.dataset.kind === "reload") return this.openAnew();
     if (!this.map) return this.loadPage();
     if (this.isAsking) return;
     this.isAsking = true;
@@ -165,6 +168,11 @@ class Replay extends HTMLElement {
     this.dataset.shownUs = String(found.at_us);
     this.note(found);
     this.freeze();
+  }
+
+  openAnew() {
+    clearTimeout(this.opening);
+    this.opening = setTimeout(() => location.assign(withMoment(location.href)), REST_MS);
   }
 
   note(found) {
@@ -256,7 +264,7 @@ class Replay extends HTMLElement {
     this.at = next;
     this.announce();
     if (this.map) this.fold();
-    else if (!this.isLoading && now - (this.pageAt ?? 0) > PAGE_MS) this.loadPage();
+    else if (this.dataset.kind === "page" && !this.isLoading && now - (this.pageAt ?? 0) > PAGE_MS) this.loadPage();
   }
 
   /** Put in what changed up to the moment. */

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
@@ -33,6 +33,20 @@ class Moment:
     def at(self) -> datetime:
         """The moment as an aware instant, exact."""
         return EPOCH + timedelta(microseconds=self.at_us)
+
+
+def replay_context(site: Any, moment: Moment | None) -> dict[str, Any]:
+    """What ``web/_replay.html`` needs of a page: whose past, and which moment of it; ``moment`` None: now.
+
+    ``site`` has ``code`` and ``time_zone``.
+    """
+    clock = moment.at.astimezone(ZoneInfo(site.time_zone)).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+    return {
+        "replay_site": site,
+        "moment": moment,
+        "moment_clock": clock,
+        "is_known": moment is not None and moment.known_as == "known",
+    }
 
 
 def moment_of(request: HttpRequest, time_zone: str) -> Moment | None:
