@@ -14,13 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from yuheng.bus import subjects
 from yuheng.bus.wire import Connection, WireError
-from yuheng.historian import deadletters
+from yuheng.historian import deadletters, snapshot
 from yuheng.historian.limits import Limits
 from yuheng.historian.pending import Pending
 from yuheng.historian.pipeline import Pipeline
+from yuheng.historian.rollups import type_keys
 from yuheng.historian.shown import board_columns, change_columns
 from yuheng.historian.store import (
     Store,
@@ -69,6 +71,9 @@ class Committer:
     ) -> None:
         self.facts = CommitFacts()
         self.points_since_snapshot = 0
+        self._snapshot_s = 0  # the newest picture's watermark: what arrived before is not read again at a start
+        self._old_minutes: type_keys = np.empty(0, np.int64)  # stored since, and had arrived before it
+        self._note_version = 0  # of those of this commit; 0: it has none
         self._pipeline = pipeline
         self._store = store
         self._limits = limits
@@ -82,6 +87,10 @@ class Committer:
         self._force = asyncio.Event()
         self._last_points = 0
         self.turn = asyncio.Lock()  # held while a commit or something that must not meet one runs
+
+    def go_on_after(self, watermark_s: int, old_minutes: type_keys) -> None:
+        """A picture was kept or loaded, and what was noted of old arrivals beside it. Not while a commit runs."""
+        self._snapshot_s, self._old_minutes = watermark_s, old_minutes
 
     def stop(self) -> None:
         """Commit what is pending and end `run`."""
@@ -126,6 +135,7 @@ class Committer:
         pending = self._pipeline.swap()
         emission = self._pipeline.units.emit(self._clock_us())
         self._at_swap()
+        self._gather_old(pending)
         if pending.is_empty() and not emission.rows:
             await self._after_commit()
             return True
@@ -146,6 +156,15 @@ class Committer:
         self._pipeline.committed()
         await self._after_commit()
         return True
+
+    def _gather_old(self, pending: Pending) -> None:
+        """Note what a start would not read: it arrived before the newest picture and is stored after it."""
+        found = snapshot.minutes_of_old(pending, self._snapshot_s)
+        self._note_version = self._pipeline.units.next_version(self._clock_us()) if len(found) else 0
+        if len(found):
+            self._old_minutes = np.union1d(self._old_minutes, found)
+            if len(self._old_minutes) > self._limits.old_minutes:  # the note is written whole each time: end it soon
+                self.points_since_snapshot = self._limits.snapshot_points
 
     async def _until_done(self, pending: Pending, emission: Emission) -> bool:
         """Try until everything is durable; return False only when told to stop while it cannot be."""
@@ -199,6 +218,8 @@ class Committer:
             self._store.insert("samples", sample_columns(concatenated(pending.blocks)))
         if pending.texts:
             self._store.insert("text_samples", text_columns(pending.texts))
+        if self._note_version:
+            snapshot.note_old(self._store, self._old_minutes, self._snapshot_s, self._note_version)
         if pending.shown.changes:
             self._store.insert("shown", change_columns(pending.shown.changes))
         if pending.shown.boards:

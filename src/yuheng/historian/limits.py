@@ -37,6 +37,7 @@ class Limits:
     health_s: float = 1.0
     snapshot_s: float = 60.0
     snapshot_points: int = 20_000_000
+    old_minutes: int = 100_000  # minutes with replayed dead letters that wait for a snapshot; more: it comes at once
     rollup_s: float = 10.0
     rollup_grace_s: float = 3.0
     retention_first_s: float = 300.0

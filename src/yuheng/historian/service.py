@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 import psutil
 
 from yuheng.bus import documents, subjects
@@ -271,7 +273,9 @@ class Historian:
         """Bring newest values, states and roll-up debts to where the store is."""
         found = await self._in_background(lambda: snapshot.load(self.store))
         snapshot.restore(self.pipeline, found, self._now_us())
-        pieces = snapshot.since(self.store, found.watermark_s)
+        self.committer.go_on_after(found.watermark_s, found.old_minutes)
+        old, since = snapshot.again(self.store, found.old_minutes), snapshot.since(self.store, found.watermark_s)
+        pieces = itertools.chain(old, since)
         while (piece := await self._in_background(lambda: next(pieces, None))) is not None:
             points, slots = self.pipeline.ordered(piece[0])
             calculated = self.pipeline.observe(points, slots, piece[1])
@@ -303,6 +307,7 @@ class Historian:
                 return
             version = self.pipeline.units.next_version(self._now_us())
             await self._in_background(lambda: snapshot.save(self.store, picture, version))
+            self.committer.go_on_after(picture.watermark_s, np.empty(0, np.int64))
         self._snapshot_at = time.monotonic()
         self.committer.points_since_snapshot = 0
 

@@ -15,10 +15,15 @@ import pyarrow as pa
 
 from yuheng.engines.points import PointBlock, TextPoint
 from yuheng.engines.states.intervals import Change
+from yuheng.historian.pending import Pending
 from yuheng.historian.pipeline import Pipeline
+from yuheng.historian.rollups import type_keys
+from yuheng.historian.spans import MINUTE_US
 from yuheng.historian.store import Store
 
 ROWS_A_PIECE = 500_000
+MINUTES_A_PIECE = 2_000
+_OLD = "old arrivals"
 
 
 @dataclass(slots=True)
@@ -33,6 +38,8 @@ class Picture:
     owed_minutes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     alarms: list[list[int]] = field(default_factory=list)
     version: int = 0  # the highest that the store may hold, of anything
+    old_minutes: type_keys = field(default_factory=lambda: np.empty(0, np.int64))
+    """Minutes with samples that were stored after the picture, and had arrived before it: see `note_old`."""
 
 
 def take(pipeline: Pipeline, watermark_s: int) -> Picture:
@@ -70,7 +77,7 @@ def save(store: Store, picture: Picture, version: int) -> None:
     assert picture.latest is not None
     size = picture.latest.num_rows
     store.insert("latest", picture.latest.append_column("version", pa.array(np.full(size, version, np.uint64))))
-    minutes = base64.b64encode(zlib.compress(picture.owed_minutes.tobytes(), 1)).decode()
+    minutes = _packed(picture.owed_minutes)
     detail = json.dumps(
         {"marks": picture.marks, "hours": picture.owed_hours, "minutes": minutes, "alarms": picture.alarms}
     )
@@ -80,6 +87,26 @@ def save(store: Store, picture: Picture, version: int) -> None:
 def note_version(store: Store, version: int) -> None:
     """Remember a version before rows have it that are too many to look for the highest. In a thread."""
     _note(store, "roll-up", version)
+
+
+def minutes_of_old(pending: Pending, watermark_s: int) -> type_keys:
+    """Return the minutes of what arrived before a picture and is stored after it, as `rollups.type_keys`.
+
+    What is replayed out of the dead letters keeps the arrival of its first coming, so a start would not read it.
+    """
+    before_us = watermark_s * 1_000_000
+    parts = [np.empty(0, np.int64)]
+    for block in pending.blocks:
+        is_old = block.arrived_us < before_us
+        if is_old.any():
+            parts.append((block.time_us[is_old] // MINUTE_US << 32) | block.tag[is_old])
+    texts = [text.time_us // MINUTE_US << 32 | text.tag for text in pending.texts if text.arrived_us < before_us]
+    return np.unique(np.concatenate([*parts, np.array(texts, np.int64)]))
+
+
+def note_old(store: Store, minutes: type_keys, watermark_s: int, version: int) -> None:
+    """Remember all such minutes since the picture of that watermark; the next picture makes them void. In a thread."""
+    _note(store, _OLD, version, watermark_s=watermark_s, detail=_packed(minutes))
 
 
 def _note(store: Store, name: str, version: int, *, watermark_s: int = 0, detail: str = "") -> None:
@@ -107,6 +134,7 @@ def load(store: Store) -> Picture:
     if not rows:
         return Picture(changes=changes, version=version)
     detail = json.loads(rows[0][1])
+    old = store.rows(f"SELECT toUnixTimestamp(at), detail FROM progress FINAL WHERE name = '{_OLD}'")
     latest = store.arrow("SELECT tag, time, seq, value, text, quality, arrived FROM latest FINAL")
     return Picture(
         int(rows[0][0]),
@@ -117,6 +145,7 @@ def load(store: Store) -> Picture:
         _minutes_of(detail),
         detail.get("alarms", []),
         version,
+        _unpacked(old[0][1]) if old and old[0][0] == rows[0][0] else np.empty(0, np.int64),
     )
 
 
@@ -143,12 +172,16 @@ def restore(pipeline: Pipeline, picture: Picture, now_us: int) -> None:
     pipeline.dirty.owe_minutes(picture.owed_minutes)
 
 
-def _minutes_of(detail: dict[str, Any]) -> npt.NDArray[np.int64]:
-    return (
-        np.frombuffer(zlib.decompress(base64.b64decode(detail["minutes"])), np.int64)
-        if "minutes" in detail
-        else (np.empty(0, np.int64))
-    )
+def _minutes_of(detail: dict[str, Any]) -> type_keys:
+    return _unpacked(detail["minutes"]) if "minutes" in detail else np.empty(0, np.int64)
+
+
+def _packed(minutes: type_keys) -> str:
+    return base64.b64encode(zlib.compress(minutes.tobytes(), 1)).decode()
+
+
+def _unpacked(text: str) -> type_keys:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.int64)
 
 
 def _micros(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -163,12 +196,31 @@ def since(store: Store, watermark_s: int) -> Iterator[tuple[PointBlock, list[Tex
     """
     for start_s, end_s in _pieces(store, watermark_s):
         span = {"start": start_s, "end": end_s}
-        yield _points(store, span), _texts(store, span)
+        yield _points(store, _ARRIVED, span), _texts(store, _ARRIVED, span)
+
+
+def again(store: Store, minutes: type_keys) -> Iterator[tuple[PointBlock, list[TextPoint]]]:
+    """Yield all samples of minutes (sorted), in pieces, each in order of time. Ask for each piece in a thread."""
+    for start in range(0, len(minutes), MINUTES_A_PIECE):
+        part = minutes[start : start + MINUTES_A_PIECE]
+        asked = {
+            "tags": np.unique(part & 0xFFFFFFFF).tolist(),
+            "start": int(part[0] >> 32) * MINUTE_US,
+            "end": int((part[-1] >> 32) + 1) * MINUTE_US,
+            "minutes": part.tolist(),
+        }
+        yield _points(store, _MINUTES, asked), _texts(store, _MINUTES, asked)
 
 
 _ARRIVED = (
     "{table}.arrived >= toDateTime64({{start:Int64}}, 3, 'UTC') "
     "AND {table}.arrived < toDateTime64({{end:Int64}}, 3, 'UTC')"
+)
+_MINUTES = (
+    "tag IN {{tags:Array(UInt32)}} AND {table}.time >= fromUnixTimestamp64Micro({{start:Int64}}, 'UTC') "
+    "AND {table}.time < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC') "
+    f"AND intDiv(toUnixTimestamp64Micro({{table}}.time), {MINUTE_US}) * 4294967296 + tag "
+    "IN {{minutes:Array(Int64)}}"
 )
 
 
@@ -194,11 +246,11 @@ def _pieces(store: Store, watermark_s: int) -> list[tuple[int, int]]:
     return pieces
 
 
-def _points(store: Store, span: dict[str, int]) -> PointBlock:
+def _points(store: Store, condition: str, asked: dict[str, Any]) -> PointBlock:
     rows = store.arrow(
         "SELECT tag, toUnixTimestamp64Micro(time) AS t, value, quality, seq, toUnixTimestamp64Milli(arrived) AS came "
-        f"FROM samples FINAL WHERE {_ARRIVED.format(table='samples')} ORDER BY time",
-        span,
+        f"FROM samples FINAL WHERE {condition.format(table='samples')} ORDER BY time",
+        asked,
     )
     return PointBlock(
         np.asarray(rows["tag"], np.uint32),
@@ -210,10 +262,10 @@ def _points(store: Store, span: dict[str, int]) -> PointBlock:
     )
 
 
-def _texts(store: Store, span: dict[str, int]) -> list[TextPoint]:
+def _texts(store: Store, condition: str, asked: dict[str, Any]) -> list[TextPoint]:
     rows = store.rows(
         "SELECT tag, toUnixTimestamp64Micro(time) AS t, text, quality, seq, toUnixTimestamp64Milli(arrived) "
-        f"FROM text_samples FINAL WHERE {_ARRIVED.format(table='text_samples')} ORDER BY time",
-        span,
+        f"FROM text_samples FINAL WHERE {condition.format(table='text_samples')} ORDER BY time",
+        asked,
     )
     return [TextPoint(tag, t, text, quality, seq, came * 1000) for tag, t, text, quality, seq, came in rows]

@@ -15,6 +15,7 @@ from yuheng.bus.log_reader import LogMessage
 from yuheng.bus.messages import SampleBatch, StateRevision
 from yuheng.bus.wire import WireError, encode_header, header_value
 from yuheng.engines.points import Refusal, RefusedPoint
+from yuheng.engines.states.vocabulary import UnitState
 from yuheng.historian import deadletters, snapshot
 from yuheng.historian.limits import DEFAULT_LIMITS
 from yuheng.historian.pipeline import Pipeline
@@ -349,6 +350,42 @@ async def test_after_a_crash_it_is_known_how_far_the_data_went(store: Store):
     boards = store.rows("SELECT 1 FROM boards")  # nothing is committed yet
     assert boards == []
     assert [board.data_time_us for board in again.pipeline.pending.shown.boards] == [T0 - 2 * S]
+
+
+async def test_a_replayed_letter_is_rolled_up_and_derived_although_it_arrived_before_the_snapshot(store: Store):
+    run = Run(store, FakeConnection())
+    minute = T0 - T0 % (60 * S)
+    run.now_us = minute + 600 * S
+    run.arrive(minute + 500 * S, run=1, count=5)
+    await run.commit()
+    run.historian._is_caught_up = True
+    await run.historian._roll_up()
+    await run.historian._snapshot()
+
+    async def never() -> None:
+        """It is killed before its turn."""
+
+    run.historian._rederive = never
+    run.now_us = minute + 120 * S  # a letter keeps the arrival of its first coming
+    run.arrive(minute + S, run=0)
+    run.now_us = minute + 610 * S
+    assert await run.historian.committer.commit()
+    run.now_us = minute + 130 * S
+    run.arrive(minute + 61 * S, count=3)
+    run.now_us = minute + 611 * S
+    await run.commit()
+    # killed here, before either was rolled up or the states were derived anew
+    for _ in range(2):  # and killed again before anything of it was kept
+        again = Run(store, FakeConnection())
+        again.now_us = minute + 620 * S
+        await again.historian._catch_up()
+    assert states(store)[0] == ((minute + S - T0) // S, UnitState.IDLE)
+    again.historian._is_caught_up = True
+    await again.historian._roll_up()
+    found = store.rows("SELECT toUnixTimestamp(bucket) * 1000000, count FROM minutes FINAL ORDER BY bucket, tag")
+    assert found == [(minute, 1), (minute + 60 * S, 1), (minute + 480 * S, 1), (minute + 480 * S, 1)]
+    await again.historian._snapshot()
+    assert len(snapshot.load(store).old_minutes) == 0
 
 
 def test_a_snapshot_of_an_earlier_release_owes_no_minutes():
