@@ -18,7 +18,7 @@ from yuheng.bus import subjects
 from yuheng.bus.documents import AlarmRule
 from yuheng.bus.wire import Connection, encode_header, type_raw
 from yuheng.engines.formulas.language import FormulaError
-from yuheng.historian import any_tags, cycles, descriptions, queries
+from yuheng.historian import any_tags, cycles, queries
 from yuheng.historian.alarm_preview import preview_alarm
 from yuheng.historian.boards import Boards, Now
 from yuheng.historian.limits import Limits
@@ -236,13 +236,15 @@ class Answers:
         _check(q.tags, min(q.starts_us), max(q.ends_us))
         if len(q.tags) > MAX_DESCRIBED:
             raise Refused(f"More than {MAX_DESCRIBED} tags were asked for.")
-        return queries.ipc(descriptions.describe(self._store, q.tags, q.starts_us, q.ends_us, low=q.low, high=q.high))
+        return queries.ipc(
+            any_tags.describe(self._store, q.tags, q.starts_us, q.ends_us, low=q.low, high=q.high, owed=self._owed)
+        )
 
     def _histogram(self, q: m.HistogramQuestion) -> bytes:
         _check([q.tag], q.start_us, q.end_us)
         if not 1 <= q.bins <= 1000:
             raise Refused("A histogram has 1 to 1000 classes.")
-        return queries.ipc(descriptions.histogram(self._store, q.tag, q.start_us, q.end_us, q.bins))
+        return queries.ipc(any_tags.histogram(self._store, q.tag, q.start_us, q.end_us, q.bins, owed=self._owed))
 
     def _latest_at(self, q: m.LatestQuestion) -> bytes:
         assert q.at_us is not None

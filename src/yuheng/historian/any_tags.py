@@ -18,7 +18,7 @@ from yuheng.bus.documents import Plant, Tag
 from yuheng.bus.messages import RESOLUTION, FormulaQuestion
 from yuheng.engines.formulas.language import FormulaError
 from yuheng.engines.points import Quality
-from yuheng.historian import queries
+from yuheng.historian import descriptions, queries
 from yuheng.historian.calculations import Calculations, compiled
 from yuheng.historian.sampled import EMPTY, Series
 from yuheng.historian.series import HELD_FOR_FORMULAS, by_tag, read_series, read_stored
@@ -252,6 +252,43 @@ def increase(store: Store, tags: Sequence[int], start_us: int, end_us: int, *, o
             grown = float(np.where(steps >= 0, steps, values[1:]).sum())
             parts.append(pa.table({"tag": np.array([tag], np.uint32), "increase": [grown]}))
     return _joined(table, parts, ("tag",), resolution_us)
+
+
+def describe(
+    store: Store,
+    tags: Sequence[int],
+    starts_us: Sequence[int],
+    ends_us: Sequence[int],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    owed: OwedOf,
+) -> pa.Table:
+    """Return what `descriptions.describe` does."""
+    stored, calculated = _both(store, tags)
+    table = descriptions.DESCRIPTIONS.empty_table()
+    if stored:
+        found = descriptions.describe(store, stored, starts_us, ends_us, low=low, high=high)
+        table = found.select(table.column_names).cast(table.schema)
+    if not calculated:
+        return table
+    known, resolution_us = _over(store, calculated, min(starts_us), max(ends_us), owed)
+    rows = [
+        row
+        for tag, series in known.items()
+        for row in descriptions.described(tag, series, starts_us, ends_us, low=low, high=high)
+    ]
+    return _joined(table, [pa.Table.from_pylist(rows, schema=table.schema)], ("tag", "span"), resolution_us)
+
+
+def histogram(store: Store, tag: int, start_us: int, end_us: int, bins: int, *, owed: OwedOf) -> pa.Table:
+    """Return what `descriptions.histogram` does."""
+    _, calculated = _both(store, [tag])
+    if not calculated:
+        return descriptions.histogram(store, tag, start_us, end_us, bins)
+    known, resolution_us = _over(store, calculated, start_us, end_us, owed)
+    rows = descriptions.counted(known[tag].between(start_us, end_us), bins)
+    return _joined(pa.Table.from_pylist(rows, schema=descriptions.CLASSES), [], ("low",), resolution_us)
 
 
 def _groups(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

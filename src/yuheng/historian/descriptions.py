@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from yuheng.historian.queries import LOOK_BACK_US
+from yuheng.historian.sampled import Series
 from yuheng.historian.store import Store
 
 _SPAN = "time >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND time < fromUnixTimestamp64Micro({end:Int64}, 'UTC')"
@@ -102,3 +104,99 @@ def histogram(store: Store, tag: int, start_us: int, end_us: int, bins: int) -> 
         ) GROUP BY class ORDER BY class
     """
     return store.arrow(sql, {"tag": tag, "start": start_us, "end": end_us, "bins": bins})
+
+
+# ---- calculated tags: the same numbers from arrays -------------------------------------------------------------------
+
+DESCRIPTIONS = pa.schema(
+    [
+        ("tag", pa.uint32()),
+        ("span", pa.uint32()),
+        ("count", pa.uint64()),
+        ("good_count", pa.uint64()),
+        *((name, pa.float64()) for name in ("min", "max", "mean", "std")),
+        ("percentiles", pa.list_(pa.float64())),
+        *((name, pa.float64()) for name in ("first", "last")),
+        *((name, pa.int64()) for name in ("min_us", "max_us")),
+        *((name, pa.float64()) for name in ("covered_s", "integral", "above_s", "below_s")),
+    ]
+)
+CLASSES = pa.schema([("low", pa.float64()), ("high", pa.float64()), ("count", pa.uint64())])
+
+
+def described(
+    tag: int,
+    series: Series,
+    starts_us: Sequence[int],
+    ends_us: Sequence[int],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+) -> list[dict[str, object]]:
+    """Return the rows of `describe` for one tag; the series begins with the value that held before, if there is one.
+
+    A value held for longer than a day before the first span counts for nothing, as in `describe`.
+    """
+    series = series.between(min(starts_us) - LOOK_BACK_US, max(ends_us))
+    after_us = np.append(series.time_us[1:], max(ends_us))
+    rows = (
+        _description(tag, number, series, after_us, span, (low, high))
+        for number, span in enumerate(zip(starts_us, ends_us, strict=True))
+    )
+    return [row for row in rows if row is not None]
+
+
+def _description(
+    tag: int,
+    number: int,
+    series: Series,
+    after_us: np.ndarray[tuple[int], np.dtype[np.int64]],
+    span: tuple[int, int],
+    limits: tuple[float | None, float | None],
+) -> dict[str, object] | None:
+    start_us, end_us = span
+    touches = (series.time_us < end_us) & ((after_us > start_us) | (series.time_us >= start_us))
+    if not touches.any():
+        return None
+    time_us, value = series.time_us[touches], series.value[touches]
+    hold_s = (np.minimum(after_us[touches], end_us) - np.maximum(time_us, start_us)) / 1e6
+    inside, good = time_us >= start_us, ~np.isnan(value)
+    held, seconds = value[good], hold_s[good]
+    own, own_us = value[inside & good], time_us[inside & good]
+    low, high = limits
+    nan = float("nan")
+    return {
+        "tag": tag,
+        "span": number,
+        "count": int(inside.sum()),
+        "good_count": len(own),
+        "min": float(own.min()) if len(own) else nan,
+        "max": float(own.max()) if len(own) else nan,
+        "mean": float(own.mean()) if len(own) else nan,
+        "std": float(own.std(ddof=1)) if len(own) > 1 else nan,
+        "percentiles": np.percentile(own, [5, 25, 50, 75, 95]).tolist() if len(own) else [nan] * 5,
+        "first": float(own[0]) if len(own) else nan,
+        "last": float(own[-1]) if len(own) else nan,
+        "min_us": int(own_us[own.argmin()]) if len(own) else 0,
+        "max_us": int(own_us[own.argmax()]) if len(own) else 0,
+        "covered_s": float(seconds.sum()),
+        "integral": float((held * seconds).sum()),
+        "above_s": float(seconds[held > high].sum()) if high is not None else 0.0,
+        "below_s": float(seconds[held < low].sum()) if low is not None else 0.0,
+    }
+
+
+def counted(series: Series, bins: int) -> list[dict[str, object]]:
+    """Return the rows of `histogram` of the good values."""
+    value = series.good().value
+    if not len(value):
+        return []
+    least, most = float(value.min()), float(value.max())
+    width = (most - least) / bins if most > least else 1.0
+    classes, counts = np.unique(
+        np.minimum(np.floor((value - least) / width).astype(np.int64), bins - 1), return_counts=True
+    )
+    return [
+        {"low": least + number * width, "high": least + (number + 1) * width, "count": count}
+        for number, count in zip(classes.tolist(), counts.tolist(), strict=True)
+    ]

@@ -141,6 +141,32 @@ def test_every_answer_is_that_of_a_stored_tag_with_the_same_values(store: Store,
         same(calculated.drop_columns(["arrived"]), stored.drop_columns(["arrived"]))
 
 
+@pytest.mark.parametrize("tag", [SUM, TWICE, SMOOTH, GROWTH])
+def test_statistics_and_histograms_are_those_of_a_stored_tag_with_the_same_values(store: Store, tag: int):
+    store.insert("samples", sample_columns(block_of(some_rows(3, 3000))))
+    prepared(store, a_calculating_plant())
+    stored_twin(store, tag, T0 - 3600 * S, T0 + 3000 * S)
+    starts = [T0 + 500 * S + 123, T0 + 700 * S, T0 + 2900 * S, T0 + 5000 * S]
+    ends = [T0 + 2800 * S + 77, T0 + 900 * S, T0 + 2900 * S + 1, T0 + 5010 * S]
+    asked = {"low": -1.0, "high": 6.0, "owed": nothing_owed}
+    calculated = any_tags.describe(store, [tag], starts, ends, **asked).to_pylist()
+    stored = any_tags.describe(store, [STORED], starts, ends, **asked).to_pylist()
+    assert [row["span"] for row in stored] == [0, 1, 2, 3]
+    assert len(calculated) == len(stored)
+    for one, other in zip(calculated, stored, strict=True):
+        needs_good = ("min", "max", "mean", "std", "percentiles", "first", "last")
+        for name in other.keys() - {"tag"} - (set(needs_good) if not other["good_count"] else set()):
+            assert one[name] == pytest.approx(other[name], nan_ok=True, rel=1e-6, abs=1e-9), name
+    both = any_tags.describe(store, [tag, COUNT, STORED], starts, ends, **asked)
+    assert both["tag"].to_pylist() == sorted([tag, COUNT, STORED] * 4)
+    bars = any_tags.histogram(store, tag, starts[0], ends[0], 12, owed=nothing_owed).to_pylist()
+    wanted = any_tags.histogram(store, STORED, starts[0], ends[0], 12, owed=nothing_owed).to_pylist()
+    assert sum(bar["count"] for bar in bars) == stored[0]["good_count"] > 100
+    assert [bar["count"] for bar in bars] == [bar["count"] for bar in wanted]
+    assert [bar["low"] for bar in bars] == pytest.approx([bar["low"] for bar in wanted], rel=1e-6, abs=1e-9)
+    assert any_tags.histogram(store, tag, T0 - 99 * S, T0 - 98 * S, 12, owed=nothing_owed).num_rows == 0
+
+
 def _all_owed(start: int, end: int):
     minutes = np.arange((start - 25 * 3600 * S) // (60 * S), end // (60 * S) + 1)
     return type(NOTHING_OWED)(minutes, np.unique(minutes // 60))
