@@ -204,7 +204,7 @@ class Replay extends HTMLElement {
 
   /** Nothing of the past can be changed. */
   freeze() {
-    for (const form of document.querySelectorAll("main form[method=post]")) form.inert = isPast();
+    for (const form of document.querySelectorAll("main form[method=post]:not([data-keeps-reading])")) form.inert = isPast();
   }
 
   now() {
