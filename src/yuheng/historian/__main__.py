@@ -6,17 +6,30 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
 
 from yuheng.historian.service import Historian
 from yuheng.historian.store import Store, StoreFailure
+from yuheng.upkeep import forgetting
+
+
+def _data_dir() -> Path:
+    return Path(os.environ.get("YUHENG_DATA_DIR", "var")).absolute()
 
 
 def _store_url() -> str:
-    data_dir = Path(os.environ.get("YUHENG_DATA_DIR", "var")).absolute()
-    return os.environ.get("YUHENG_STORE_URL") or f"chdb://{data_dir / 'columns'}"
+    return os.environ.get("YUHENG_STORE_URL") or f"chdb://{_data_dir() / 'columns'}"
+
+
+def _note_forgotten(removed: dict[str, int]) -> None:
+    """Say what retention removed, in the log and for the health page; a full disk is told by others."""
+    logging.getLogger(__name__).info("Retention removed: %s", {k: n for k, n in removed.items() if n} or "nothing")
+    with suppress(OSError):
+        forgetting.note(_data_dir(), "historian", at=datetime.now(UTC).isoformat(), removed=removed)
 
 
 async def _main(store_url: str) -> None:
@@ -26,6 +39,7 @@ async def _main(store_url: str) -> None:
         nats_url=os.environ.get("NATS_URL") or "nats://127.0.0.1:4222",
         store=store,
         ready_file=Path(ready) if ready else None,
+        on_forgotten=_note_forgotten,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from yuheng.bus.documents import Plant
 from yuheng.historian.routing import DAY_US
@@ -18,44 +20,52 @@ TABLES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def forget(store: Store, plant: Plant, now_us: int) -> None:
-    """Delete what is older than its tag class keeps; 0 days keeps for ever. In a thread; may raise `StoreFailure`."""
+def forget(store: Store, plant: Plant, now_us: int) -> dict[str, int]:
+    """Delete what is older than its tag class keeps; 0 days keeps for ever. In a thread; may raise `StoreFailure`.
+
+    Returns the rows removed of each table, as stored: a sample that came twice counts twice until parts are merged.
+    """
+    removed: Counter[str] = Counter()
     for table, (column, field) in TABLES.items():
         days = {c.code: int(getattr(c, field)) for c in plant.tag_classes}
-        _drop_whole_partitions(store, table, column, list(days.values()), now_us)
+        removed[table] += _drop_whole_partitions(store, table, column, list(days.values()), now_us)
         for code, keep_days in days.items():
             tags = [tag.id for tag in plant.tags if tag.tag_class == code]
             if keep_days > 0 and tags:
-                _delete_rows(store, table, column, tags, now_us - keep_days * DAY_US)
+                removed[table] += _delete_rows(store, table, column, tags, now_us - keep_days * DAY_US)
+    removed.update(_forget_what_was_shown(store, plant, now_us))
+    return dict(removed)
 
-    _forget_what_was_shown(store, plant, now_us)
 
-
-def _forget_what_was_shown(store: Store, plant: Plant, now_us: int) -> None:
+def _forget_what_was_shown(store: Store, plant: Plant, now_us: int) -> dict[str, int]:
     """What the screens said is kept as long as the raw values of the class that is kept longest."""
     days = [c.raw_days for c in plant.tag_classes]
     if not days or 0 in days:
-        return
+        return {}
+    removed = {}
     cutoff_us = now_us - max(days) * DAY_US
     condition = "at < fromUnixTimestamp64Micro({cutoff:Int64}, 'UTC')"
     for table in ("shown", "boards"):
-        _drop_whole_partitions(store, table, "at", days, now_us)
-        if store.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", {"cutoff": cutoff_us}):
-            store.command(f"DELETE FROM {table} WHERE {condition}", {"cutoff": cutoff_us})
+        removed[table] = _drop_whole_partitions(store, table, "at", days, now_us)
+        removed[table] += _delete(store, table, condition, {"cutoff": cutoff_us})
+    return removed
 
 
-def _drop_whole_partitions(store: Store, table: str, column: str, days: list[int], now_us: int) -> None:
-    """Drop partitions that are older than every class keeps: instant, and nothing is rewritten."""
+def _drop_whole_partitions(store: Store, table: str, column: str, days: list[int], now_us: int) -> int:
+    """Return the rows of dropped partitions: those older than every class keeps. Instant, nothing is rewritten."""
     if not days or 0 in days:
-        return
+        return 0
     cutoff = now_us - max(days) * DAY_US
     rows = store.rows(
-        f"SELECT DISTINCT partition FROM system.parts WHERE active AND table = '{table}' "
-        "AND database = currentDatabase()"
+        f"SELECT partition, sum(rows) FROM system.parts WHERE active AND table = '{table}' "
+        "AND database = currentDatabase() GROUP BY partition"
     )
-    for (partition,) in rows:
+    removed = 0
+    for partition, held in rows:
         if _end_us(partition) <= cutoff:
             store.command(f"ALTER TABLE {table} DROP PARTITION {int(partition)}")
+            removed += int(held)
+    return removed
 
 
 def _end_us(partition: str) -> int:
@@ -71,9 +81,15 @@ def _end_us(partition: str) -> int:
     return int(following.timestamp()) * 1_000_000
 
 
-def _delete_rows(store: Store, table: str, column: str, tags: list[int], cutoff_us: int) -> None:
-    """Delete rows of some tags; asks first, because a deletion costs even when nothing is old."""
+def _delete_rows(store: Store, table: str, column: str, tags: list[int], cutoff_us: int) -> int:
+    """Delete rows of some tags; return how many."""
     condition = f"tag IN {{tags:Array(UInt32)}} AND {column} < fromUnixTimestamp64Micro({{cutoff:Int64}}, 'UTC')"
-    parameters = {"tags": tags, "cutoff": cutoff_us}
-    if store.rows(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", parameters):
+    return _delete(store, table, condition, {"tags": tags, "cutoff": cutoff_us})
+
+
+def _delete(store: Store, table: str, condition: str, parameters: dict[str, Any]) -> int:
+    """Delete rows; asks first, because a deletion costs even when nothing is old."""
+    ((found,),) = store.rows(f"SELECT count() FROM {table} WHERE {condition}", parameters)
+    if found:
         store.command(f"DELETE FROM {table} WHERE {condition}", parameters)
+    return int(found)

@@ -59,6 +59,7 @@ class Historian:
         ready_file: Path | None = None,
         limits: Limits = DEFAULT_LIMITS,
         now_us: Callable[[], int] = clock_us,
+        on_forgotten: Callable[[dict[str, int]], None] = lambda _: None,
     ) -> None:
         self.limits = limits
         self.store = store
@@ -83,6 +84,7 @@ class Historian:
         self.pipeline.on_live = self._live_changed
         self.readers: list[LogReader] = []
         self._nats_url = nats_url
+        self._on_forgotten = on_forgotten
         self._ready_file = ready_file
         self._now_us = now_us
         self._stop = asyncio.Event()
@@ -521,7 +523,7 @@ class Historian:
         plant = self.pipeline.plant
         if plant is None or time.monotonic() < self._retention_at:
             return
-        await self._in_background(lambda: retention.forget(self.store, plant, self._now_us()))
+        self._on_forgotten(await self._in_background(lambda: retention.forget(self.store, plant, self._now_us())))
         self._retention_at = time.monotonic() + self.limits.retention_s
 
     async def _health(self) -> None:

@@ -138,6 +138,15 @@ def read_settings(path: Path) -> Settings | None:
     return found
 
 
+def state_of(data_dir: Path) -> tuple[str, str]:
+    """Return the provider of ``<data>/oidc.json`` and what is wrong with that file; both empty when there is none."""
+    try:
+        found = read_settings(data_dir / "oidc.json")
+    except OidcError as error:
+        return "", str(error)
+    return (found.issuer, "") if found is not None else ("", "")
+
+
 def _is_safe(address: str) -> bool:
     """Return whether an address may carry codes and keys: TLS, or this very machine."""
     parts = urlsplit(address)

@@ -6,6 +6,7 @@ who is not signed in makes rows in our database.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,8 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 
 from yuheng.people.oidc import Attempt, OidcError, Provider, read_settings
+
+LOGGER = logging.getLogger(__name__)
 
 __all__ = [
     "ID_TOKEN_KEY",
@@ -39,30 +42,45 @@ LONGEST_TOKEN = 3_000
 _SALT = "people.oidc"
 _lock = threading.Lock()
 _known: tuple[tuple[str, int], Provider] | None = None
+_told = ""
+"""The last complaint about the file: it is logged once, not with every page."""
 
 
 def provider() -> Provider | None:
     """Return the provider of ``<data>/oidc.json``; None without that file, or when it cannot be used.
 
-    The file is looked at each time: a change of it is in force at once.
+    The file is looked at each time: a change of it is in force at once. What is wrong with it is logged once, and said
+    by the doctor and the health page for as long as it is wrong.
     """
-    global _known
+    global _known, _told
     path = Path(settings.ENVIRONMENT.data_dir) / "oidc.json"
     try:
         stamp = (str(path), path.stat().st_mtime_ns)
-    except OSError:
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        _tell(f"{path.name} cannot be read: {error}")
         return None
     with _lock:
         if _known is not None and _known[0] == stamp:
             return _known[1]
         try:
             found = read_settings(path)
-        except OidcError:
-            return None  # the doctor and the health page say why
+        except OidcError as error:
+            _tell(str(error))
+            return None
         if found is None:
             return None
-        _known = (stamp, Provider(found))
+        _known, _told = (stamp, Provider(found)), ""
         return _known[1]
+
+
+def _tell(complaint: str) -> None:
+    """Log a complaint, unless it is the one that was logged last."""
+    global _told
+    if complaint != _told:
+        _told = complaint
+        LOGGER.error("Single sign-on is off, the sign-in page does not offer it: %s", complaint)
 
 
 def remember(response: HttpResponse, attempt: Attempt, *, is_secure: bool) -> None:

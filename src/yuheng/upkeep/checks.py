@@ -18,6 +18,8 @@ FEW_DAYS, SOME_DAYS = 7, 30
 OLD_DATA_S = 300.0
 MANY_WAITING = 1000
 SKEW_S = 2.0
+FORGETS_WITHIN_H = 50
+"""The historian forgets once a day, the worker once an hour."""
 
 
 def _(text: str) -> str:
@@ -49,7 +51,9 @@ def findings(picture: Picture) -> list[Finding]:
         *_sources(picture),
         *_disk(picture),
         *_backups(picture),
+        *_retention(picture),
         *_certificates(picture),
+        *_sign_on(picture),
         *_clock(picture),
         *_memory(picture),
         *_versions(picture),
@@ -161,6 +165,20 @@ def _backups(picture: Picture) -> Iterator[Finding]:
     yield Finding(WARN if is_old else OK, "backups", "backup", text, hint, facts)
 
 
+def _retention(picture: Picture) -> Iterator[Finding]:
+    for process, subject in (("historian", "columns"), ("worker", "tables")):
+        newest = next((run for run in picture.forgotten if run.process == process), None)
+        if newest is None:
+            yield Finding(OK, "retention", subject, _("retention has not run yet; it does within a day of a start"))
+            continue
+        hours = (picture.at - datetime.fromisoformat(newest.at)).total_seconds() / 3600
+        facts = {"hours": f"{hours:.0f}", "rows": f"{sum(newest.removed.values()):,}"}
+        is_late = picture.is_running and hours > FORGETS_WITHIN_H
+        hint = _("Look at the log of the process: what is old is not removed.") if is_late else ""
+        text = _("retention ran %(hours)s hours ago and removed %(rows)s rows")
+        yield Finding(WARN if is_late else OK, "retention", subject, text, hint, facts)
+
+
 def _certificates(picture: Picture) -> Iterator[Finding]:
     for name, one in picture.certificates.items():
         days = one.days_left(picture.at)
@@ -170,6 +188,14 @@ def _certificates(picture: Picture) -> Iterator[Finding]:
         yield Finding(level, "certificates", name, _("until %(until)s, %(days)s days"), hint, facts)
     for name, error in picture.certificate_errors.items():
         yield Finding(FAIL, "certificates", name, "%(error)s", "", {"error": error})
+
+
+def _sign_on(picture: Picture) -> Iterator[Finding]:
+    if picture.sign_on_error:
+        hint = _("Nobody can sign in with the provider until it is repaired; a repaired file is in force at once.")
+        yield Finding(FAIL, "people", "single sign-on", _("is off: %(error)s"), hint, {"error": picture.sign_on_error})
+    elif picture.sign_on_issuer:
+        yield Finding(OK, "people", "single sign-on", _("with %(issuer)s"), "", {"issuer": picture.sign_on_issuer})
 
 
 def _clock(picture: Picture) -> Iterator[Finding]:

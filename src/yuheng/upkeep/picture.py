@@ -21,7 +21,7 @@ import psutil
 import psycopg
 
 from yuheng import __version__
-from yuheng.upkeep import backups, growth
+from yuheng.upkeep import backups, forgetting, growth
 from yuheng.upkeep.backups import Attempt
 from yuheng.upkeep.certificates import Certificate, TlsPlaces, TlsRefused, describe
 
@@ -87,6 +87,9 @@ class Picture:
     last_backup: Attempt | None = None
     last_attempt: Attempt | None = None
     log_bytes: int = 0
+    forgotten: list[forgetting.Run] = field(default_factory=list)
+    sign_on_issuer: str = ""
+    sign_on_error: str = ""
 
 
 def gather(
@@ -95,11 +98,16 @@ def gather(
     database_url: str,
     health: Mapping[str, dict[str, Any]],
     backup_place: str = "",
+    sign_on: tuple[str, str] = ("", ""),
     at: datetime | None = None,
 ) -> Picture:
-    """Look at everything; what cannot be looked at is left unknown. Some 20 ms."""
+    """Look at everything; what cannot be looked at is left unknown. Some 20 ms.
+
+    ``sign_on``: issuer of single sign-on, and what is wrong with its settings; both empty without one.
+    """
     now = at or datetime.now(UTC)
     picture = Picture(at=now, health=dict(health), backup_place=backup_place)
+    picture.sign_on_issuer, picture.sign_on_error = sign_on
     _look_at_status(picture, data_dir)
     _look_at_machine(picture, data_dir)
     _look_at_files(picture, data_dir)
@@ -166,6 +174,7 @@ def _look_at_files(picture: Picture, data_dir: Path) -> None:
     attempts = backups.attempts(data_dir)
     picture.last_attempt = attempts[-1] if attempts else None
     picture.last_backup = backups.newest_good(data_dir)
+    picture.forgotten = forgetting.newest(data_dir)
     with contextlib.suppress(OSError):
         picture.log_bytes = sum(path.stat().st_size for path in (data_dir / "logs").glob("*.log*"))
 

@@ -24,6 +24,14 @@ class FindingOut(Schema):
     advice: str
 
 
+class RemovalOut(Schema):
+    """A run of retention: rows ``removed`` by kind; empty when nothing was old enough."""
+
+    at: datetime
+    process: str
+    removed: dict[str, int]
+
+
 class HealthOut(Schema):
     """Whether the installation is well; ``level`` is the worst of its findings."""
 
@@ -31,6 +39,7 @@ class HealthOut(Schema):
     version: str
     level: str
     findings: list[FindingOut]
+    retention: list[RemovalOut] = []
 
 
 @router.get("/health", response=HealthOut)
@@ -42,4 +51,8 @@ def health(request: HttpRequest) -> HealthOut:
     for one in found:
         text, advice = one.say()
         lines.append(FindingOut(level=one.level, group=one.group, subject=one.subject, text=text, advice=advice))
-    return HealthOut(at=picture.at, version=picture.version, level=worst(found), findings=lines)
+    removals = [
+        RemovalOut(at=datetime.fromisoformat(run.at), process=run.process, removed=run.removed)
+        for run in picture.forgotten
+    ]
+    return HealthOut(at=picture.at, version=picture.version, level=worst(found), findings=lines, retention=removals)

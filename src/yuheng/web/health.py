@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from yuheng.kernel.actor import Actor
+from yuheng.people import oidc
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.selectors import history
 from yuheng.upkeep.checks import FAIL, WARN, Finding, findings, worst
@@ -30,7 +32,9 @@ GROUPS = {
     "sources": _("Data sources"),
     "machine": _("Machine"),
     "backups": _("Backups"),
+    "retention": _("Retention"),
     "certificates": _("Certificates"),
+    "people": _("Signing in"),
     "versions": _("Versions"),
 }
 SUBJECTS = {
@@ -47,7 +51,23 @@ SUBJECTS = {
     "server": _("server certificate"),
     "authority": _("authority"),
     "supervisor": _("supervisor"),
+    "columns": _("history"),
+    "tables": _("database"),
+    "single sign-on": _("single sign-on"),
 }
+FORGOTTEN = {
+    "samples": _("samples"),
+    "text_samples": _("texts"),
+    "minutes": _("minute roll-ups"),
+    "hours": _("hour roll-ups"),
+    "shown": _("what was shown"),
+    "boards": _("shown boards"),
+    "states": _("machine states"),
+    "settled_groups": _("settled dead letters"),
+    "silent_groups": _("silent dead letters"),
+    "events": _("delivered events"),
+}
+SHOWN_RUNS = 20
 LEVELS = {"ok": _("well"), "warn": _("look at it"), "fail": _("act")}
 
 
@@ -62,6 +82,27 @@ class Line:
     advice: str
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A run of retention that removed something, in the reader's language."""
+
+    at: datetime
+    what: list[tuple[str, str]]
+
+
+def removals(picture: Picture) -> list[Removal]:
+    """Return the newest runs of retention that removed something, newest first."""
+    told = [
+        Removal(
+            datetime.fromisoformat(run.at),
+            [(str(FORGOTTEN.get(kind, kind)), f"{rows:,}") for kind, rows in run.removed.items()],
+        )
+        for run in picture.forgotten
+        if run.removed
+    ]
+    return told[:SHOWN_RUNS]
+
+
 def picture_for(actor: Actor, permission: str) -> Picture:
     """Return the picture of now. Raises `PermissionRefused`: it tells about every site."""
     actor.require_everywhere(permission)
@@ -71,6 +112,7 @@ def picture_for(actor: Actor, permission: str) -> Picture:
         database_url=environment.database_url,
         health=_heard(),
         backup_place=os.environ.get("YUHENG_BACKUP_DIR", ""),
+        sign_on=oidc.state_of(environment.data_dir),
     )
 
 
@@ -106,5 +148,6 @@ def health(request: HttpRequest) -> HttpResponse:
         "to_do": [line_of(one) for one in sorted(found, key=lambda one: one.level != FAIL) if one.level != "ok"],
         "groups": [(str(GROUPS[name]), [line_of(one) for one in lines]) for name, lines in by_group],
         "services": picture.services,
+        "removals": removals(picture),
     }
     return render(request, "web/health.html", context)

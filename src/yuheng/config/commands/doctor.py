@@ -30,6 +30,7 @@ from yuheng.config.supervisor.places import Places, default_data_dir, supervisor
 from yuheng.config.supervisor.plant import Choices
 from yuheng.config.supervisor.ports import is_free, listener
 from yuheng.config.supervisor.postgres import Postgres
+from yuheng.people import oidc
 from yuheng.upkeep import checks
 from yuheng.upkeep.picture import gather
 
@@ -184,7 +185,13 @@ def _shared(places: Places) -> Iterator[Finding]:
         with suppress(OSError, WireError, TimeoutError):
             health = asyncio.run(_hear(environment["NATS_URL"]))
     place = os.environ.get("YUHENG_BACKUP_DIR", "")
-    picture = gather(data_dir=places.data_dir, database_url=database_url, health=health, backup_place=place)
+    picture = gather(
+        data_dir=places.data_dir,
+        database_url=database_url,
+        health=health,
+        backup_place=place,
+        sign_on=oidc.state_of(places.data_dir),
+    )
     for one in checks.findings(picture):
         text, advice = one.say()
         yield Finding(one.level, one.subject, text, advice)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import django
 from django.core.management import call_command
@@ -24,8 +25,10 @@ ADMINISTRATOR = "admin"
 KEPT_DUMPS = 3
 
 
-def prepare_migration(environment: Environment, *, at: datetime) -> str:
-    """Refuse a database of a newer program; copy one that is about to be migrated; return the refusal or "".
+def prepare_migration(environment: Environment, *, at: datetime, is_copied: bool = True) -> tuple[str, Path | None]:
+    """Refuse a database of a newer program; copy one that is about to be migrated.
+
+    Returns the refusal or "", and the copy or None where none was needed (``is_copied`` False: wanted).
 
     The copy is ``<data>/backups/before-migration-<time>.dump``; ``pg_restore`` reads it. The newest three are kept.
     """
@@ -37,11 +40,12 @@ def prepare_migration(environment: Environment, *, at: datetime) -> str:
         f"{app}.{name}" for app, name in loader.applied_migrations if app in ours and (app, name) not in known
     )
     if unknown:
-        return (
+        refusal = (
             f"The database was made by a newer Yuheng: this one does not know {', '.join(unknown[:3])}. "
             "Start the newer version, or restore a backup made by this one."
         )
-    if loader.applied_migrations and executor.migration_plan(loader.graph.leaf_nodes()):
+        return refusal, None
+    if is_copied and loader.applied_migrations and executor.migration_plan(loader.graph.leaf_nodes()):
         place = environment.data_dir / "backups"
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = place / f"before-migration-{at:%Y%m%dT%H%M%SZ}.dump"
@@ -51,13 +55,15 @@ def prepare_migration(environment: Environment, *, at: datetime) -> str:
         part.replace(target)
         for old in sorted(place.glob("before-migration-*.dump"))[:-KEPT_DUMPS]:
             old.unlink()
-    return ""
+        return "", target
+    return "", None
 
 
 def main() -> int:
     """Run the steps."""
     django.setup()
-    if refusal := prepare_migration(Environment.read(), at=datetime.now(UTC)):
+    refusal, _ = prepare_migration(Environment.read(), at=datetime.now(UTC))
+    if refusal:
         sys.stderr.write(refusal + "\n")
         return 1
     call_command("migrate", verbosity=0, interactive=False)

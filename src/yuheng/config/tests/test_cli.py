@@ -1,5 +1,6 @@
 """The ``yuheng`` command's door."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -38,3 +39,11 @@ def test_a_connector_that_cannot_be_loaded_is_a_row_with_its_error():
     row = connectors.describe(EntryPoint("ghost", "no.such.module:Ghost", connectors.GROUP))
     assert row["name"] == "ghost"
     assert "No module named 'no'" in row["error"]
+
+
+def test_the_doctor_says_that_single_sign_on_is_off(tmp_path, capsys):
+    (tmp_path / "oidc.json").write_text('{"issuer": "https://id.example"}')
+    assert cli.main(["doctor", "--data-dir", str(tmp_path), "--json"]) == 1
+    found = {one["subject"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert found["single sign-on"]["level"] == "fail"
+    assert "oidc.json lacks or misspells 'client_id'" in found["single sign-on"]["text"]

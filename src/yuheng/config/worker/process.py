@@ -41,6 +41,7 @@ from yuheng.kernel.actor import system_actor
 from yuheng.kernel.outbox import deliver_pending
 from yuheng.telemetry.services.dead_letters import is_replay_waiting, make_tags_by_themselves
 from yuheng.telemetry.services.retention import forget_old
+from yuheng.upkeep import forgetting
 
 LOGGER = logging.getLogger(__name__)
 
@@ -156,7 +157,10 @@ class Worker:
     async def _keep_house(self) -> None:
         while True:
             with suppress(DatabaseAway):
-                await self.database.run(forget_old, at=datetime.now(UTC))
+                at = datetime.now(UTC)
+                removed = await self.database.run(forget_old, at=at)
+                with suppress(OSError):  # a full disk is told by others
+                    forgetting.note(self._environment.data_dir, "worker", at=at.isoformat(), removed=removed)
             await asyncio.sleep(RETENTION_EVERY_S)
 
     # ---- broker ---------------------------------------------------------------------------------------------------

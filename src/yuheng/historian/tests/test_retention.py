@@ -54,7 +54,9 @@ def test_each_class_forgets_by_its_own_days_and_each_roll_up_by_its_own(store: S
         TagClass("short", raw_days=5, minute_days=50, hour_days=0),
         TagClass("long", raw_days=50, minute_days=0, hour_days=500),
     )
-    retention.forget(store, plant, NOW)
+    removed = retention.forget(store, plant, NOW)
+    assert removed == {"samples": 5 + 3, "text_samples": 3, "minutes": 3, "hours": 1, "shown": 0, "boards": 0}
+    assert not any(retention.forget(store, plant, NOW).values())
     assert ages(store, "samples", "time") == both((1,), (1, 10, 40))
     assert ages(store, "text_samples", "time") == {TEXT: (1, 10, 40)}
     assert ages(store, "minutes") == both((1, 10, 40), AGES)
@@ -75,7 +77,7 @@ def test_months_older_than_every_class_go_as_whole_partitions_without_a_deletion
     store: Store, monkeypatch: pytest.MonkeyPatch
 ):
     fill(store)
-    monkeypatch.setattr(retention, "_delete_rows", lambda *_: None)
+    monkeypatch.setattr(retention, "_delete_rows", lambda *_: 0)
     keep = TagClass("short", raw_days=120, minute_days=120, hour_days=120)
     retention.forget(store, a_plant_of(keep, replace(keep, code="long")), NOW)
     assert ages(store, "samples", "time") == both((1, 10, 40, 100), (1, 10, 40, 100))

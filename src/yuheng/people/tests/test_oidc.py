@@ -21,7 +21,7 @@ from yuheng.config.supervisor.ports import free_port
 from yuheng.kernel.models import AuditRecord
 from yuheng.people import oidc, single_sign_on
 from yuheng.people.models import ExternalIdentity, Person, RoleAssignment
-from yuheng.people.oidc import Attempt, OidcError, Provider, Settings
+from yuheng.people.oidc import Attempt, OidcError, Provider, Settings, state_of
 from yuheng.people.services import assign_role
 from yuheng.testing.builders import PASSWORD, SHIFT_START, SYSTEM, a_person, a_site
 
@@ -347,3 +347,22 @@ def test_without_settings_there_is_no_single_sign_on(monkeypatch, tmp_path):
     assert Client().get("/sign-in/oidc").status_code == 404
     assert Client().get("/sign-in/oidc/return?code=x&state=y").status_code == 404
     assert b"/sign-in/oidc" not in Client().get("/sign-in").content
+
+
+def test_settings_that_cannot_be_used_are_logged_once_and_told_to_administrators(monkeypatch, tmp_path, caplog):
+    environment = settings.ENVIRONMENT
+    replaced = {name: getattr(environment, name) for name in environment.__slots__} | {"data_dir": tmp_path}
+    monkeypatch.setattr(settings, "ENVIRONMENT", type(environment)(**replaced))
+    monkeypatch.setattr(single_sign_on, "_told", "")
+    file = tmp_path / "oidc.json"
+    file.write_text("{broken")
+    for _ in range(2):
+        assert b"/sign-in/oidc" not in Client().get("/sign-in").content
+    (told,) = [record for record in caplog.records if record.name == "yuheng.people.single_sign_on"]
+    assert "Single sign-on is off" in told.message
+    assert "oidc.json cannot be read" in told.message
+    issuer, complaint = state_of(tmp_path)
+    assert not issuer
+    assert "oidc.json cannot be read" in complaint
+    file.write_text(json.dumps({"issuer": "https://id.example", "client_id": "yuheng"}))
+    assert state_of(tmp_path) == ("https://id.example", "")

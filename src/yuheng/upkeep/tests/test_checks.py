@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from yuheng.upkeep import growth
+from yuheng.upkeep import forgetting, growth
 from yuheng.upkeep.backups import Attempt
 from yuheng.upkeep.certificates import Certificate
 from yuheng.upkeep.checks import findings, worst
+from yuheng.upkeep.forgetting import Run
 from yuheng.upkeep.growth import Sample
 from yuheng.upkeep.picture import Picture, Service, SourceAge, clock_is_synchronised, gather
 
@@ -69,6 +70,11 @@ def test_a_well_installation_has_nothing_to_do():
         ("server", {"certificates": {"server": a_certificate(20)}}, "warn"),
         ("server", {"certificates": {"server": a_certificate(-1)}}, "fail"),
         ("authority", {"certificate_errors": {"authority": "unreadable"}}, "fail"),
+        ("single sign-on", {"sign_on_error": "oidc.json lacks 'issuer'."}, "fail"),
+        ("single sign-on", {"sign_on_issuer": "https://id.example"}, "ok"),
+        ("columns", {"forgotten": []}, "ok"),
+        ("columns", {"forgotten": [Run((NOW - timedelta(hours=20)).isoformat(), "historian", {"samples": 3})]}, "ok"),
+        ("columns", {"forgotten": [Run((NOW - timedelta(hours=60)).isoformat(), "historian")]}, "warn"),
         ("clock", {"is_clock_synchronised": False}, "warn"),
         ("clock", {"database_skew_s": 30.0}, "warn"),
         ("memory", {"memory_available": 10**8}, "fail"),
@@ -126,3 +132,18 @@ def test_a_database_that_is_away_is_a_finding(tmp_path):
     picture = gather(data_dir=tmp_path, database_url="postgresql://u:p@127.0.0.1:1/x", health={})
     assert picture.database_error
     assert "p@" not in picture.database_error
+
+
+def test_what_retention_removed_stays_known_and_the_file_small(tmp_path):
+    forgetting.note(tmp_path, "historian", at="2026-03-01T00:00:00+00:00", removed={"samples": 5, "minutes": 0})
+    for hour in range(30):
+        forgetting.note(tmp_path, "worker", at=f"2026-03-02T{hour % 24:02}:00:00+00:00", removed={"events": 0})
+    historian, worker = forgetting.runs(tmp_path, "historian"), forgetting.runs(tmp_path, "worker")
+    assert [run.removed for run in historian] == [{"samples": 5}]
+    assert len(worker) == 1  # runs that removed nothing follow each other
+    for day in range(1, 100):
+        forgetting.note(tmp_path, "worker", at=f"2027-01-01T00:00:{day % 60:02}+00:00", removed={"events": day})
+    assert len(forgetting.runs(tmp_path, "worker")) == forgetting.KEPT
+    assert forgetting.newest(tmp_path)[-1] == historian[0]
+    (tmp_path / "forgotten-worker.json").write_text('{"a": 1}')
+    assert forgetting.newest(tmp_path) == historian

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from yuheng.people.services import issue_token
 from yuheng.telemetry.selectors import history
 from yuheng.testing.builders import a_person, a_site, an_actor
+from yuheng.upkeep import forgetting
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +70,19 @@ def test_an_administrator_of_everything_sees_what_is_to_be_done():
     assert "0.0.9 runs" in page
     assert "&lt;b&gt;no&lt;/b&gt;" in page
     assert "<b>no</b>" not in page
+
+
+def test_what_retention_removed_is_on_the_page_and_in_the_api():
+    data_dir = settings.ENVIRONMENT.data_dir
+    forgetting.note(data_dir, "historian", at="2026-03-01T02:00:00+00:00", removed={"samples": 12345, "boards": 2})
+    client = browser(a_person("root", role="administrator", everywhere=True))
+    page = client.get("/administration/health").content.decode()
+    assert "Removed by retention" in page
+    assert "12,345" in page
+    assert "shown boards" in page
+    assert client.get("/api/v1/health").json()["retention"] == [
+        {"at": "2026-03-01T02:00:00Z", "process": "historian", "removed": {"samples": 12345, "boards": 2}}
+    ]
 
 
 def test_an_administrator_of_one_site_does_not_see_what_belongs_to_all():

@@ -26,7 +26,7 @@ from yuheng.config.supervisor.orphans import remember, stop_orphans
 from yuheng.config.supervisor.places import Lock, Places, identity, passwords, same_process
 from yuheng.config.supervisor.plant import Choices, engine_environment, install
 from yuheng.config.supervisor.ports import FREE_RANGE, claim, free_port, is_free
-from yuheng.config.supervisor.postgres import check_external
+from yuheng.config.supervisor.postgres import SETTINGS, check_external
 from yuheng.config.supervisor.privileges import child_setup
 from yuheng.config.supervisor.service import Service, ServiceState
 from yuheng.config.supervisor.supervise import Supervisor
@@ -122,6 +122,31 @@ def test_an_orphan_is_stopped_and_a_stranger_with_its_pid_is_not(places):
 
 
 # ---- logs ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_child_that_shouts_fills_a_bounded_number_of_bounded_files_also_over_restarts(tmp_path):
+    shout = "import sys; line = 'x' * 999 + chr(10)\nfor _ in range(500): sys.stdout.write(line)"
+    for _ in range(3):  # each start opens the log that the one before left
+        tail = Tail(RotatedLog(tmp_path / "x.log", max_bytes=100_000, kept=3))
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", shout, stdout=asyncio.subprocess.PIPE)
+        assert child.stdout is not None
+        await tail.read(child.stdout)
+        assert await child.wait() == 0
+        tail.log.close()
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes.keys() == {"x.log", "x.log.1", "x.log.2", "x.log.3"}
+    assert max(sizes.values()) <= 100_000
+
+
+def test_no_engine_writes_a_log_of_its_own_beside_the_rotated_one(tmp_path):
+    server = Broker(tmp_path / "nats", port=1, mqtt_port=2, monitor_port=3, password="p" * 32)
+    server.directory.mkdir()
+    server.devices_file.write_text("")
+    server.write_configuration()
+    written = [path.read_text() for path in tmp_path.rglob("*.conf")]
+    assert written
+    assert not any("log_file" in text or "logfile" in text for text in written)
+    assert SETTINGS["logging_collector"] == "off"
 
 
 def test_a_log_rotates_by_size_and_drops_the_oldest(tmp_path):
