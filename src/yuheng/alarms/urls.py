@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.alarms.views import definitions, health, journal, lists, notifications
+from yuheng.alarms.views import definitions, health, journal, lists, notifications, tables
 
 app_name = "alarms"
 urlpatterns = [
@@ -26,6 +26,7 @@ urlpatterns = [
     path("alarms/definitions/<int:definition_id>/retire", definitions.retire, name="retire_definition"),
     path("alarms/definitions/<int:definition_id>/units/<int:work_unit_id>", definitions.override, name="override"),
     path("alarms/classes/<int:equipment_class_id>", definitions.class_definitions, name="class_definitions"),
+    path("alarms/classes/<int:equipment_class_id>/table", tables.class_table, name="class_table"),
     path("alarms/classes/<int:equipment_class_id>/new", definitions.new_of_class, name="new_of_class"),
     path("alarms/units/<int:work_unit_id>/definitions", definitions.unit_definitions, name="unit_definitions"),
     path("alarms/units/<int:work_unit_id>/definitions/new", definitions.new_of_unit, name="new_of_unit"),

@@ -109,7 +109,7 @@ def preview_definition_change(
     if not timedelta(0) < length <= LONGEST:
         raise InvalidInput(_("History is tried for at most a week."), {"hours": str(hours)})
     start = end - length
-    changes = _changes(known, spec)
+    changes = changes_of(known, spec)
     own = {row.work_unit_id: row for row in overrides_of(actor=actor, definition_id=known.id)} if known else {}
     spans, note = _tried(spec, [unit.id for unit in units], own, start, end)
     before: dict[int, int] = {}
@@ -166,7 +166,8 @@ def _subjects(
     return [unit], next((row for row in own if row.code == code and row.work_unit_id == unit.id), None)
 
 
-def _changes(known: DefinitionRow | None, spec: Any) -> list[FieldChange]:
+def changes_of(known: DefinitionRow | None, spec: Any) -> list[FieldChange]:
+    """Return what a spec changes in a definition; of a new one, what it says beyond the blank."""
     assert is_dataclass(spec)
     changes = []
     for one in fields(spec):

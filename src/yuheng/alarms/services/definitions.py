@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from yuheng.engines.alarms.vocabulary import Priority
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
-from yuheng.kernel.errors import InvalidInput, NotVisible
+from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
 from yuheng.kernel.events import publish
 
 __all__ = [
@@ -79,11 +79,28 @@ def define(
 
 @transaction.atomic
 def define_all(
-    *, actor: Actor, specs: Sequence[DefinitionSpec], at: datetime, equipment_class_id: int
+    *,
+    actor: Actor,
+    specs: Sequence[DefinitionSpec],
+    at: datetime,
+    equipment_class_id: int,
+    is_still: Callable[[Mapping[str, DefinitionSpec]], bool] | None = None,
 ) -> list[AlarmDefinition]:
-    """Make these the alarms of a class: those with other codes are retired. Raises as `define`."""
+    """Make these the alarms of a class: those with other codes are retired. Raises as `define`.
+
+    Parameters
+    ----------
+    is_still
+        Asked, under lock, with the definitions by code as they are now; when it says no, `Conflict` is raised.
+    """
     site_id = _site_of(actor, equipment_class_id, None)
     actor.require(EDIT, site_id=site_id)
+    if is_still is not None:
+        now = AlarmDefinition.objects.select_for_update(of=("self",)).filter(
+            equipment_class_id=equipment_class_id, retired_at__isnull=True
+        )
+        if not is_still({row.code: spec_of(row) for row in now}):
+            raise Conflict(_("Somebody else changed these alarms since you looked. Look at the changes again."))
     codes = [spec.code for spec in specs]
     if len(set(codes)) < len(codes):
         raise InvalidInput(_("Two alarms of the class have the same code."), {"code": ", ".join(codes)[:400]})

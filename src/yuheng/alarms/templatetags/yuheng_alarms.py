@@ -9,6 +9,7 @@ from django import template
 from yuheng.alarms.labels import CATEGORY_LABELS, KIND_LABELS, PRIORITY_LABELS
 from yuheng.alarms.selectors.definitions import EffectiveRow
 from yuheng.alarms.shown import FIELD_LABELS, in_language
+from yuheng.alarms.tables import NO, YES
 from yuheng.engines.alarms.vocabulary import Category, JournalKind, Priority
 
 register = template.Library()
@@ -62,3 +63,21 @@ def field_word(name: str) -> str:
     if name.startswith("parameters."):
         return name.removeprefix("parameters.")
     return str(FIELD_LABELS.get(name, name))
+
+
+@register.filter
+def field_value(value: object, name: str) -> str:
+    """Return what a field of a definition holds, in words; nothing as a dash."""
+    if value is None or value in ("", ()):
+        return "–"
+    if name == "priority":
+        return priority_word(value) if isinstance(value, int) else str(value)
+    if name == "category":
+        return category_word(str(value))
+    if isinstance(value, bool):
+        return str(YES if value else NO)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)

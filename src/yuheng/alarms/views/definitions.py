@@ -37,7 +37,7 @@ EXAMPLE_VALUE = "81.2"
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Whose alarm it is: a class's or one work unit's."""
 
     site: SiteRow
@@ -53,12 +53,13 @@ class _Place:
         return {"equipment_class_id": self.equipment_class_id, "work_unit_id": self.work_unit_id}
 
 
-def _of_class(actor: Actor, equipment_class_id: int) -> _Place:
+def of_class(actor: Actor, equipment_class_id: int) -> Place:
+    """Return a class as the place of alarms. Raises `PermissionRefused`, `NotVisible`."""
     kind = equipment.equipment_class(actor=actor, equipment_class_id=equipment_class_id)
     actor.require("alarms.view", site_id=kind.site_id)
     may_see_tags = actor.may("telemetry.view", site_id=kind.site_id)
     rules = signals.state_rules(actor=actor, equipment_class_id=kind.id) if may_see_tags else None
-    return _Place(
+    return Place(
         site=equipment.site(actor=actor, site_id=kind.site_id),
         title=shown.in_language(kind.name_zh, kind.name_en) or kind.code,
         url=reverse("alarms:class_definitions", args=[kind.id]),
@@ -67,12 +68,12 @@ def _of_class(actor: Actor, equipment_class_id: int) -> _Place:
     )
 
 
-def _of_unit(actor: Actor, work_unit_id: int) -> _Place:
+def _of_unit(actor: Actor, work_unit_id: int) -> Place:
     unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
     actor.require("alarms.view", site_id=unit.site_id)
     may_see_tags = actor.may("telemetry.view", site_id=unit.site_id)
     tags = signals.tags_of_work_unit(actor=actor, work_unit_id=unit.id) if may_see_tags else []
-    return _Place(
+    return Place(
         site=equipment.site(actor=actor, site_id=unit.site_id),
         title=f"{unit.code} {shown.in_language(unit.name_zh, unit.name_en)}",
         url=reverse("alarms:unit_definitions", args=[unit.id]),
@@ -81,9 +82,9 @@ def _of_unit(actor: Actor, work_unit_id: int) -> _Place:
     )
 
 
-def _place(actor: Actor, row: DefinitionRow) -> _Place:
+def _place(actor: Actor, row: DefinitionRow) -> Place:
     if row.equipment_class_id is not None:
-        return _of_class(actor, row.equipment_class_id)
+        return of_class(actor, row.equipment_class_id)
     assert row.work_unit_id is not None
     return _of_unit(actor, row.work_unit_id)
 
@@ -112,8 +113,10 @@ def definition_list(request: HttpRequest) -> HttpResponse:
 def class_definitions(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
     """The alarms of an equipment class."""
     actor = actor_of(request)
-    place = _of_class(actor, equipment_class_id)
+    place = of_class(actor, equipment_class_id)
     context = {
+        "kind": equipment.equipment_class(actor=actor, equipment_class_id=equipment_class_id),
+        "tab": "alarms",
         "place": place,
         "rows": definitions.definitions_of_class(actor=actor, equipment_class_id=equipment_class_id),
         "new_url": reverse("alarms:new_of_class", args=[equipment_class_id]),
@@ -143,7 +146,7 @@ def unit_definitions(request: HttpRequest, work_unit_id: int) -> HttpResponse:
 def new_of_class(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
     """Define an alarm for a class."""
     actor = actor_of(request)
-    return _edited(request, actor, _of_class(actor, equipment_class_id), None)
+    return _edited(request, actor, of_class(actor, equipment_class_id), None)
 
 
 @require_http_methods(["GET", "POST"])
@@ -161,7 +164,7 @@ def definition(request: HttpRequest, definition_id: int) -> HttpResponse:
     return _edited(request, actor, _place(actor, row), row)
 
 
-def _edited(request: HttpRequest, actor: Actor, place: _Place, row: DefinitionRow | None) -> HttpResponse:
+def _edited(request: HttpRequest, actor: Actor, place: Place, row: DefinitionRow | None) -> HttpResponse:
     """Preview on the first post, apply on the second: what is applied is what was previewed."""
     may_edit = actor.may(EDIT, site_id=place.site.id)
     if request.method == "POST" or row is None:
@@ -197,7 +200,7 @@ def _edited(request: HttpRequest, actor: Actor, place: _Place, row: DefinitionRo
     return page(request, "alarms/definition.html", context, place.site, status=422 if trouble else 200)
 
 
-def _form_context(actor: Actor, place: _Place, row: DefinitionRow | None, form: DefinitionForm) -> dict[str, Any]:
+def _form_context(actor: Actor, place: Place, row: DefinitionRow | None, form: DefinitionForm) -> dict[str, Any]:
     units = equipment.work_units(actor=actor, site_id=place.site.id) if actor.may("equipment.view") else []
     overrides = [] if row is None else definitions.overrides_of(actor=actor, definition_id=row.id)
     return {
@@ -294,7 +297,7 @@ def override(request: HttpRequest, definition_id: int, work_unit_id: int) -> Htt
 
 
 def _overridden(
-    request: HttpRequest, actor: Actor, place: _Place, definition_id: int, work_unit_id: int
+    request: HttpRequest, actor: Actor, place: Place, definition_id: int, work_unit_id: int
 ) -> HttpResponse:
     of = {"definition_id": definition_id, "work_unit_id": work_unit_id}
     if request.POST.get("action") == "clear":

@@ -10,7 +10,16 @@ from django.db.models import Count, Q
 
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
-from yuheng.telemetry.models import DataSource, DeadLetterGroup, Device, StateRule, StateRuleSet, Tag, TagClass
+from yuheng.telemetry.models import (
+    DataSource,
+    DeadLetterGroup,
+    Device,
+    StateRule,
+    StateRuleSet,
+    Tag,
+    TagClass,
+    TemplateTag,
+)
 from yuheng.telemetry.rules import DeadLetterState
 from yuheng.telemetry.selectors.visible import VIEW, of_visible_sites, one_visible
 from yuheng.telemetry.source_settings import masked
@@ -304,7 +313,7 @@ class RuleRow:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetRow:
-    """The state rules of an equipment class, and which symbols the tags of its units offer."""
+    """The state rules of an equipment class, and which symbols its template and the tags of its units offer."""
 
     equipment_class_id: int
     site_id: int
@@ -318,7 +327,7 @@ class RuleSetRow:
 
 
 def state_rules(*, actor: Actor, equipment_class_id: int) -> RuleSetRow:
-    """The rules of a class. Four queries. Raises `NotVisible`."""
+    """The rules of a class. Five queries. Raises `NotVisible`."""
     kind = equipment.equipment_class(actor=actor, equipment_class_id=equipment_class_id)
     actor.require(VIEW, site_id=kind.site_id)
     rule_set = StateRuleSet.objects.filter(pk=kind.id).first()
@@ -328,6 +337,7 @@ def state_rules(*, actor: Actor, equipment_class_id: int) -> RuleSetRow:
         .exclude(symbol="")
         .order_by("symbol")
     )
+    in_template = TemplateTag.objects.filter(template_id=kind.id)  # a class whose machines are still to be made
     return RuleSetRow(
         equipment_class_id=kind.id,
         site_id=kind.site_id,
@@ -337,5 +347,7 @@ def state_rules(*, actor: Actor, equipment_class_id: int) -> RuleSetRow:
         unit_count=kind.unit_count,
         no_data_after_s=rule_set.no_data_after_s if rule_set is not None else 60.0,
         rules=[RuleRow(rule.state, rule.when, rule.cause) for rule in rules],
-        symbols=list(symbols.values_list("symbol", flat=True).distinct()),
+        symbols=sorted(
+            {*symbols.values_list("symbol", flat=True).distinct(), *in_template.values_list("symbol", flat=True)}
+        ),
     )
