@@ -16,7 +16,7 @@ from yuheng.alarms import tables
 from yuheng.alarms.selectors.definitions import DefinitionRow, definitions_of_class
 from yuheng.alarms.selectors.tables import TablePreview, preview_table
 from yuheng.alarms.services import definitions as services
-from yuheng.alarms.services.checks import DefinitionSpec
+from yuheng.alarms.services.checks import MAX_DEFINITIONS, DefinitionSpec
 from yuheng.alarms.views.asking import now, page
 from yuheng.alarms.views.definitions import EDIT, of_class
 from yuheng.equipment import selectors as equipment
@@ -98,7 +98,7 @@ def _posted(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the rows that the grid sent. Raises `InvalidInput` when they are no table."""
     try:
         sent = json.loads(request.POST.get("rows", ""))
-        if not isinstance(sent, list) or len(sent) > services.MAX_DEFINITIONS:
+        if not isinstance(sent, list) or len(sent) > MAX_DEFINITIONS:
             raise TypeError
         return [
             {
