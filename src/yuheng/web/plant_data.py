@@ -68,6 +68,7 @@ class SignalNow:
     source_id: int = 0
     heard_us: int = 0
     factor: float = 1.0
+    is_overridden: bool = False  # a field of it differs from its class's template by hand
 
     def is_current(self, now_us: int) -> bool:
         """Return whether the value may be used as the present one, see `freshness`."""
@@ -343,6 +344,7 @@ def _signal(tag: signals.TagRow, value: ValueLive | None, heard_us: int) -> Sign
         role=tag.role,
         source_id=tag.source_id,
         heard_us=heard_us,
+        is_overridden=bool(tag.overrides),
     )
 
 

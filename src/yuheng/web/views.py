@@ -265,6 +265,13 @@ def _writable(actor: Actor, unit: equipment.WorkUnitRow) -> set[int]:
     return commands.writable_tags(actor=actor, work_unit_id=unit.id)
 
 
+def _picture(actor: Actor, unit: equipment.WorkUnitRow) -> equipment.PictureRow | None:
+    """What machines like this one look like, when its class has a picture and the reader may see equipment."""
+    if unit.class_id is None or not actor.may("equipment.view", site_id=unit.site_id):
+        return None
+    return equipment.class_picture(actor=actor, equipment_class_id=unit.class_id)
+
+
 @require_GET
 def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
     """One work unit: state and why, signals now, states and trends, where its data comes from."""
@@ -295,6 +302,7 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         "writable": _writable(actor, unit) if moment is None else (),  # a machine is written to now, not in the past
         "spans": SPANS,
         "alarm_lines": stations.alarm_lines(actor=actor, unit=unit, moment=moment),
+        "picture": _picture(actor, unit),
         **replay_context(found.site, moment),
     }
     return render(request, "web/station.html", context)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from yuheng.alarms.models import AlarmOverride
 from yuheng.alarms.selectors.definitions import DefinitionRow, OverrideRow, definitions_of_class, override_row
 from yuheng.alarms.selectors.previews import FieldChange, changes_of
-from yuheng.alarms.services.checks import DefinitionSpec, symbols_in
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 
@@ -27,7 +27,7 @@ class KeptValue:
 class AlarmChange:
     """One alarm of the table: new, changed (``changes``) or as it was; who keeps what; names that no tag has."""
 
-    spec: DefinitionSpec
+    spec: Any
     is_new: bool
     changes: list[FieldChange]
     kept: list[KeptValue]
@@ -69,14 +69,16 @@ class TablePreview:
 
 
 def preview_table(
-    *, actor: Actor, equipment_class_id: int, specs: Sequence[DefinitionSpec], symbols: Sequence[str]
+    *, actor: Actor, equipment_class_id: int, specs: Sequence[Any], unknown: Mapping[str, list[str]]
 ) -> TablePreview:
     """Say what making ``specs`` the alarms of a class would do. Nothing is stored. Five queries.
 
     Parameters
     ----------
-    symbols
-        What the tags of the class are called; names in conditions beyond them are told, since tags may come later.
+    specs
+        `services.definitions.DefinitionSpec`, each of its own code.
+    unknown
+        Names in the condition of each code that no tag has; told, not refused, since tags may come later.
 
     Raises
     ------
@@ -99,8 +101,7 @@ def preview_table(
             for row in map(override_row, by_definition.get(known.id, []) if known else [])
             for name in sorted(names & row.overridden)
         ]
-        unknown = sorted({*symbols_in(spec.when, spec.parameters)} - {*symbols}) if symbols else []
-        alarms.append(AlarmChange(spec, known is None, changes, kept, unknown))
+        alarms.append(AlarmChange(spec, known is None, changes, kept, unknown.get(spec.code, [])))
     codes = {spec.code for spec in specs}
     return TablePreview(
         alarms=alarms,

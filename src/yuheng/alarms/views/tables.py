@@ -16,7 +16,7 @@ from yuheng.alarms import tables
 from yuheng.alarms.selectors.definitions import DefinitionRow, definitions_of_class
 from yuheng.alarms.selectors.tables import TablePreview, preview_table
 from yuheng.alarms.services import definitions as services
-from yuheng.alarms.services.checks import MAX_DEFINITIONS, DefinitionSpec
+from yuheng.alarms.services.checks import MAX_DEFINITIONS, DefinitionSpec, symbols_in
 from yuheng.alarms.views.asking import now, page
 from yuheng.alarms.views.definitions import EDIT, of_class
 from yuheng.equipment import selectors as equipment
@@ -62,7 +62,10 @@ def class_table(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
                 messages.success(request, _("Saved. The historian judges by it within a second."))
                 return redirect(place.url)
             preview = preview_table(
-                actor=actor, equipment_class_id=equipment_class_id, specs=table.specs, symbols=place.symbols
+                actor=actor,
+                equipment_class_id=equipment_class_id,
+                specs=table.specs,
+                unknown=_unknown(table.specs, place.symbols),
             )
         except (InvalidInput, Conflict) as refusal:
             trouble = _sentence(refusal)
@@ -84,6 +87,13 @@ def class_table(request: HttpRequest, equipment_class_id: int) -> HttpResponse:
         "alarm_count": len(rows),
     }
     return page(request, "alarms/class_table.html", context, place.site, status=422 if trouble else 200)
+
+
+def _unknown(specs: list[DefinitionSpec], symbols: list[str]) -> dict[str, list[str]]:
+    """Return the names of each condition that no tag of the class has, by code; nothing while it has no tags."""
+    if not symbols:
+        return {}
+    return {spec.code: sorted({*symbols_in(spec.when, spec.parameters)} - {*symbols}) for spec in specs}
 
 
 def _spec_of(row: DefinitionRow) -> DefinitionSpec:
