@@ -43,9 +43,7 @@ def press(page: Page, web: RunningWeb) -> EquipmentClass:
     return kind
 
 
-def test_twenty_five_alarms_are_pasted_and_a_threshold_moves_for_all(
-    page: Page, web: RunningWeb, press: EquipmentClass
-):
+def test_alarms_are_pasted_and_a_threshold_moves_for_all(page: Page, web: RunningWeb, press: EquipmentClass):
     page.get_by_role("navigation", name="This class").get_by_role("link", name="Alarms").click()
     page.get_by_role("link", name="Edit as a table").click()
     page.locator("y-grid td").first.click()
