@@ -131,8 +131,9 @@ def aggregate(store: Store, tags: Sequence[int], start_us: int, end_us: int, buc
     ends carrying.
     """
     by_minute = bucket_us % MINUTE_US == 0
-    inside = plan(start_us, end_us, owed, use_minutes=by_minute, use_hours=bucket_us % HOUR_US == 0)
-    before = plan((start_us - LOOK_BACK_US) // HOUR_US * HOUR_US, start_us, owed)
+    by_hour = bucket_us % HOUR_US == 0
+    inside = plan(start_us, end_us, owed, use_minutes=by_minute, use_hours=by_hour, tags=len(tags))
+    before = plan((start_us - LOOK_BACK_US) // HOUR_US * HOUR_US, start_us, owed, tags=len(tags))
     near = [span for span in before.raw if span[0] >= start_us - NEAR_US]
     parts = [
         *_rolled("hours", 3600, before.hours + inside.hours),

@@ -11,7 +11,7 @@ import pytest
 from yuheng.engines.points import PointBlock, TextPoint
 from yuheng.historian import queries, rollups, snapshot
 from yuheng.historian.rollups import DirtyMinutes
-from yuheng.historian.spans import HOUR_US, MINUTE_US, NOTHING_OWED, Owed
+from yuheng.historian.spans import HOUR_US, MINUTE_US, NOTHING_OWED, Owed, plan
 from yuheng.historian.store import Store, sample_columns, text_columns
 
 T0 = 1_790_000_000_000_000 // HOUR_US * HOUR_US
@@ -136,6 +136,21 @@ def test_any_mixture_of_hours_minutes_and_raw_gives_the_same_buckets(store: Stor
             owed = Owed(minutes, hours)
             table = queries.aggregate(store, [1, 2, 3], T0 + start, T0 + end, bucket, owed=owed)
             check_aggregate(table, rows, [1, 2, 3], start, end, bucket)
+
+
+def test_scattered_debts_of_few_tags_are_read_in_few_stretches():
+    """Each stretch is a condition in the question: two hundred of them took ten times longer than the whole day."""
+    first = T0 // MINUTE_US
+    owed = Owed(np.arange(first + 2, first + 1440, 5), np.unique(np.arange(first, first + 1440) // 60))
+    end = T0 + 1440 * MINUTE_US
+    one, many = (plan(T0, end, owed, use_hours=False, tags=tags) for tags in (1, 100))
+    assert one.raw == [(T0 + 2 * MINUTE_US, T0 + 1438 * MINUTE_US)]
+    assert one.minutes == [(T0, T0 + 2 * MINUTE_US), (T0 + 1438 * MINUTE_US, end)]
+    assert len(many.raw) == 200
+    far = Owed(np.array([first + 5, first + 300]), np.empty(0, np.int64))
+    apart = plan(T0, end, far, use_hours=True, tags=1)
+    assert [high - low for low, high in apart.raw] == [MINUTE_US, MINUTE_US]
+    assert sum(high - low for low, high in [*apart.raw, *apart.minutes, *apart.hours]) == end - T0
 
 
 def all_owed(start: int, end: int) -> Owed:
