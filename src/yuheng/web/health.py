@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -67,6 +67,12 @@ FORGOTTEN = {
     "silent_groups": _("silent dead letters"),
     "events": _("delivered events"),
 }
+STATES = {
+    "starting": _("starting"),
+    "ready": _("ready"),
+    "waiting": _("waiting for its next start"),
+    "stopped": _("stopped"),
+}
 SHOWN_RUNS = 20
 LEVELS = {"ok": _("well"), "warn": _("look at it"), "fail": _("act")}
 
@@ -128,6 +134,8 @@ def _heard() -> dict[str, dict[str, Any]]:
 
 def line_of(finding: Finding) -> Line:
     """Return a finding as the page shows it."""
+    if state := STATES.get(finding.facts.get("state", "")):
+        finding = replace(finding, facts=finding.facts | {"state": state})
     text, advice = finding.say(gettext)
     subject = str(SUBJECTS.get(finding.subject, finding.subject))
     return Line(finding.level, str(LEVELS[finding.level]), subject, text, advice)

@@ -66,7 +66,7 @@ def test_an_administrator_of_everything_sees_what_is_to_be_done():
         browser(a_person("root", role="administrator", everywhere=True)).get("/administration/health").content.decode()
     )
     assert "things to look at" in page
-    assert "is waiting; it ended with signal 9 (SIGKILL)" in page
+    assert "is waiting for its next start; it ended with signal 9 (SIGKILL)" in page
     assert "0.0.9 runs" in page
     assert "&lt;b&gt;no&lt;/b&gt;" in page
     assert "<b>no</b>" not in page
