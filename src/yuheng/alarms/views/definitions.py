@@ -73,9 +73,10 @@ def _of_unit(actor: Actor, work_unit_id: int) -> Place:
     actor.require("alarms.view", site_id=unit.site_id)
     may_see_tags = actor.may("telemetry.view", site_id=unit.site_id)
     tags = signals.tags_of_work_unit(actor=actor, work_unit_id=unit.id) if may_see_tags else []
+    name = shown.in_language(unit.name_zh, unit.name_en)
     return Place(
         site=equipment.site(actor=actor, site_id=unit.site_id),
-        title=f"{unit.code} {shown.in_language(unit.name_zh, unit.name_en)}",
+        title=name if name.startswith(unit.code) else f"{unit.code} {name}",
         url=reverse("alarms:unit_definitions", args=[unit.id]),
         symbols=sorted({tag.symbol for tag in tags if tag.symbol}),
         work_unit_id=unit.id,
