@@ -366,7 +366,11 @@ async def connect(
         _, connection = await loop.create_connection(
             lambda: Connection(credentials, name), parts.hostname or "127.0.0.1", parts.port or 4222
         )
-        await connection.ready()
+        try:
+            await connection.ready()
+        except BaseException:  # cancelled too: nobody else holds it, and its socket would stay open
+            connection.close()
+            raise
     connection.keep_alive(keepalive)
     return connection
 

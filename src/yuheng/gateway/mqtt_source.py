@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yuheng.gateway.connector import CommandRefused, ConfigRefused, Context, PayloadRefused, State
-from yuheng.gateway.mqtt_client import BrokerAddress, MqttClient, MqttError, Received
+from yuheng.gateway.mqtt_client import BrokerAddress, MqttClient, Received
 
 WINDOW = 256
 """Messages that may wait for the durable log at once. Policy: *hold the producer*: we stop reading the socket."""
@@ -58,8 +58,8 @@ class ExternalSession:
                     message = await client.receive()
                     self.context.count("received")
                     await waiting.put((message, group.create_task(self._keep(message))))
-        except* MqttError as errors:
-            raise _first(errors) from None
+        except ExceptionGroup as errors:  # not except*: that would wrap what is raised here into a group again
+            raise _first(errors) from errors
         finally:
             self._client = None
             await client.close()
@@ -93,6 +93,5 @@ class ExternalSession:
             self.context.count("acknowledged")
 
 
-def _first(errors: BaseExceptionGroup[MqttError]) -> MqttError:
-    error = errors.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error

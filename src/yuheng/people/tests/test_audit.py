@@ -105,9 +105,9 @@ def test_who_may_not_read_the_trail_gets_no_file():
 
 
 def test_a_file_is_bounded_and_read_in_pieces():
+    site = a_site()
     AuditRecord.objects.bulk_create(
-        AuditRecord(at=SHIFT_START, actor_kind="person", actor_name="n", action="a", site=a_site())
-        for _ in range(4_500)
+        AuditRecord(at=SHIFT_START, actor_kind="person", actor_name="n", action="a", site=site) for _ in range(4_500)
     )
     actor = an_actor("zhao")
     rows = list(selectors.audit_rows(actor=actor, wanted=AuditFilter(), most=4_200))
