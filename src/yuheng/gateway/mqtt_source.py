@@ -58,7 +58,7 @@ class ExternalSession:
                     message = await client.receive()
                     self.context.count("received")
                     await waiting.put((message, group.create_task(self._keep(message))))
-        except ExceptionGroup as errors:  # not except*: that would wrap what is raised here into a group again
+        except ExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
             self._client = None
