@@ -2,8 +2,9 @@
 
 >>> from yuheng.client import Client
 >>> plant = Client("http://127.0.0.1:8000", token="yh_...")
->>> [name for name in dir(plant) if not name.startswith("_")]
-['history', 'latest', 'live', 'sites', 'states', 'tags', 'work_units']
+>>> sorted(name for name in dir(plant) if not name.startswith("_"))  # doctest: +NORMALIZE_WHITESPACE
+['cycles', 'explain', 'history', 'latest', 'live', 'overlay', 'reasons', 'sites', 'states', 'statistics', 'stops', 'tags',
+ 'work_units']
 """
 
 from yuheng.client.client import Client
