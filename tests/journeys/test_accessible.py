@@ -65,7 +65,7 @@ def test_axe_finds_nothing(page: Page, web: RunningWeb, language: str):
     faults = {}
     for address in addresses:
         page.goto(web.url + address, wait_until="load")
-        assert page.locator("html").get_attribute("data-theme") == "light"
+        assert page.locator("html").get_attribute("data-theme") == "light", address
         found = violations(page)
         page.evaluate("document.documentElement.dataset.theme = 'dark'")  # what the server writes for this theme
         if found := found + violations(page, COLOURS):

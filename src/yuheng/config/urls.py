@@ -15,3 +15,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("", include("yuheng.equipment.urls")),
 ]
+
+handler404 = "yuheng.web.middleware.not_found"

@@ -86,3 +86,8 @@ def error_page(request: HttpRequest, *, status: int, sentence: str) -> HttpRespo
     }
     context = {"title": titles.get(status, titles[409]), "sentence": sentence, "status": status}
     return render(request, "web/error.html", context, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for addresses that lead nowhere, in the reader's language and with the way back."""
+    return error_page(request, status=404, sentence=_("There is nothing at this address."))

@@ -177,4 +177,5 @@ def main():
     sys.stdout.write(json.dumps({"walked": walked, "rows": rows, "wrong": wrong}) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
