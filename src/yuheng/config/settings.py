@@ -68,8 +68,10 @@ INSTALLED_APPS = [
     "yuheng.kernel",
     "yuheng.people",
     "yuheng.equipment",
+    "yuheng.engineering",
     "yuheng.telemetry",
     "yuheng.alarms",
+    "yuheng.operations",
     "yuheng.analysis",
     "yuheng.web",
 ]

@@ -23,6 +23,14 @@ PERMISSION_LABELS: dict[Permission, Promise] = {
     Permission.AUDIT_VIEW: _("Read the audit trail"),
     Permission.SITE_ADMIN: _("Administer sites"),
     Permission.METRICS_READ: _("Read metrics of the installation"),
+    Permission.ENGINEERING_VIEW: _("See products, bills of material and work masters"),
+    Permission.ENGINEERING_EDIT: _("Change drafts of products, bills of material and work masters"),
+    Permission.ENGINEERING_APPROVE: _("Approve engineering changes and release versions"),
+    Permission.OPERATIONS_VIEW: _("See orders, job orders and stock"),
+    Permission.OPERATIONS_EXECUTE: _("Start, pause and finish job orders"),
+    Permission.OPERATIONS_DISPATCH: _("Assign, hold, split and cancel job orders"),
+    Permission.ORDERS_EDIT: _("Enter, change and release orders"),
+    Permission.MATERIALS_MOVE: _("Receive, issue, return and count material"),
 }
 
 

@@ -27,12 +27,32 @@ class Permission(StrEnum):
     AUDIT_VIEW = "audit.view"
     SITE_ADMIN = "site.admin"
     METRICS_READ = "metrics.read"
+    ENGINEERING_VIEW = "engineering.view"
+    ENGINEERING_EDIT = "engineering.edit"
+    ENGINEERING_APPROVE = "engineering.approve"
+    OPERATIONS_VIEW = "operations.view"
+    OPERATIONS_EXECUTE = "operations.execute"
+    OPERATIONS_DISPATCH = "operations.dispatch"
+    ORDERS_EDIT = "orders.edit"
+    MATERIALS_MOVE = "materials.move"
 
 
 ALL_PERMISSIONS = frozenset(permission.value for permission in Permission)
 
-_VIEW = (Permission.EQUIPMENT_VIEW, Permission.TELEMETRY_VIEW, Permission.ALARMS_VIEW)
-_FLOOR = (*_VIEW, Permission.ALARMS_OPERATE, Permission.STATES_EXPLAIN)
+_VIEW = (
+    Permission.EQUIPMENT_VIEW,
+    Permission.TELEMETRY_VIEW,
+    Permission.ALARMS_VIEW,
+    Permission.ENGINEERING_VIEW,
+    Permission.OPERATIONS_VIEW,
+)
+_FLOOR = (
+    *_VIEW,
+    Permission.ALARMS_OPERATE,
+    Permission.STATES_EXPLAIN,
+    Permission.OPERATIONS_EXECUTE,
+    Permission.MATERIALS_MOVE,
+)
 
 BUILT_IN_ROLES: dict[str, tuple[str, str, tuple[Permission, ...]]] = {
     # code: (Chinese name, English name, permissions); rows are made by migration and may be edited afterwards
@@ -48,12 +68,22 @@ BUILT_IN_ROLES: dict[str, tuple[str, str, tuple[Permission, ...]]] = {
             Permission.EQUIPMENT_EDIT,
             Permission.TELEMETRY_EDIT,
             Permission.TELEMETRY_REPLAY,
+            Permission.ENGINEERING_EDIT,
+            Permission.ENGINEERING_APPROVE,
         ),
     ),
-    "dispatcher": ("调度员", "Dispatcher", (*_FLOOR, Permission.ALARMS_SHELVE)),
+    "dispatcher": (
+        "调度员",
+        "Dispatcher",
+        (*_FLOOR, Permission.ALARMS_SHELVE, Permission.OPERATIONS_DISPATCH, Permission.ORDERS_EDIT),
+    ),
     "operator": ("操作工", "Operator", _FLOOR),
-    "quality": ("质量员", "Quality", (*_VIEW, Permission.AUDIT_VIEW)),
-    "manager": ("厂长", "Plant manager", (*_VIEW, Permission.AUDIT_VIEW)),
+    "quality": ("质量员", "Quality", (*_VIEW, Permission.AUDIT_VIEW, Permission.ENGINEERING_APPROVE)),
+    "manager": (
+        "厂长",
+        "Plant manager",
+        (*_VIEW, Permission.AUDIT_VIEW, Permission.ENGINEERING_APPROVE, Permission.ORDERS_EDIT),
+    ),
     "viewer": ("访客", "Viewer", _VIEW),
 }
 

@@ -1,0 +1,1 @@
+"""What is made and how: material definitions, bills of material and work masters, with versions and changes."""

@@ -1,0 +1,1 @@
+"""States, transitions and refusals. Plain Python."""
