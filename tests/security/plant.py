@@ -38,7 +38,7 @@ from yuheng.telemetry.services.templates import editing, following
 from yuheng.telemetry.services.templates.specs import TagRow, TemplateSpec
 from yuheng.testing.builders import SHIFT_START, SYSTEM, a_person, an_actor
 
-SECRET = "zq7"
+SECRET = "zq7kx9wv4j"
 """Part of every code and name of the plant, and of nothing else on any page."""
 
 NAMES = {"name_zh": f"{SECRET}机密", "name_en": f"{SECRET} secret"}

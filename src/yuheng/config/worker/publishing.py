@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from django.db import connection, transaction
 
 from yuheng.alarms.services.configuration import alarm_rules
 from yuheng.bus import documents
@@ -29,7 +30,7 @@ class Published:
     is_new_device_list: bool
 
 
-async def publish_configuration(connection: Connection, database: Database, data_dir: Path) -> Published:
+async def publish_configuration(wire: Connection, database: Database, data_dir: Path) -> Published:
     """Build the document and the device list, and publish what differs from what is in force.
 
     The version rises even over a database that was made anew: it is at least one above the one in the bucket, and at
@@ -38,18 +39,24 @@ async def publish_configuration(connection: Connection, database: Database, data
     devices = await database.run(render_devices)
     is_new_list = write_devices(data_dir / "nats" / "devices.conf", devices)
     plant = await database.run(_whole_plant)
-    current = await _in_force(connection)
+    current = await _in_force(wire)
     if current is not None and msgspec.structs.replace(current, version=0) == plant:
         return Published(current.version, is_new_document=False, is_new_device_list=is_new_list)
     version = max(int(time.time() * 1000), 0 if current is None else current.version + 1)
     document = documents.encode(msgspec.structs.replace(plant, version=version))
-    await jetstream.publish(connection, _SUBJECT, document)
+    await jetstream.publish(wire, _SUBJECT, document)
     return Published(version, is_new_document=True, is_new_device_list=is_new_list)
 
 
 def _whole_plant() -> documents.Plant:
-    """Return what every context has to say, as one document."""
-    return msgspec.structs.replace(build_plant(0), alarm_rules=alarm_rules())
+    """Return what every context has to say, as one document, read at one moment.
+
+    Each statement of its own would see what others commit in between: a tag whose class is not among the classes.
+    """
+    with transaction.atomic():
+        if len(connection.savepoint_ids) == 0:  # inside another transaction the moment is that one's
+            connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return msgspec.structs.replace(build_plant(0), alarm_rules=alarm_rules())
 
 
 def write_devices(path: Path, text: str) -> bool:
@@ -67,8 +74,8 @@ def write_devices(path: Path, text: str) -> bool:
     return True
 
 
-async def _in_force(connection: Connection) -> documents.Plant | None:
-    stored = await jetstream.newest_message(connection, f"KV_{CONFIG_BUCKET}", _SUBJECT)
+async def _in_force(wire: Connection) -> documents.Plant | None:
+    stored = await jetstream.newest_message(wire, f"KV_{CONFIG_BUCKET}", _SUBJECT)
     if stored is None:
         return None
     try:
