@@ -6,13 +6,10 @@ in them; here each is a msgid. One that is not known is shown as it was said: be
 
 from __future__ import annotations
 
-import re
-from functools import cache
-
-from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from yuheng.telemetry.spoken_formulas import SENTENCES as FORMULAS
+from yuheng.kernel import spoken
+from yuheng.kernel.spoken_formulas import SENTENCES as FORMULAS
 from yuheng.telemetry.spoken_modbus import MODBUS
 
 SENTENCES = (
@@ -102,29 +99,11 @@ SENTENCES = (
 )
 
 
-@cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((_pattern(sentence), sentence) for sentence in SENTENCES)
-
-
-def _pattern(sentence: str) -> re.Pattern[str]:
-    parts = re.split(r"%\((\w+)\)s", sentence)
-    return re.compile(
-        "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)), re.DOTALL
-    )
-
-
 def is_known(sentence: str) -> bool:
     """Return whether a sentence has a translation."""
-    return any(pattern.fullmatch(sentence) for pattern, _msgid in _patterns())
+    return spoken.is_one_of(sentence, SENTENCES)
 
 
 def in_readers_words(sentence: str) -> str:
     """Return what a process said, in the reader's language; as it is when it is not known."""
-    for pattern, msgid in _patterns():
-        if (found := pattern.fullmatch(sentence)) is not None:
-            words = {
-                name: in_readers_words(text) if name == "why" else text for name, text in found.groupdict().items()
-            }
-            return gettext(msgid) % words if words else gettext(msgid)
-    return sentence
+    return spoken.in_readers_words(sentence, SENTENCES)

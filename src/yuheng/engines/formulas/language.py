@@ -11,6 +11,9 @@ A tag is named by its symbol (of the same work unit), as ``UNIT.symbol``, or as 
 
 What cannot be calculated (division by zero, an input without a good value, a root of a negative number) is *no value*,
 never an error: a formula that compiles runs for ever.
+
+`parse_expression` reads the same language for values that do not move: parameters of a product (`expressions`). There a
+text in quotes is a word to compare with, ``in`` asks for one of several, and nothing looks back in time.
 """
 
 from __future__ import annotations
@@ -142,25 +145,46 @@ def parse(text: str) -> Formula:
     >>> parse("power_kw * 2 if L01.run else 0").names
     ('L01.run', 'power_kw')
     """
-    text = text.strip()
-    if not text:
-        raise FormulaError("The formula is empty.")
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"The formula is longer than {MAX_LENGTH} characters.")
-    try:
-        parsed = ast.parse(text, mode="eval")
-    except SyntaxError as error:
-        raise FormulaError(f"Character {error.offset or 1}: this is not a formula.") from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise FormulaError("This is not a formula.") from error
-    reader = _Reader()
-    tree = reader.node(parsed.body, 0)
+    tree = _Reader().node(_parsed(text.strip()), 0)
     nodes = list(walk(tree))
     names = tuple(sorted({node.name for node in nodes if isinstance(node, Name)}))
     if not names:
         raise FormulaError("The formula names no tag: it would always be the same.")
     has_memory = any(isinstance(node, Past | Window) for node in nodes)
     return Formula(tree, names, _reach_us(tree), has_memory)
+
+
+@lru_cache(maxsize=16384)
+def parse_expression(text: str) -> Formula:
+    """Read an expression over parameters; words keep their quotes among the names: ``'glass'``.
+
+    Raises
+    ------
+    FormulaError
+        The first mistake, with its place.
+
+    Examples
+    --------
+    >>> parse_expression("4 if cladding in ('glass', 'steel') else 2").names
+    ("'glass'", "'steel'", 'cladding')
+    """
+    text = text.strip()
+    tree = _Reader(has_words=True).node(_parsed(text), 0)
+    names = {node.name for node in walk(tree) if isinstance(node, Name)}
+    return Formula(tree, tuple(sorted(names)), 0, has_memory=False)
+
+
+def _parsed(text: str) -> ast.expr:
+    if not text:
+        raise FormulaError("The formula is empty.")
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"The formula is longer than {MAX_LENGTH} characters.")
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        raise FormulaError(f"Character {error.offset or 1}: this is not a formula.") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise FormulaError("This is not a formula.") from error
 
 
 def operands(node: Node) -> tuple[Node, ...]:
@@ -203,13 +227,15 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 }  # fmt: skip
 _TRUE_FALSE = {"true": 1.0, "false": 0.0}
 _KNOWN = (*SAME_UNIT, *BARE, "sqrt", "clip", "min", "max", "avg", "prev", "delta", "rate", "tag", "quantity", "number")
+_TIMELESS = tuple(name for name in _KNOWN if name not in ("avg", "prev", "delta", "rate", "tag"))
 
 
 class _Reader:
     """Python's tree to ours, through a list of what is allowed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_words: bool = False) -> None:
         self.count = 0
+        self.has_words = has_words
 
     def fail(self, node: ast.AST, why: str) -> FormulaError:
         return FormulaError(f"Character {getattr(node, 'col_offset', 0) + 1}: {why}")
@@ -251,7 +277,9 @@ class _Reader:
     def all(self, nodes: list[ast.expr], depth: int) -> tuple[Node, ...]:
         return tuple(self.node(inner, depth + 1) for inner in nodes)
 
-    def constant(self, node: ast.Constant) -> Number:
+    def constant(self, node: ast.Constant) -> Node:
+        if self.has_words and isinstance(node.value, str) and len(node.value) <= 400:
+            return Name(f"'{node.value}'")
         if isinstance(node.value, bool | int | float):
             try:
                 number = float(node.value)
@@ -278,7 +306,19 @@ class _Reader:
             raise self.fail(node, "of the calculations only + - * / and ** can be used.")
         return Call(operation, (left, self.node(node.right, depth + 1)))
 
+    def among(self, node: ast.Compare, depth: int) -> Node:
+        """``name in ('one', 'other')``: one of them is equal."""
+        several = node.comparators[0]
+        if len(node.ops) != 1 or not isinstance(several, ast.Tuple | ast.List | ast.Set) or not several.elts:
+            raise self.fail(node, "'in' is written like this: cladding in ('glass', 'steel').")
+        left = self.node(node.left, depth + 1)
+        equal = tuple(Call("==", (left, self.node(one, depth + 1))) for one in several.elts)
+        found = equal[0] if len(equal) == 1 else Call("or", equal)
+        return found if isinstance(node.ops[0], ast.In) else Call("not", (found,))
+
     def comparison(self, node: ast.Compare, depth: int) -> Node:
+        if self.has_words and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops):
+            return self.among(node, depth)
         inner = self.all([node.left, *node.comparators], depth)
         steps: list[Node] = []
         for at, op in enumerate(node.ops):
@@ -292,15 +332,16 @@ class _Reader:
         if not isinstance(node.func, ast.Name) or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
             raise self.fail(node, "this cannot be used in a formula.")
         name, given = node.func.id, node.args
-        if name not in _KNOWN:
-            raise self.fail(node, f"'{name}' is not a function here. There are: {', '.join(_KNOWN)}.")
+        known = _TIMELESS if self.has_words else _KNOWN
+        if name not in known:
+            raise self.fail(node, f"'{name}' is not a function here. There are: {', '.join(known)}.")
         if name == "tag":
             return Name(self.text(node, given, 0, 1))
         if name in ("quantity", "number"):
             inner = self.node(given[0], depth + 1) if given else Number(0.0)
             unit = self.text(node, given, 1, 2)
             return Measured(inner, unit) if name == "quantity" else Bare(inner, unit)
-        if name in WINDOWS and len(given) == 2 and _is_text(given[1]):
+        if name in WINDOWS and len(given) == 2 and _is_text(given[1]) and not self.has_words:
             return Window(name, self.node(given[0], depth + 1), self.span(node, given))
         if name == "rate":
             return Past("rate", self.node(given[0], depth + 1) if given else Number(0.0), self.span(node, given))

@@ -31,7 +31,7 @@ def test_what_is_wrong_with_a_line_of_a_map_is_known():
 
 
 def test_a_reason_inside_a_sentence_is_translated_too(monkeypatch):
-    monkeypatch.setattr("yuheng.telemetry.spoken.gettext", lambda text: text.replace("illegal data address", "ILLEGAL"))
+    monkeypatch.setattr("yuheng.kernel.spoken.gettext", lambda text: text.replace("illegal data address", "ILLEGAL"))
     sentence = "1 of 50 addresses have no value: 1:holding:23: illegal data address (exception 2)."
     assert "ILLEGAL (exception 2)" in in_readers_words(sentence)
     assert len(set(MODBUS)) == len(MODBUS)

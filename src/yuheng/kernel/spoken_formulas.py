@@ -1,4 +1,4 @@
-"""What the language of formulas says about mistakes, in the reader's language; see `spoken`."""
+"""What the language of formulas says about mistakes, in the reader's language; see `kernel.spoken`."""
 
 from __future__ import annotations
 
@@ -39,4 +39,16 @@ SENTENCES = (
     _("quantity() gives a unit to a bare number only."),
     _("The formula gives %(one)s, which cannot be converted to '%(wanted)s'."),
     _("The unit of the formula, '%(code)s', is too long; name the unit that you want."),
+    _("There is no parameter '%(name)s'. There are: %(known)s."),
+    _("'%(name)s' is not a choice; it cannot be compared with a word."),
+    _("'%(text)s' is not a choice of %(name)s. There are: %(known)s."),
+    _("%(word)s is a word: compare a choice with it, as in cladding == 'glass'."),
+    _("'%(name)s' is a choice: compare it, as in %(again)s == 'glass'."),
+    _("Character %(place)s: 'in' is written like this: cladding in ('glass', 'steel')."),
+    _("This divides by zero."),
+    _("The result is too large a number."),
+    _("This is the root of a negative number."),
+    _("Only a number above zero has a logarithm."),
+    _("A word is not a number."),
+    _("This looks back in time; a parameter has none."),
 )

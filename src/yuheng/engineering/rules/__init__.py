@@ -1,0 +1,1 @@
+"""States, transitions, formulas, graphs and refusals. Plain Python."""
