@@ -1,0 +1,37 @@
+"""Tables of operations, by noun."""
+
+from yuheng.operations.models.floor import FloorReason, Qualification, Skill, Tool
+from yuheng.operations.models.jobs import HelpCall, JobDependency, JobOrder, JobResponse
+from yuheng.operations.models.orders import (
+    Counter,
+    CustomerOrder,
+    CustomerOrderLine,
+    MaterialRequirement,
+    OperationsRequest,
+    Party,
+)
+from yuheng.operations.models.stock import MaterialLot, StockBalance, StockLocation, StockMovement
+from yuheng.operations.models.webhooks import OrderWebhook, WebhookDelivery
+
+__all__ = [
+    "Counter",
+    "CustomerOrder",
+    "CustomerOrderLine",
+    "FloorReason",
+    "HelpCall",
+    "JobDependency",
+    "JobOrder",
+    "JobResponse",
+    "MaterialLot",
+    "MaterialRequirement",
+    "OperationsRequest",
+    "OrderWebhook",
+    "Party",
+    "Qualification",
+    "Skill",
+    "StockBalance",
+    "StockLocation",
+    "StockMovement",
+    "Tool",
+    "WebhookDelivery",
+]

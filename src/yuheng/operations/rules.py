@@ -1,1 +1,0 @@
-"""States, transitions and refusals. Plain Python."""

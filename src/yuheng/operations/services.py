@@ -1,1 +1,0 @@
-"""Verbs: the only code that writes."""
