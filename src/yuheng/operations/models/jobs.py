@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -56,6 +58,9 @@ class JobOrder(SiteScopedModel):
     work_unit = models.ForeignKey(
         "equipment.WorkUnit", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    candidates = ArrayField(
+        models.BigIntegerField(), default=list
+    )  # work unit ids it may run on; empty: all of its class
     supplier = models.ForeignKey(Party, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     is_subcontracted = models.BooleanField(default=False)
     shares_work_unit = models.BooleanField(default=False)  # an oven or a bench takes several at once
@@ -81,6 +86,8 @@ class JobOrder(SiteScopedModel):
     running_since = models.DateTimeField(null=True, blank=True)
     worked_s = models.FloatField(default=0.0)
     operator = models.CharField(max_length=150, blank=True, default="")  # who began or took over last
+    operator_zh = models.CharField(max_length=80, blank=True, default="")
+    operator_en = models.CharField(max_length=80, blank=True, default="")
     changed_at = models.DateTimeField()
 
     class Meta:
@@ -116,6 +123,11 @@ class JobOrder(SiteScopedModel):
             ),
             models.Index(fields=["site", "rank", "due_at", "id"], condition=Q(state__in=OPEN), name="job_order_open"),
             models.Index(fields=["site", "state"], condition=Q(state__in=BEGUN), name="job_order_begun"),
+            GinIndex(
+                fields=["candidates"],
+                condition=Q(state__in=OPEN, work_unit__isnull=True) & ~Q(candidates=[]),
+                name="job_order_candidates",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,8 +13,8 @@ NAME_LENGTH = 200
 NOTE_LENGTH = 1000
 UNIT_LENGTH = 40
 QUANTITY = {"max_digits": 20, "decimal_places": 6}
-OPEN = [state.value for state in OPEN_REQUESTS]
-LIVE = [state.value for state in LIVE_REQUESTS]
+OPEN = sorted(state.value for state in OPEN_REQUESTS)
+LIVE = sorted(state.value for state in LIVE_REQUESTS)
 
 
 class Counter(SiteScopedModel):
