@@ -248,7 +248,7 @@ def compile_problem(problem: Problem, covered: int | None = None) -> Arrays:
         cal_start=calendars.start,
         cal_end=calendars.end,
         cal_work=calendars.work,
-        interruptible=np.array([op.interruptible or op.status is Status.STARTED for op in operations], np.bool_),
+        interruptible=np.array([op.interruptible or op.fixed_start is not None for op in operations], np.bool_),
         is_started=np.array([op.status is Status.STARTED for op in operations], np.bool_),
         is_frozen=np.array([op.status in (Status.STARTED, Status.FROZEN) for op in operations], np.bool_),
         **_demands(problem, groups),

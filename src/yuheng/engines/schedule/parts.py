@@ -11,7 +11,7 @@ Definitions
    together up to its capacity. The members of a batch start and end together; it takes as long as its longest member,
    and needs of every resource what its most demanding member needs.
 3. Work happens in the open time of the machine's calendar. An *interruptible* operation pauses where the calendar is
-   closed; any other one must fit between two closed times. A started operation always pauses: reality does not move.
+   closed; any other one must fit between two closed times. What a person fixed always pauses: it is not argued with.
 4. Between two operations on a machine lies the *set-up* of the machine's matrix from family to family, in working time,
    directly after the earlier one at the earliest; it may be done before the later one's material is there. An operation
    without a family needs no set-up and leaves none behind.

@@ -78,11 +78,11 @@ def name_of(key: OperationKey) -> str:
 def faults_of(problem: Problem) -> list[Fault]:
     """Return every fault of a problem; what needs sound ids is looked at only when they are."""
     found: list[Fault] = []
-    for step in (_ids, _values, _references):
+    for step in (_ids, _values, _references, _calendars):
         _collect(found, step(problem))
     if found:
         return found
-    for step in (_calendars, _fits, _demands, _fixed, _routings, _circles):
+    for step in (_fits, _demands, _fixed, _routings, _circles):
         _collect(found, step(problem))
     return found
 
@@ -350,7 +350,7 @@ def _fits(problem: Problem) -> Iterator[Fault]:
             if mode.duration > total:
                 values = {"duration": mode.duration, "machine": mode.machine, "open": total}
                 best = Fault(name_of(operation.key), "duration", _NEVER_OPEN, values)
-            elif mode.duration > longest and not operation.interruptible and operation.status is not Status.STARTED:
+            elif mode.duration > longest and not operation.interruptible and operation.fixed_start is None:
                 values = {"duration": mode.duration, "machine": mode.machine, "longest": longest}
                 best = Fault(name_of(operation.key), "duration", _NEVER_FITS, values)
             else:
