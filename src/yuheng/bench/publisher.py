@@ -22,6 +22,8 @@ from yuheng.bench.sparkplug import node_death
 from yuheng.bench.workload import WORKLOADS, Workload
 
 RECEIVE_BYTES = 1 << 18
+RETRY_PAUSE_S = 0.2
+RETRY_FOR_S = 3.0
 CONNECT_DEADLINE_S = 10.0
 STALL_DEADLINE_S = 60.0
 BURST = 64
@@ -75,6 +77,17 @@ class Publisher:
         self._socket = self._connect()
 
     def _connect(self) -> socket.socket:
+        """Connect as a device does: once more while the broker has not yet read that we may."""
+        deadline = time.monotonic() + RETRY_FOR_S
+        while True:
+            try:
+                return self._try_to_connect()
+            except mqtt.MqttRefused:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_PAUSE_S)
+
+    def _try_to_connect(self) -> socket.socket:
         orders = self._orders
         connection = socket.create_connection((orders.host, orders.port), timeout=CONNECT_DEADLINE_S)
         try:
