@@ -16,7 +16,7 @@ import numpy.typing as npt
 from yuheng.engines.schedule.calendars import FOREVER
 from yuheng.engines.schedule.parts import Id, Link, Operation, Precedence, Status
 from yuheng.engines.schedule.people import Pool, pools
-from yuheng.engines.schedule.problem import Problem
+from yuheng.engines.schedule.problem import Problem, is_settled
 from yuheng.engines.schedule.timeline import compile_calendars, compile_capacities
 
 type_ints = npt.NDArray[np.int64]
@@ -43,7 +43,8 @@ class Arrays:
     pred_ptr, pred, pred_lag, succ_ptr, succ, succ_lag
         Finish-start precedences only: ``start[b] >= end[a] + lag``, lags never negative.
     link_ptr, link_pred, link_kind, link_lag, link_max, link_transfer, link_quantity
-        All precedences by their later operation; kind 0 finish-start, 1 start-start, 2 overlap; ``link_max`` −1: none.
+        All precedences by their later operation, but for settled ones (`problem.is_settled`); kind 0
+        finish-start, 1 start-start, 2 overlap; ``link_max`` −1: none.
     after_ptr, after, after_link
         The same by their earlier operation; ``after_link`` is the index into ``link_*``.
     topo
@@ -332,7 +333,12 @@ def _fixed(operations: tuple[Operation, ...], op_ptr: type_ints) -> tuple[type_i
 
 def _links(problem: Problem, n: int) -> dict[str, Any]:
     """All precedences in both directions, and the plain ones apart."""
-    index, links = problem.operation_index, problem.precedences
+    index, operations = problem.operation_index, problem.operations
+    links = [
+        link
+        for link in problem.precedences
+        if not is_settled(operations[index[link.before]], operations[index[link.after]])
+    ]
     before = _ints([index[link.before] for link in links])
     after = _ints([index[link.after] for link in links])
     kind = _ints([LINK_CODES[link.kind] for link in links])
@@ -365,7 +371,7 @@ def _links(problem: Problem, n: int) -> dict[str, Any]:
     }
 
 
-def _transfers(links: tuple[Precedence, ...]) -> tuple[type_ints, type_ints]:
+def _transfers(links: list[Precedence]) -> tuple[type_ints, type_ints]:
     overlaps = [link.kind is Link.OVERLAP for link in links]
     transfer = [link.transfer if is_overlap else 1 for link, is_overlap in zip(links, overlaps, strict=True)]
     quantity = [link.quantity if is_overlap else 1 for link, is_overlap in zip(links, overlaps, strict=True)]

@@ -50,6 +50,7 @@ __all__ = [
     "SetupMatrix",
     "Status",
     "chain",
+    "is_settled",
 ]
 
 
@@ -108,6 +109,11 @@ class Problem:
     def skills(self) -> tuple[Id, ...]:
         """Every skill that somebody has, in the order of the operators."""
         return tuple(dict.fromkeys(skill for person in self.operators for skill in person.skills))
+
+
+def is_settled(before: Operation, after: Operation) -> bool:
+    """Whether a precedence is out of the scheduler's hands: its end runs already, or both ends are fixed."""
+    return after.status is Status.STARTED or (before.fixed_start is not None and after.fixed_start is not None)
 
 
 def chain(operations: Iterable[Operation]) -> tuple[Precedence, ...]:
