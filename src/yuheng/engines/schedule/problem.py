@@ -64,6 +64,8 @@ class Problem:
         What a tick is ("minute"), and the ISO 8601 moment of tick 0 (may be empty).
     now
         Nothing that is still open starts before this tick.
+    least_duration
+        0 lets operations take no time, as one instance of the literature has it.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Problem:
     time_unit: str = "minute"
     origin: str = ""
     now: int = 0
+    least_duration: int = 1
     machine_index: dict[Id, int] = field(init=False, repr=False, compare=False)
     job_index: dict[Id, int] = field(init=False, repr=False, compare=False)
     operation_index: dict[OperationKey, int] = field(init=False, repr=False, compare=False)

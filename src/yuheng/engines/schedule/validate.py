@@ -161,7 +161,7 @@ def _values(problem: Problem) -> Iterator[Fault]:
     for job in problem.jobs:
         yield from _job_values(f"job {job.id}", job.release, job.due, job.weight)
     for operation in problem.operations:
-        yield from _operation_values(operation)
+        yield from _operation_values(operation, problem.least_duration)
     for link in problem.precedences:
         yield from _link_values(problem, link.before, link.after, link.kind, link.min_lag, link.max_lag)
         if link.kind is Link.OVERLAP and not 0 < link.transfer <= link.quantity:
@@ -186,16 +186,16 @@ def _job_values(row: str, release: int, due: int | None, weight: float) -> Itera
         yield Fault(row, "weight", _WEIGHT, {"value": weight, "most": LONGEST})
 
 
-def _operation_values(operation: Operation) -> Iterator[Fault]:
+def _operation_values(operation: Operation, least: int) -> Iterator[Fault]:
     row = None
     if not operation.modes:
         yield Fault(name_of(operation.key), "machine", _NO_MACHINE)
     machines = set()
     for mode in operation.modes:
         duration = mode.duration
-        if type(duration) is not int or not 1 <= duration <= LONGEST:
+        if type(duration) is not int or not least <= duration <= LONGEST:
             row = name_of(operation.key)
-            if type(duration) is int and duration < 1:
+            if type(duration) is int and duration < least:
                 yield Fault(row, "duration", _DURATION, {"value": duration, "machine": mode.machine})
             else:
                 yield from _whole(row, "duration", duration)
