@@ -21,6 +21,7 @@ from yuheng.bus.documents import AlarmRule, AlarmVariant, Plant, WorkUnit
 from yuheng.bus.messages import AlarmsActive, AlarmTransition
 from yuheng.engines.alarms.conditions import NEVER_US, Timing, relaxed
 from yuheng.engines.alarms.evaluation import Heard, Judgement, Told, UnitAlarms, limits_of
+from yuheng.engines.alarms.vocabulary import FactKind
 from yuheng.engines.points import PointBlock, Quality, TextPoint
 from yuheng.engines.states.intervals import Change
 from yuheng.engines.states.rules import RuleError
@@ -313,7 +314,9 @@ class Alarms:
             judgement = one.judgement
             values = one.values
             if judgement.timing.on_delay_us:  # since it was judged, values went on that crossed no limit
-                values = {**values, **{symbol: self._newest(alarms, symbol) for symbol in judgement.symbols}}
+                newest = {**values, **{symbol: self._newest(alarms, symbol) for symbol in judgement.symbols}}
+                if one.kind is not FactKind.ACTIVATED or judgement.is_met(newest):
+                    values = newest  # else it is over already: the message says what raised it, not what came after
             symbol = judgement.value_symbol
             value = values[symbol] if symbol in values else self._newest(alarms, symbol)
             self._facts.append(

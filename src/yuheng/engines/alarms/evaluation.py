@@ -65,6 +65,14 @@ class Judgement:
             value_symbol,
         )
 
+    def is_met(self, values: Mapping[str, type_value]) -> bool:
+        """Return whether the condition holds, or stays held, with what was told of a unit."""
+        of_unit = {
+            **dict.fromkeys(STATE_SYMBOLS, values.get("state")),
+            **dict.fromkeys(CAUSE_SYMBOLS, values.get("cause")),
+        }
+        return bool(self.compiled.hold_when.holds({**of_unit, **self.constants, **values}))
+
     @property
     def symbols(self) -> frozenset[str]:
         """Symbols of tags that it reads."""
@@ -99,12 +107,13 @@ class Told:
 class JudgedAlarm:
     """One alarm of one unit: how it is judged, and how it stands."""
 
-    __slots__ = ("is_suppressed", "judgement", "signal")
+    __slots__ = ("is_suppressed", "judgement", "met_by", "signal")
 
     def __init__(self, judgement: Judgement) -> None:
         self.judgement = judgement
         self.signal = Signal(judgement.timing)
         self.is_suppressed = False
+        self.met_by: dict[str, type_value] = {}  # what its condition held with last; empty after a start
 
     def adopt(self, judgement: Judgement) -> None:
         """Be judged otherwise from now on."""
@@ -215,7 +224,13 @@ class UnitAlarms:
             signal.advance(at_us, facts)
             was_suppressed = alarm.is_suppressed
             alarm.is_suppressed = self._is_suppressed(judgement, values)
-            signal.take(at_us, self._holds(alarm, values), facts)
+            if facts:  # due before this moment: told with what was known then
+                told += self._told(alarm, facts)
+                facts = []
+            is_met = self._holds(alarm, values)
+            if is_met:
+                alarm.met_by = self._read(judgement)
+            signal.take(at_us, is_met, facts)
             is_told = any(fact.kind is FactKind.ACTIVATED for fact in facts)
             if was_suppressed is not alarm.is_suppressed and signal.is_active and not is_told:
                 kind = FactKind.SUPPRESSED if alarm.is_suppressed else FactKind.UNSUPPRESSED
@@ -235,6 +250,7 @@ class UnitAlarms:
 
     def _told(self, alarm: JudgedAlarm, facts: Iterable[Fact]) -> list[Told]:
         judgement = alarm.judgement
+        now = self._read(judgement)
         told = [
             Told(
                 judgement,
@@ -243,16 +259,20 @@ class UnitAlarms:
                 fact.episode_us,
                 fact.count,
                 alarm.is_suppressed,
-                {
-                    "state": UnitState(self.state).name.lower(),
-                    "cause": self.cause,
-                    **{symbol: self.values.get(symbol) for symbol in judgement.symbols},
-                },
+                (alarm.met_by or now) if fact.kind is FactKind.ACTIVATED else now,
             )
             for fact in facts
         ]
         self.floor_us = max([self.floor_us, *(one.time_us for one in told)])
         return told
+
+
+    def _read(self, judgement: Judgement) -> dict[str, type_value]:
+        return {
+            "state": UnitState(self.state).name.lower(),
+            "cause": self.cause,
+            **{symbol: self.values.get(symbol) for symbol in judgement.symbols},
+        }
 
 
 # ---- which values cannot change anything ----------------------------------------------------------------------------

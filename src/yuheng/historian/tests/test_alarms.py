@@ -128,6 +128,28 @@ def test_delays_count_in_the_time_of_the_source_and_pass_with_our_clock():
     assert bench.feed((20, COUNT, 91.0), (21, COUNT, 10.0)) == [("cleared", 21.0, 1)]
 
 
+def test_a_message_says_what_raised_it_even_when_that_is_over_by_the_time_it_is_told():
+    bench = Bench(a_rule(on_delay_s=5.0))
+    bench.feed((0, COUNT, 10.0))
+    bench.clock.us = T0
+    points = ((1, COUNT, 90.0), (3, COUNT, 95.0), (7, COUNT, 0.4))  # one batch: over before anything was told
+    block = PointBlock(
+        np.array([p[1] for p in points], np.uint32),
+        np.array([T0 + p[0] * S for p in points], np.int64),
+        np.array([p[2] for p in points], np.float64),
+        np.full(3, Quality.GOOD, np.uint8),
+        np.zeros(3, np.uint64),
+        np.array([T0 + p[0] * S for p in points], np.int64),
+    )
+    bench.clock.us = T0 + 7 * S
+    bench.pipeline._absorb(block, [])
+    raised, cleared = bench.pipeline.alarms.take()
+    assert (raised.kind, raised.time_us) == ("activated", T0 + 6 * S)
+    assert raised.value in (90.0, 95.0)
+    assert raised.values["count"] == raised.value
+    assert (cleared.kind, cleared.value) == ("cleared", 0.4)
+
+
 def test_a_state_can_be_a_condition():
     bench = Bench(a_rule("state == down and cause == '12'", on_delay_s=60.0, parameters={}))
     bench.feed((0, RUN, 1.0), (0, FAULT, 0.0))
