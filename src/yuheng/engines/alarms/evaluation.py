@@ -266,7 +266,6 @@ class UnitAlarms:
         self.floor_us = max([self.floor_us, *(one.time_us for one in told)])
         return told
 
-
     def _read(self, judgement: Judgement) -> dict[str, type_value]:
         return {
             "state": UnitState(self.state).name.lower(),

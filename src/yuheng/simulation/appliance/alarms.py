@@ -61,7 +61,7 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
     "degreasing-line": [
         alarm(
             "rinse-dirty", "rinse_us_cm > limit", "纯水电导高", "Rinse water conductivity high",
-            "加大补水,检查纯水机;连续超限的件待判。", "Add fresh water, check the water plant; hold pieces rinsed meanwhile.",
+            "加大补水，检查纯水机；连续超限的件待判。", "Add fresh water, check the water plant; hold pieces rinsed meanwhile.",
             parameters={"limit": 27.0}, deadband=1.0, on_delay_s=60, priority="high", response_time_s=900, category="quality",
             message_zh="纯水电导 {value} µS/cm,上限 {limit}", message_en="Rinse water {value} µS/cm, limit {limit}",
             consequence_zh="涂层附着力下降。", consequence_en="The coating does not hold.",
@@ -78,9 +78,9 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
     "baking-oven": [
         alarm(
             "oven-hot", "zone2_temp_c > limit or zone3_temp_c > limit", "炉温超限", "Oven too hot",
-            "关闭燃烧器,链条继续走空。", "Shut the burner; let the chain run empty.",
+            "关闭燃烧器，链条继续走空。", "Shut the burner; let the chain run empty.",
             parameters={"limit": 222.0}, value_symbol="zone2_temp_c", deadband=4.0, on_delay_s=5, priority="critical", response_time_s=60,
-            category="safety", is_latching=True, message_zh="炉温超过 {limit} °C(2 区 {zone2_temp_c},3 区 {zone3_temp_c})",
+            category="safety", is_latching=True, message_zh="炉温超过 {limit} °C(2 区 {zone2_temp_c}，3 区 {zone3_temp_c})",
             message_en="Oven above {limit} °C (zone 2 {zone2_temp_c}, zone 3 {zone3_temp_c})",
         ),
     ],
@@ -90,7 +90,7 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
     "hob-test": [
         alarm(
             "co-high", "co_ppm > limit", "一氧化碳超限", "Carbon monoxide high",
-            "关闭气源,开启排风,本件待判。", "Shut the gas, start the extraction, hold this piece.",
+            "关闭气源，开启排风，本件待判。", "Shut the gas, start the extraction, hold this piece.",
             parameters={"limit": 210.0}, deadband=10.0, on_delay_s=3, priority="critical", response_time_s=60, category="safety",
             is_latching=True, message_zh="一氧化碳 {value} ppm,上限 {limit}", message_en="Carbon monoxide {value} ppm, limit {limit}",
         ),

@@ -18,10 +18,10 @@ def _vibration(warn: float, stop: float) -> list[dict[str, Any]]:
     return [
         _alarm(
             "vibration-high", "vibration_mm_s > stop", "主轴振动过高", "Spindle vibration too high",
-            "加工完当前件后停机,检查刀具和主轴轴承。", "Stop after this piece; check the tool and the spindle bearing.",
+            "加工完当前件后停机，检查刀具和主轴轴承。", "Stop after this piece; check the tool and the spindle bearing.",
             parameters={"stop": stop}, deadband=0.4, on_delay_s=20, priority="high", response_time_s=900, category="equipment",
             message_zh="主轴振动 {value} mm/s,停机限 {stop}", message_en="Spindle vibration {value} mm/s, stop at {stop}",
-            consequence_zh="主轴损坏,停机数小时。", consequence_en="The spindle is damaged: hours of downtime.",
+            consequence_zh="主轴损坏，停机数小时。", consequence_en="The spindle is damaged: hours of downtime.",
         ),
         _alarm(
             "vibration", "vibration_mm_s > warn", "主轴振动偏高", "Spindle vibration raised",
@@ -55,7 +55,7 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
         ),
         _alarm(
             "chiller-hot", "chiller_temp_c > limit", "水冷机温度高", "Chiller hot",
-            "检查水冷机流量和滤网,必要时停机。", "Check flow and filter of the chiller; stop when needed.",
+            "检查水冷机流量和滤网，必要时停机。", "Check flow and filter of the chiller; stop when needed.",
             parameters={"limit": 27.0}, deadband=1.0, on_delay_s=60, priority="high", category="utility",
             message_zh="水冷机 {value} °C,上限 {limit}", message_en="Chiller {value} °C, limit {limit}",
         ),
@@ -63,10 +63,10 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
     "welding-robot": [
         _alarm(
             "no-gas", "gas_flow_l_min < least and weld_current_a > 50", "焊接中保护气不足", "Welding without enough gas",
-            "停止焊接,检查气瓶和气路;本件待判。", "Stop welding, check bottle and hose; hold this piece.",
+            "停止焊接，检查气瓶和气路；本件待判。", "Stop welding, check bottle and hose; hold this piece.",
             parameters={"least": 11.0}, deadband=1.0, on_delay_s=3, priority="critical", response_time_s=120, category="quality",
             confirm_required=True, message_zh="保护气 {value} L/min,下限 {least}", message_en="Shielding gas {value} L/min, at least {least}",
-            consequence_zh="焊缝气孔,件报废。", consequence_en="Pores in the seam; the piece is scrap.",
+            consequence_zh="焊缝气孔，件报废。", consequence_en="Pores in the seam; the piece is scrap.",
         ),
     ],
     "spray-booth": [
@@ -80,9 +80,9 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
     "curing-oven": [
         _alarm(
             "zone-hot", "zone2_temp_c > limit or zone3_temp_c > limit", "炉温超限", "Oven too hot",
-            "关闭燃烧器,链条继续走空。", "Shut the burner; let the chain run empty.",
+            "关闭燃烧器，链条继续走空。", "Shut the burner; let the chain run empty.",
             parameters={"limit": 215.0}, value_symbol="zone2_temp_c", deadband=5.0, on_delay_s=5, priority="critical", response_time_s=60, category="safety",
-            is_latching=True, message_zh="炉温超过 {limit} °C(2 区 {zone2_temp_c},3 区 {zone3_temp_c})",
+            is_latching=True, message_zh="炉温超过 {limit} °C(2 区 {zone2_temp_c}，3 区 {zone3_temp_c})",
             message_en="Oven above {limit} °C (zone 2 {zone2_temp_c}, zone 3 {zone3_temp_c})",
         ),
     ],
@@ -98,7 +98,7 @@ _OF_CLASS: dict[str, list[dict[str, Any]]] = {
     "escalator-test": [
         _alarm(
             "brake-long", "brake_distance_mm > limit", "制停距离超限", "Stopping distance too long",
-            "停止试验,检查制动器间隙;该梯待判。", "Stop the test, check the brake's gap; hold this escalator.",
+            "停止试验，检查制动器间隙；该梯待判。", "Stop the test, check the brake's gap; hold this escalator.",
             parameters={"limit": 640.0}, deadband=10.0, priority="critical", response_time_s=120, category="safety", is_latching=True,
             message_zh="制停距离 {value} mm,上限 {limit}", message_en="Stopping distance {value} mm, limit {limit}",
         ),
