@@ -1,1 +1,43 @@
-"""Verbs: the only code that writes."""
+"""Verbs about products: define, release, change. The only writers.
+
+Every verb: permission, lock (plant, then material, then version), rule, write, publish, audit.
+"""
+
+from yuheng.engineering.services.bills import copy_bom, define_bom, discard_bom, replace_bom
+from yuheng.engineering.services.materials import (
+    create_material,
+    edit_material,
+    keep_document,
+    restore_material,
+    retire_material,
+    revise_material,
+    save_material_class,
+)
+from yuheng.engineering.services.releasing import release_bom, release_work_master, retire_version
+from yuheng.engineering.services.work_masters import (
+    copy_work_master,
+    define_work_master,
+    discard_work_master,
+    replace_work_master,
+)
+
+__all__ = [
+    "copy_bom",
+    "copy_work_master",
+    "create_material",
+    "define_bom",
+    "define_work_master",
+    "discard_bom",
+    "discard_work_master",
+    "edit_material",
+    "keep_document",
+    "release_bom",
+    "release_work_master",
+    "replace_bom",
+    "replace_work_master",
+    "restore_material",
+    "retire_material",
+    "retire_version",
+    "revise_material",
+    "save_material_class",
+]
