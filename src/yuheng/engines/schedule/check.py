@@ -219,7 +219,7 @@ class _Checker:
         setup_start = min(self.setup_start[after], self.start[after])
         stated = self.open_between(m, setup_start, self.start[after])
         values = {"machine": machine.id, "needed": needed, "other": other}
-        if given < needed:
+        if needed and given < needed:
             yield Violation("setup", operation.key, _NO_SETUP, {**values, "given": given})
         elif setup_start < free and setup_start < self.start[after]:
             yield Violation("setup", operation.key, _SETUP_EARLY, {**values, "setup": setup_start, "until": free})

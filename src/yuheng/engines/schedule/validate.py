@@ -100,7 +100,7 @@ def _collect(found: list[Fault], more: Iterable[Fault]) -> None:
 def _ids(problem: Problem) -> Iterator[Fault]:
     if not problem.machines:
         yield Fault("problem", "machines", _NONE)
-    if not problem.operations:
+    if not problem.operations and not problem.jobs:
         yield Fault("problem", "operations", _NONE)
     if len(problem.operations) > MOST_OPERATIONS:
         yield Fault("problem", "operations", _TOO_MANY, {"value": len(problem.operations), "most": MOST_OPERATIONS})

@@ -63,8 +63,9 @@ def read_jsp(data: str | bytes, name: str = "jsp") -> Problem:
         for place in range(0, len(values), 2):
             faults += _machine_fault(line, place // 2, values[place], machines)
             operations.append(Operation(place // 2, job, (Mode(values[place], values[place + 1]),)))
-    shape = {len(line.values) for line in rows[:-1]}
-    if shape == {2 * machines} and len(rows[-1].values) < 2 * machines and not faults:
+    visits = [sorted(line.values[::2]) for line in rows]
+    is_classical = len(rows) > 1 and all(row == list(range(machines)) for row in visits[:-1])
+    if is_classical and len(visits[-1]) < machines and not faults:
         found = {"found": len(rows[-1].values) // 2, "wanted": machines}
         faults.append(Fault(rows[-1].row, "operations", _SHORT_JOB, found))
     return _problem(name, jobs, machines, operations, chain(operations), faults)
