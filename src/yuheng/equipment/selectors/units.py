@@ -341,3 +341,9 @@ def edited(*, actor: Actor, kind: str, pk: int) -> EditedRow:
         rect=Rect(place.x, place.y, place.w, place.h) if place is not None else None,
         is_retired=row.retired_at is not None,
     )
+
+
+def units_that_work(*, site_id: int, ids: Iterable[int]) -> dict[int, tuple[str, int | None]]:
+    """Id -> (code, class id) of those work units of a site that are in use; for higher contexts. One query."""
+    rows = WorkUnit.objects.filter(site_id=site_id, pk__in=set(ids), retired_at__isnull=True)
+    return {pk: (code, kind) for pk, code, kind in rows.values_list("pk", "code", "equipment_class_id")}

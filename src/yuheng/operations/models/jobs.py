@@ -39,7 +39,7 @@ class JobOrder(SiteScopedModel):
 
     ``directive`` is the frozen segment (times, parameters, checks, documents, tools, skills): ISA-95's work directive.
     ``good``, ``scrap``, ``rework``, ``worked_s``, ``actual_start`` and ``actual_end`` are copies of what the job
-    responses say (`rules.progress.derive`). ``feeds_open`` counts job orders before it that are not over.
+    responses say (`rules.progress.derive`).
     """
 
     code = models.CharField(max_length=CODE_LENGTH + 20)
@@ -76,7 +76,6 @@ class JobOrder(SiteScopedModel):
     planned_end = models.DateTimeField()
     setup_s = models.FloatField(default=0.0)
     run_s = models.FloatField(default=0.0)  # of the whole quantity
-    feeds_open = models.PositiveIntegerField(default=0)
     directive = models.JSONField(default=dict)
     good = models.DecimalField(**QUANTITY, default=0)
     scrap = models.DecimalField(**QUANTITY, default=0)

@@ -60,12 +60,15 @@ class Act:
         When it happened, aware; None: when it is recorded. A terminal without a network tells it later.
     run_id
         The controller's own number of the run or cycle, when a signal tells it.
+    work_unit_id
+        The station that tells it; None: the job order's.
     """
 
     action_id: str = ""
     happened_at: datetime | None = None
     source: Source = Source.PERSON
     run_id: str = ""
+    work_unit_id: int | None = None
 
 
 USUAL_REASONS: dict[ReasonKind, tuple[str, ...]] = {

@@ -218,3 +218,10 @@ def own_tokens(*, actor: Actor, now: datetime) -> list[TokenRow]:
         )
         for row in rows.select_related("site")
     ]
+
+
+def people_of_site(*, site_id: int) -> dict[int, tuple[str, str, str]]:
+    """Id -> (user name, Chinese, English name) of active people who have a role at a site; for higher contexts."""
+    roles_there = RoleAssignment.objects.filter(Q(site_id=site_id) | Q(site_id__isnull=True)).values("person_id")
+    rows = Person.objects.filter(pk__in=roles_there, is_active=True).order_by("username")
+    return {pk: (name, zh, en) for pk, name, zh, en in rows.values_list("pk", "username", "name_zh", "name_en")}
