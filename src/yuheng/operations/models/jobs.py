@@ -14,7 +14,6 @@ from yuheng.operations.models.orders import (
     CODE_LENGTH,
     NAME_LENGTH,
     NOTE_LENGTH,
-    QUANTITY,
     UNIT_LENGTH,
     OperationsRequest,
     Party,
@@ -64,9 +63,9 @@ class JobOrder(SiteScopedModel):
     supplier = models.ForeignKey(Party, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     is_subcontracted = models.BooleanField(default=False)
     shares_work_unit = models.BooleanField(default=False)  # an oven or a bench takes several at once
-    quantity = models.DecimalField(**QUANTITY)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
     unit = models.CharField(max_length=UNIT_LENGTH)
-    transfer_batch = models.DecimalField(**QUANTITY, null=True, blank=True)
+    transfer_batch = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     state = models.CharField(max_length=24, choices=[(s.value, s.name) for s in JobState])
     substate = models.CharField(max_length=12, choices=[(s.value, s.name) for s in JobSubstate], blank=True, default="")
     hold_reason = models.CharField(max_length=NOTE_LENGTH, blank=True, default="")  # of hold, cancel or abort
@@ -77,9 +76,9 @@ class JobOrder(SiteScopedModel):
     setup_s = models.FloatField(default=0.0)
     run_s = models.FloatField(default=0.0)  # of the whole quantity
     directive = models.JSONField(default=dict)
-    good = models.DecimalField(**QUANTITY, default=0)
-    scrap = models.DecimalField(**QUANTITY, default=0)
-    rework = models.DecimalField(**QUANTITY, default=0)
+    good = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    scrap = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    rework = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     actual_start = models.DateTimeField(null=True, blank=True)
     actual_end = models.DateTimeField(null=True, blank=True)
     running_since = models.DateTimeField(null=True, blank=True)
@@ -175,16 +174,16 @@ class JobResponse(SiteScopedModel):
     actor_name = models.CharField(max_length=150)
     person_id = models.BigIntegerField(null=True, blank=True)
     impersonator = models.CharField(max_length=150, blank=True, default="")
-    good = models.DecimalField(**QUANTITY, default=0)
-    scrap = models.DecimalField(**QUANTITY, default=0)
-    rework = models.DecimalField(**QUANTITY, default=0)
+    good = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    scrap = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    rework = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     reason = models.CharField(max_length=80, blank=True, default="")
     note = models.CharField(max_length=NOTE_LENGTH, blank=True, default="")
     lot = models.ForeignKey("operations.MaterialLot", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     requirement = models.ForeignKey(
         "operations.MaterialRequirement", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    quantity = models.DecimalField(**QUANTITY, default=0)  # of material, in its own unit
+    quantity = models.DecimalField(max_digits=20, decimal_places=6, default=0)  # of material, in its own unit
     corrects = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="corrections")
     data = models.JSONField(default=dict)
 

@@ -12,7 +12,6 @@ CODE_LENGTH = 80
 NAME_LENGTH = 200
 NOTE_LENGTH = 1000
 UNIT_LENGTH = 40
-QUANTITY = {"max_digits": 20, "decimal_places": 6}
 OPEN = sorted(state.value for state in OPEN_REQUESTS)
 LIVE = sorted(state.value for state in LIVE_REQUESTS)
 
@@ -93,7 +92,7 @@ class CustomerOrderLine(models.Model):
     order = models.ForeignKey(CustomerOrder, on_delete=models.PROTECT, related_name="lines")
     position = models.PositiveIntegerField()
     material = models.ForeignKey("engineering.MaterialDefinition", on_delete=models.PROTECT, related_name="+")
-    quantity = models.DecimalField(**QUANTITY)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
     unit = models.CharField(max_length=UNIT_LENGTH)
     options = models.JSONField(default=dict)
     serial = models.CharField(max_length=CODE_LENGTH, blank=True, default="")
@@ -129,7 +128,7 @@ class OperationsRequest(SiteScopedModel):
     path = models.CharField(max_length=200, blank=True, default="")  # find numbers from the product; "" for itself
     level = models.PositiveSmallIntegerField(default=0)
     material = models.ForeignKey("engineering.MaterialDefinition", on_delete=models.PROTECT, related_name="+")
-    quantity = models.DecimalField(**QUANTITY)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
     unit = models.CharField(max_length=UNIT_LENGTH)
     options = models.JSONField(default=dict)
     serial = models.CharField(max_length=CODE_LENGTH, blank=True, default="")
@@ -155,8 +154,8 @@ class OperationsRequest(SiteScopedModel):
     planned_end = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    good = models.DecimalField(**QUANTITY, default=0)
-    scrap = models.DecimalField(**QUANTITY, default=0)
+    good = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+    scrap = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     job_count = models.PositiveIntegerField(default=0)
     jobs_over = models.PositiveIntegerField(default=0)
     planned_s = models.FloatField(default=0.0)
@@ -203,10 +202,10 @@ class MaterialRequirement(SiteScopedModel):
     )
     path = models.CharField(max_length=200)
     position = models.CharField(max_length=120, blank=True, default="")
-    quantity = models.DecimalField(**QUANTITY)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
     quantity_per = models.DecimalField(max_digits=24, decimal_places=9)
     unit = models.CharField(max_length=UNIT_LENGTH)
-    issued = models.DecimalField(**QUANTITY, default=0)
+    issued = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     needed_at = models.DateTimeField()
     is_open = models.BooleanField(default=True)  # still to be issued, for a request that is live
 

@@ -13,7 +13,6 @@ from yuheng.operations.models.orders import (
     CODE_LENGTH,
     NAME_LENGTH,
     NOTE_LENGTH,
-    QUANTITY,
     MaterialRequirement,
     OperationsRequest,
     Party,
@@ -86,7 +85,7 @@ class StockBalance(SiteScopedModel):
     lot = models.ForeignKey(MaterialLot, on_delete=models.PROTECT, related_name="balances")
     location = models.ForeignKey(StockLocation, on_delete=models.PROTECT, related_name="+")
     material = models.ForeignKey("engineering.MaterialDefinition", on_delete=models.PROTECT, related_name="+")
-    quantity = models.DecimalField(**QUANTITY, default=0)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6, default=0)
 
     class Meta:
         ordering = ["id"]
@@ -116,7 +115,7 @@ class StockMovement(SiteScopedModel):
     lot = models.ForeignKey(MaterialLot, on_delete=models.PROTECT, related_name="movements", db_index=False)
     material = models.ForeignKey("engineering.MaterialDefinition", on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=8, choices=[(k.value, k.name) for k in MovementKind])
-    quantity = models.DecimalField(**QUANTITY)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
     from_location = models.ForeignKey(
         StockLocation, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )

@@ -52,7 +52,7 @@ def locked_job(*, actor: Actor, job_order_id: int, permission: str) -> JobOrder:
         raise NotVisible(_("There is no such job order here."))
     actor.require(permission, site_id=known[0])
     request = _slim_requests().select_for_update(of=("self",)).get(pk=known[1])
-    job = JobOrder.objects.select_for_update(of=("self",)).get(pk=job_order_id)
+    job: JobOrder = JobOrder.objects.select_for_update(of=("self",)).get(pk=job_order_id)
     job.request = request
     return job
 

@@ -49,7 +49,7 @@ def call_for_help(
     if len(note) > LONGEST_NOTE:
         raise InvalidInput(_("The note is too long."), {"note": _("At most 1,000 characters.")})
     if act.action_id:
-        known = HelpCall.objects.filter(site_id=site_id, action_id=act.action_id).first()
+        known: HelpCall | None = HelpCall.objects.filter(site_id=site_id, action_id=act.action_id).first()
         if known is not None:
             if known.work_unit_id != work_unit_id or known.kind != kind:
                 raise action_used_otherwise(act.action_id)

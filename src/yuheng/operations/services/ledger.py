@@ -58,7 +58,7 @@ def uri_of(site_id: int, material_code: str, code: str) -> str:
 
 def default_location(site_id: int, kind: LocationKind) -> StockLocation:
     """Return the site's first location of a kind; a site without one gets one. One query, or three."""
-    found = (
+    found: StockLocation | None = (
         StockLocation.objects.filter(site_id=site_id, kind=kind.value, retired_at__isnull=True).order_by("pk").first()
     )
     if found is not None:
@@ -68,14 +68,15 @@ def default_location(site_id: int, kind: LocationKind) -> StockLocation:
         LocationKind.OUTPUT: ("OUT", "成品区", "Finished goods"),
     }
     code, zh, en = names.get(kind, (kind.value.upper(), kind.value, kind.value))
-    return StockLocation.objects.get_or_create(
+    made: StockLocation = StockLocation.objects.get_or_create(
         site_id=site_id, code=code, defaults={"kind": kind.value, "name_zh": zh, "name_en": en}
     )[0]
+    return made
 
 
 def anonymous_lot(site_id: int, material_id: int, material_code: str, at: datetime) -> MaterialLot:
     """Return the one lot of an untracked material, made when it is not there."""
-    return MaterialLot.objects.get_or_create(
+    found: MaterialLot = MaterialLot.objects.get_or_create(
         site_id=site_id,
         material_id=material_id,
         code=ANONYMOUS,
@@ -85,6 +86,7 @@ def anonymous_lot(site_id: int, material_id: int, material_code: str, at: dateti
             "created_at": at,
         },
     )[0]
+    return found
 
 
 def find_lot(*, site_id: int, text: str, prefer: Sequence[int] = ()) -> MaterialLot:
@@ -98,7 +100,9 @@ def find_lot(*, site_id: int, text: str, prefer: Sequence[int] = ()) -> Material
         Several materials have a lot of this code.
     """
     said = text.strip()
-    rows = list(MaterialLot.objects.filter(Q(uri=said) | Q(code=said), site_id=site_id).select_related("material")[:20])
+    rows: list[MaterialLot] = list(
+        MaterialLot.objects.filter(Q(uri=said) | Q(code=said), site_id=site_id).select_related("material")[:20]
+    )
     if len(rows) > 1:
         rows = [row for row in rows if row.material_id in prefer] or rows
     if not rows:
@@ -131,7 +135,7 @@ def where_it_lies(lot: MaterialLot, quantity: Decimal, *, beside: int | None = N
     Conflict
         It lies nowhere.
     """
-    rows = list(
+    rows: list[StockBalance] = list(
         StockBalance.objects.filter(lot=lot, quantity__gt=0).select_related("location").order_by("-quantity", "pk")
     )
     near = [

@@ -143,7 +143,9 @@ def in_own_unit(lot: MaterialLot, quantity: Decimal | int, unit: str) -> Decimal
 
 def location_of(site_id: int, location_id: int) -> StockLocation:
     """Return a location of the site that is in use. Raises `NotVisible`."""
-    found = StockLocation.objects.filter(pk=location_id, site_id=site_id, retired_at__isnull=True).first()
+    found: StockLocation | None = StockLocation.objects.filter(
+        pk=location_id, site_id=site_id, retired_at__isnull=True
+    ).first()
     if found is None:
         raise NotVisible(_("There is no such stock location here."))
     return found

@@ -301,7 +301,8 @@ def return_to_stock(
     line = _line(request, lot, None)
     row = ledger.write_movement(
         lot, MovementKind.RETURN, amount, actor=actor, at=at, happened=happened,
-        to_location=_place(lot.site_id, location_id),        request=request, requirement=line, job_order_id=line.job_order_id if line else None, action_id=act.action_id,
+        to_location=_place(lot.site_id, location_id), request=request,
+        requirement=line, job_order_id=line.job_order_id if line else None, action_id=act.action_id,
         reason=reason.strip()[:80],
     )  # fmt: skip
     if line is not None:
@@ -408,7 +409,9 @@ def _live_request(actor: Actor, request_id: int) -> OperationsRequest:
 
 
 def _line(request: OperationsRequest, lot: MaterialLot, requirement_id: int | None) -> MaterialRequirement | None:
-    rows = list(MaterialRequirement.objects.filter(request_id=request.pk, material_id=lot.material_id).order_by("pk"))
+    rows: list[MaterialRequirement] = list(
+        MaterialRequirement.objects.filter(request_id=request.pk, material_id=lot.material_id).order_by("pk")
+    )
     if requirement_id is not None:
         line = next((row for row in rows if row.pk == requirement_id), None)
         if line is None:
