@@ -243,6 +243,21 @@ def make_room(actor: Actor, version: AnyVersion, wanted: EffectivitySpec, at: da
     return superseded
 
 
+def end_from(actor: Actor, version: AnyVersion, start: date, at: datetime) -> None:
+    """Let a version hold no longer than until a day; it is superseded by nothing."""
+    gap = EffectivitySpec(valid_from=start)
+    for row in version.effectivities.filter(is_active=True, basis=Basis.DATE):
+        left = rules.without(spec_of(row), gap)
+        row.delete()
+        for one in left:
+            _hold(version, one)
+    if version.state == VersionState.RELEASED and not _still_leads(version, gap):
+        version.state = VersionState.SUPERSEDED
+        version.save(update_fields=["state"])
+        tell_version(actor, VersionSuperseded, version, at)
+        record_version(actor, version, "superseded", at, by=None)
+
+
 def _still_leads(version: AnyVersion, wanted: EffectivitySpec) -> bool:
     """Return whether a version holds for something that lies not only before the one that replaces it."""
     rows = [spec_of(row) for row in version.effectivities.filter(is_active=True)]
