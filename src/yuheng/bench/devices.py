@@ -127,6 +127,8 @@ class MqttDevice:
         packet_ids = itertools.cycle(range(1, mqtt.LAST_PACKET_ID + 1))
 
         def send(number: int, *, again: bool) -> None:
+            if writer.is_closing():
+                raise ConnectionResetError("The broker closed the connection.")
             packet_id = next(packet_ids)
             flying[packet_id] = number
             payload = payload_of(number, self._sampler.open[number])
