@@ -50,6 +50,8 @@ STEP_TIMEOUT_S = 180.0
 CERTIFICATE_EVERY_S = 10.0
 DISK_RESERVE_BYTES = 300_000_000
 """Less free disk than this: producers are held. Below the historian's reserve, which stops first and tells why."""
+RESTART_BROKER_AFTER = 3
+"""So many refusals although the disk has room again: the broker ran out of it while writing, and says no for ever."""
 
 
 def say(line: str) -> None:
@@ -92,6 +94,7 @@ class Supervisor:
         self._asked_at: float | None = None
         self._is_started = False
         self._is_holding = False
+        self._refused_with_room = 0
         self._prepared_pid: int | None = None  # the broker whose streams are as they should be
         self.disk_reserve_bytes = DISK_RESERVE_BYTES
         self._started_at = time.time()
@@ -262,13 +265,24 @@ class Supervisor:
             await hold_producers(self.installation.nats_url)
             self._is_holding = True
         elif self._is_holding and free > 1.2 * self.disk_reserve_bytes:
-            self._is_holding = False
-            await self._prepare_streams()
+            await self._let_producers_go_on()
         if self._is_holding:
             self._complain(
                 f"The disk is almost full ({free // 1_000_000} MB free): devices are held, nothing is lost. "
                 "Free some space."
             )
+
+    async def _let_producers_go_on(self) -> None:
+        """Take the hold away; tried again by whoever looks after the broker until it succeeds."""
+        try:
+            await self._prepare_streams()
+        except StartFailed:
+            self._refused_with_room += 1
+            if self._refused_with_room % RESTART_BROKER_AFTER == 0:
+                self._say("The disk has room again, but the broker still refuses: it is started anew.")
+                self.keepers["nats"].kill()
+            raise
+        self._refused_with_room = 0
 
     async def _reload_devices(self) -> None:
         if self.installation.broker is None:

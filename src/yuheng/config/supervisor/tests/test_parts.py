@@ -382,6 +382,7 @@ async def test_producers_are_held_before_the_disk_is_full_and_let_go_when_there_
 
     async def prepare(self: Supervisor) -> None:
         did.append("let go")
+        self._is_holding = False
 
     class Usage:
         free = 10**12
@@ -397,3 +398,37 @@ async def test_producers_are_held_before_the_disk_is_full_and_let_go_when_there_
         if free < 300_000_000:
             assert "almost full" in supervisor.complaint
     assert did == ["hold", "let go"]
+
+
+async def test_a_broker_that_refuses_although_there_is_room_again_is_asked_again_and_then_started_anew(
+    broker, monkeypatch
+):
+    did: list[str] = []
+
+    async def hold(url: str) -> None:
+        did.append("hold")
+
+    async def prepare(self: Supervisor) -> None:
+        if "killed" not in did:
+            did.append("refused")
+            raise StartFailed("insufficient storage resources available")
+        did.append("let go")
+        self._is_holding = False
+
+    class Usage:
+        free = 1
+
+    monkeypatch.setattr(supervise, "hold_producers", hold)
+    monkeypatch.setattr(Supervisor, "_prepare_streams", prepare)
+    monkeypatch.setattr(supervise.shutil, "disk_usage", lambda path: Usage)
+    supervisor = Supervisor(SimpleNamespace(nats_url="nats://x"), table=None, say=lambda line: None)
+    supervisor._prepared_pid = 1
+    supervisor.keepers["nats"] = SimpleNamespace(kill=lambda: did.append("killed"))
+    await supervisor._mind_the_disk(broker)
+    Usage.free = 10**12
+    for _ in range(3):
+        with pytest.raises(StartFailed):
+            await supervisor._mind_the_disk(broker)
+    await supervisor._mind_the_disk(broker)
+    await supervisor._mind_the_disk(broker)
+    assert did == ["hold", "refused", "refused", "refused", "killed", "let go"]
