@@ -141,7 +141,7 @@ def _groups(arrays: Arrays) -> list[_Group]:
         by_mask.setdefault(eligible[i], []).append(i)
     share = np.maximum(arrays.batch_capacity, 1)
     work = arrays.mode_duration * np.minimum(_by_mode(arrays, arrays.op_size) / share[arrays.mode_machine], 1.0)
-    least = np.minimum.reduceat(work, arrays.op_ptr[:-1]) if arrays.n else work
+    least: Floats = np.minimum.reduceat(work, arrays.op_ptr[:-1]).astype(np.float64)
     rough = {mask: float(least[members].sum()) for mask, members in by_mask.items()}
     masks = sorted(by_mask, key=lambda mask: -rough[mask] / mask.bit_count())[: 4 * MOST_GROUPS]
     groups: list[_Group] = []
@@ -177,7 +177,8 @@ class _Capacity:
 
     def __init__(self, arrays: Arrays, machines: tuple[int, ...]) -> None:
         self.count = len(machines)
-        self.always_open = all(arrays.cal_of_machine[m] < 0 for m in machines)
+        is_always_open = all(arrays.cal_of_machine[m] < 0 for m in machines)
+        self.open_from = float(max(arrays.machine_free[m] for m in machines)) if is_always_open else math.inf
         times: list[Ints] = []
         steps: list[Ints] = []
         for m in machines:
@@ -233,20 +234,16 @@ def _energy(capacity: _Capacity, heads: Floats, tails: Floats, work: Floats) -> 
     by_tail = np.argsort(-tails, kind="stable")
     heads, tails, work = heads[by_tail], tails[by_tail], work[by_tail]
     best, m = 0.0, capacity.count
-    # Where every machine is open, the second, third ... one can begin only with the second, third ... operation,
-    # and in the same way the last ones end before the last tails.
-    together = tails.copy()
-    if capacity.always_open and m > 1:
-        sums = np.convolve(tails, np.ones(m))[: len(tails)]
-        together = np.where(np.arange(1, len(tails) + 1) >= m, sums / m, tails)
     for least in np.unique(np.quantile(heads, np.linspace(0.0, 0.95, 24), method="lower")):
         kept = heads >= least
         amount = np.cumsum(work[kept])
         begins = capacity.before(np.array([least]))[0]
         ends = capacity.reached(begins + amount)
-        best = max(best, float(np.max(ends + tails[kept])))
-        if capacity.always_open and m > 1 and kept.all():
-            best = max(best, float(np.max(ends + together)))
+        last = tails[kept]
+        if m > 1 and capacity.open_from <= least and len(last) >= m:
+            # Each of the machines has a last operation, whose tail follows: the mean of the m shortest tails is certain.
+            last[m - 1 :] = np.convolve(last, np.ones(m), "valid") / m
+        best = max(best, float(np.max(ends + last)))
     return best
 
 
@@ -321,7 +318,7 @@ def _transport(capacity: _Capacity, head: Ints, work: Floats, due: Ints, weight:
     price = np.where(late > 0, (weight / work)[None, :] * (late + (work - 1.0)[None, :] / 2.0), 0.0)
     price[borders[1:, None] <= head[None, :]] = np.inf
     charge = np.zeros(BUCKETS)
-    best, step, stale = 0.0, 1.0, 0
+    best, hoped, stale = 0.0, float((weight * work).sum()), 0
     for _round in range(ROUNDS):
         total = price + charge[:, None]
         slot = np.argmin(total, axis=0)
@@ -330,14 +327,13 @@ def _transport(capacity: _Capacity, head: Ints, work: Floats, due: Ints, weight:
             best, stale = value, 0
         else:
             stale += 1
-            if stale >= 6:
-                step, stale = step / 2.0, 0
+            if stale >= 5:
+                hoped, stale = hoped / 2.0, 0
         over = np.bincount(slot, weights=work, minlength=BUCKETS) - room
         norm = float((over**2).sum())
         if norm <= 0:
             break
-        target = 0.05 * best + float((weight * work).mean())
-        charge = np.maximum(charge + step * target / norm * over, 0.0)
+        charge = np.maximum(charge + (max(best - value, 0.0) + hoped) / norm * over, 0.0)
     return best
 
 

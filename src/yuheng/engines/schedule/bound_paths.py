@@ -9,6 +9,7 @@ from numba import njit
 from yuheng.engines.schedule.arrays import Arrays
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 FINISH_START, START_START, OVERLAP = 0, 1, 2
 
@@ -76,19 +77,20 @@ def _finish(t: int, work: int, pauses: bool, lo: int, hi: int, cal_start: Ints, 
 def _least(i: int, op_ptr: Ints, mode_duration: Ints, fixed_mode: Ints) -> int:
     """Least working ticks of an operation."""
     if fixed_mode[i] >= 0:
-        return mode_duration[fixed_mode[i]]
-    least = mode_duration[op_ptr[i]]
+        return int(mode_duration[fixed_mode[i]])
+    least = int(mode_duration[op_ptr[i]])
     for k in range(op_ptr[i] + 1, op_ptr[i + 1]):
-        least = min(least, mode_duration[k])
+        least = min(least, int(mode_duration[k]))
     return least
 
 
 @njit(cache=True)
 def _heads(
-    topo, op_ptr, mode_machine, mode_duration, fixed_start, fixed_mode, release, interruptible, machine_free,
-    cal_of_machine, cal_ptr, cal_start, cal_end, link_ptr, link_pred, link_kind, link_lag, link_transfer,
-    link_quantity, job, routing_of_op, routing_ptr,
-):  # fmt: skip
+    topo: Ints, op_ptr: Ints, mode_machine: Ints, mode_duration: Ints, fixed_start: Ints, fixed_mode: Ints,
+    release: Ints, interruptible: Bools, machine_free: Ints, cal_of_machine: Ints, cal_ptr: Ints, cal_start: Ints,
+    cal_end: Ints, link_ptr: Ints, link_pred: Ints, link_kind: Ints, link_lag: Ints, link_transfer: Ints,
+    link_quantity: Ints, job: Ints, routing_of_op: Ints, routing_ptr: Ints,
+) -> tuple[Ints, Ints]:  # fmt: skip
     n = len(topo)
     head, early = np.zeros(n, np.int64), np.zeros(n, np.int64)
     by_routing = np.zeros(max(1, routing_ptr[-1]), np.int64)
@@ -148,9 +150,10 @@ def _heads(
 
 @njit(cache=True)
 def _tails(
-    topo, op_ptr, mode_duration, fixed_start, fixed_mode, early, after_ptr, after, after_link, link_kind, link_lag,
-    link_transfer, link_quantity, job, routing_of_op,
-):  # fmt: skip
+    topo: Ints, op_ptr: Ints, mode_duration: Ints, fixed_start: Ints, fixed_mode: Ints, early: Ints, after_ptr: Ints,
+    after: Ints, after_link: Ints, link_kind: Ints, link_lag: Ints, link_transfer: Ints, link_quantity: Ints,
+    job: Ints, routing_of_op: Ints,
+) -> tuple[Ints, Ints]:  # fmt: skip
     n = len(topo)
     tail, job_tail = np.zeros(n, np.int64), np.zeros(n, np.int64)
     for x in range(n - 1, -1, -1):

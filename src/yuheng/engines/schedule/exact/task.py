@@ -60,6 +60,8 @@ class Task:
     workers: int = 1
     memory_mb: int = 1024
     seed: int = 0
+    releases: int = 0
+    """Sum of the jobs' releases, from which their flow times count."""
 
 
 @dataclass(frozen=True, slots=True)
