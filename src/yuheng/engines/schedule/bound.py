@@ -241,7 +241,7 @@ def _energy(capacity: _Capacity, heads: Floats, tails: Floats, work: Floats) -> 
         ends = capacity.reached(begins + amount)
         last = tails[kept]
         if m > 1 and capacity.open_from <= least and len(last) >= m:
-            # Each of the machines has a last operation, whose tail follows: the mean of the m shortest tails is certain.
+            # Each machine has a last operation, whose tail follows: the mean of the shortest tails is certain.
             last[m - 1 :] = np.convolve(last, np.ones(m), "valid") / m
         best = max(best, float(np.max(ends + last)))
     return best

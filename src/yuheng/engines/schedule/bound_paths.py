@@ -15,7 +15,7 @@ FINISH_START, START_START, OVERLAP = 0, 1, 2
 
 
 def paths(arrays: Arrays) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return earliest start, earliest end, tail to the end of everything, tail to the end of the own job; ``(n,)`` each.
+    """Return earliest start, earliest end, tail to the end of everything and to the end of the own job; ``(n,)`` each.
 
     A tail counts elapsed ticks after the operation's end that no plan can avoid.
     """
@@ -85,6 +85,46 @@ def _least(i: int, op_ptr: Ints, mode_duration: Ints, fixed_mode: Ints) -> int:
 
 
 @njit(cache=True)
+def _soonest(
+    i: int, ready: int, op_ptr: Ints, mode_machine: Ints, mode_duration: Ints, fixed_start: Ints, fixed_mode: Ints,
+    interruptible: Bools, machine_free: Ints, cal_of_machine: Ints, cal_ptr: Ints, cal_start: Ints, cal_end: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """Earliest start on any machine, and earliest end on any machine."""
+    first, last = op_ptr[i], op_ptr[i + 1]
+    if fixed_mode[i] >= 0:
+        first, last = fixed_mode[i], fixed_mode[i] + 1
+    best_start, best_end = -1, -1
+    for k in range(first, last):
+        m = mode_machine[k]
+        c = cal_of_machine[m]
+        lo = cal_ptr[c] if c >= 0 else 0
+        hi = cal_ptr[c + 1] if c >= 0 else 0
+        t = ready if fixed_start[i] >= 0 else max(ready, machine_free[m])
+        s, e = _finish(t, mode_duration[k], interruptible[i], lo, hi, cal_start, cal_end)
+        if best_end < 0 or e < best_end:
+            best_end = e
+        if best_start < 0 or s < best_start:
+            best_start = s
+    return best_start, best_end
+
+
+@njit(cache=True)
+def _quickest(by_routing: Ints, lo: int, hi: int) -> int:
+    """Least of the routings' times, and forget them."""
+    quickest = by_routing[lo]
+    for r in range(lo, hi):
+        quickest = min(quickest, by_routing[r])
+        by_routing[r] = 0
+    return int(quickest)
+
+
+@njit(cache=True)
+def _part(transfer: int, quantity: int, least: int) -> int:
+    """Ticks for one transfer batch."""
+    return -((-transfer * least) // quantity)
+
+
+@njit(cache=True)
 def _heads(
     topo: Ints, op_ptr: Ints, mode_machine: Ints, mode_duration: Ints, fixed_start: Ints, fixed_mode: Ints,
     release: Ints, interruptible: Bools, machine_free: Ints, cal_of_machine: Ints, cal_ptr: Ints, cal_start: Ints,
@@ -106,8 +146,7 @@ def _heads(
                 at = head[a] + link_lag[k]
             else:
                 least = _least(a, op_ptr, mode_duration, fixed_mode)
-                part = -((-link_transfer[k] * least) // link_quantity[k])
-                at = head[a] + part + link_lag[k]
+                at = head[a] + _part(link_transfer[k], link_quantity[k], least) + link_lag[k]
             if routing_of_op[a] >= 0 and routing_of_op[a] != own:
                 # The link holds only if that routing is chosen: the quickest routing of that job is certain.
                 if job[a] == job[i]:
@@ -117,32 +156,15 @@ def _heads(
             ready = max(ready, at)
             if link_kind[k] == OVERLAP:
                 least = _least(i, op_ptr, mode_duration, fixed_mode)
-                part = -((-link_transfer[k] * least) // link_quantity[k])
-                done = max(done, early[a] + link_lag[k] + part)
+                done = max(done, early[a] + link_lag[k] + _part(link_transfer[k], link_quantity[k], least))
         if branches:
-            lo, hi = routing_ptr[job[i]], routing_ptr[job[i] + 1]
-            quickest = by_routing[lo]
-            for r in range(lo, hi):
-                quickest = min(quickest, by_routing[r])
-                by_routing[r] = 0
-            ready = max(ready, quickest)
+            ready = max(ready, _quickest(by_routing, routing_ptr[job[i]], routing_ptr[job[i] + 1]))
         if fixed_start[i] >= 0:
             ready = fixed_start[i]
-        first, last = op_ptr[i], op_ptr[i + 1]
-        if fixed_mode[i] >= 0:
-            first, last = fixed_mode[i], fixed_mode[i] + 1
-        best_start, best_end = -1, -1
-        for k in range(first, last):
-            m = mode_machine[k]
-            c = cal_of_machine[m]
-            lo = cal_ptr[c] if c >= 0 else 0
-            hi = cal_ptr[c + 1] if c >= 0 else 0
-            t = ready if fixed_start[i] >= 0 else max(ready, machine_free[m])
-            s, e = _finish(t, mode_duration[k], interruptible[i], lo, hi, cal_start, cal_end)
-            if best_end < 0 or e < best_end:
-                best_end = e
-            if best_start < 0 or s < best_start:
-                best_start = s
+        best_start, best_end = _soonest(
+            i, ready, op_ptr, mode_machine, mode_duration, fixed_start, fixed_mode, interruptible, machine_free,
+            cal_of_machine, cal_ptr, cal_start, cal_end,
+        )  # fmt: skip
         head[i] = ready if fixed_start[i] >= 0 else best_start
         early[i] = max(best_end, done)
     return head, early
@@ -166,7 +188,7 @@ def _tails(
                 continue
             least = _least(b, op_ptr, mode_duration, fixed_mode)
             if link_kind[link] == OVERLAP:
-                least = -((-link_transfer[link] * least) // link_quantity[link])
+                least = _part(link_transfer[link], link_quantity[link], least)
             tail[a] = max(tail[a], link_lag[link] + least + tail[b])
             if job[b] == job[a]:
                 job_tail[a] = max(job_tail[a], link_lag[link] + least + job_tail[b])

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from ortools.sat.python import cp_model
 
-from yuheng.engines.schedule.bound_paths import FINISH_START, OVERLAP, paths
+from yuheng.engines.schedule.arrays import LINK_CODES
 from yuheng.engines.schedule.calendars import FOREVER
 from yuheng.engines.schedule.exact.batches import add_batches
 from yuheng.engines.schedule.exact.calendar_time import WorkingTime
 from yuheng.engines.schedule.exact.sequences import add_sequence
 from yuheng.engines.schedule.exact.task import Ints, NotModelled, Task, Timing
+from yuheng.engines.schedule.parts import Link
 
 MOST_OPERATIONS = 600
 SCALE = 1000
@@ -37,7 +38,7 @@ class Model:
         if arrays.has_buffers:
             raise NotModelled("buffers that block")
         self.task, self.arrays, self.cp = task, arrays, cp_model.CpModel()
-        self.head, self.early, _tail, _job_tail = paths(arrays)
+        self.head, self.early = task.head, task.early
         self.latest = _latest(task, self.early)
         self.chosen = _routing_literals(self)
         self.present: list[Any] = [self.chosen[r] if r >= 0 else 1 for r in arrays.routing_of_op.tolist()]
@@ -212,7 +213,7 @@ def _links(model: Model) -> None:
 
 def _link(model: Model, link: int, a: int, b: int) -> None:
     arrays = model.arrays
-    if arrays.fixed_start[b] >= 0 and arrays.fixed_start[a] >= 0:
+    if arrays.is_started[b] or (arrays.fixed_start[b] >= 0 and arrays.fixed_start[a] >= 0):
         return  # facts are not argued with
     both = [model.present[i] for i in (a, b) if arrays.routing_of_op[i] >= 0]
     lag, most = int(arrays.link_lag[link]), int(arrays.link_max[link])
@@ -223,10 +224,10 @@ def _link(model: Model, link: int, a: int, b: int) -> None:
             added.only_enforce_if(both)
 
     kind = int(arrays.link_kind[link])
-    if kind == OVERLAP:
+    if kind == LINK_CODES[Link.OVERLAP]:
         _overlap(model, link, a, b, require)
         return
-    begin = model.end[a] if kind == FINISH_START else model.start[a]
+    begin = model.end[a] if kind == LINK_CODES[Link.FINISH_START] else model.start[a]
     require(model.start[b] >= begin + lag)
     if most >= 0:
         require(model.start[b] <= begin + most)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yuheng.engines.schedule.arrays import Arrays, HorizonTooShort, compile_problem
+from yuheng.engines.schedule.bound_paths import paths
 from yuheng.engines.schedule.exact.process import ExactSolver
 from yuheng.engines.schedule.exact.task import Found, Reference, Task, Timing
 from yuheng.engines.schedule.objective import MACHINE_CHANGE_TICKS, Objective, evaluate, near
@@ -71,8 +72,11 @@ def solve_exact(
         A running child to use again.
     """
     arrays = compile_problem(problem) if arrays is None else arrays
+    head, early, _tail, _job_tail = paths(arrays)
     task = Task(
         arrays,
+        head,
+        early,
         objective.terms,
         objective.lexicographic,
         None if start is None else Timing(start.start, start.end, start.modes(arrays)),

@@ -44,6 +44,8 @@ class Task:
 
     Parameters
     ----------
+    head, early
+        Earliest starts and ends, see `bound_paths.paths`: the child compiles nothing.
     terms, lexicographic
         Names and weights of the objective, summed, or one after the other in the order given.
     deterministic_time
@@ -51,6 +53,8 @@ class Task:
     """
 
     arrays: Arrays
+    head: Ints
+    early: Ints
     terms: tuple[tuple[str, float], ...]
     lexicographic: bool = False
     hint: Timing | None = None
