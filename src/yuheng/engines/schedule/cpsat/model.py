@@ -17,10 +17,10 @@ from ortools.sat.python import cp_model
 
 from yuheng.engines.schedule.arrays import LINK_CODES
 from yuheng.engines.schedule.calendars import FOREVER
-from yuheng.engines.schedule.exact.batches import add_batches
-from yuheng.engines.schedule.exact.calendar_time import WorkingTime
-from yuheng.engines.schedule.exact.sequences import add_sequence
-from yuheng.engines.schedule.exact.task import Ints, NotModelled, Task, Timing
+from yuheng.engines.schedule.cpsat.batches import add_batches
+from yuheng.engines.schedule.cpsat.calendar_time import WorkingTime
+from yuheng.engines.schedule.cpsat.sequences import add_sequence
+from yuheng.engines.schedule.cpsat.task import Ints, NotModelled, Task, Timing
 from yuheng.engines.schedule.parts import Link
 
 MOST_OPERATIONS = 600

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from yuheng.engines.schedule.exact.task import Ints, NotModelled, Timing
+from yuheng.engines.schedule.cpsat.task import Ints, NotModelled, Timing
 
 if TYPE_CHECKING:
-    from yuheng.engines.schedule.exact.model import Model
+    from yuheng.engines.schedule.cpsat.model import Model
 
 MOST_INTERVALS = 400
 """Open intervals in which one operation could start: beyond, the model is larger than what it can be worth."""

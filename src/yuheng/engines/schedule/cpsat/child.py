@@ -14,9 +14,9 @@ from typing import IO, Any
 
 from ortools.sat.python import cp_model
 
-from yuheng.engines.schedule.exact.frames import receive, send
-from yuheng.engines.schedule.exact.model import Model
-from yuheng.engines.schedule.exact.task import Finished, Found, NotModelled, Proven, Task
+from yuheng.engines.schedule.cpsat.frames import receive, send
+from yuheng.engines.schedule.cpsat.model import Model
+from yuheng.engines.schedule.cpsat.task import Finished, Found, NotModelled, Proven, Task
 
 STATUS = {
     cp_model.OPTIMAL: "optimal",

@@ -12,8 +12,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from yuheng.engines.schedule.exact.frames import receive, send
-from yuheng.engines.schedule.exact.task import Finished, Found, Proven, Task, Timing
+from yuheng.engines.schedule.cpsat.frames import receive, send
+from yuheng.engines.schedule.cpsat.task import Finished, Found, Proven, Task, Timing
 
 POLL_SECONDS = 0.01
 """How late a cancel or a deadline is seen, at most; the kill itself takes a millisecond."""
@@ -137,7 +137,7 @@ class ExactSolver:
             return self._child
         self.close()
         child = subprocess.Popen(
-            [sys.executable, "-m", "yuheng.engines.schedule.exact.child"],
+            [sys.executable, "-m", "yuheng.engines.schedule.cpsat.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from yuheng.engines.schedule.exact.model import Model
+    from yuheng.engines.schedule.cpsat.model import Model
 
 
 def add_sequence(model: Model, m: int, rows: list[tuple[int, int]]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from yuheng.engines.schedule.exact.task import NotModelled
+from yuheng.engines.schedule.cpsat.task import NotModelled
 
 if TYPE_CHECKING:
-    from yuheng.engines.schedule.exact.model import Model
+    from yuheng.engines.schedule.cpsat.model import Model
 
 
 def add_batches(model: Model, m: int, rows: list[tuple[int, int]]) -> None:

@@ -1,4 +1,7 @@
-"""Whole problems through the exact solver: problem and plan in, plan and bound out."""
+"""The exact solver: small problems to the proof, small windows of big ones. A scalpel, in a child process.
+
+Optional: without OR-Tools `is_available` is false, every answer says "unavailable", and the rest of the engine works.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ import numpy as np
 
 from yuheng.engines.schedule.arrays import Arrays, HorizonTooShort, compile_problem
 from yuheng.engines.schedule.bound_paths import paths
-from yuheng.engines.schedule.exact.process import ExactSolver
-from yuheng.engines.schedule.exact.task import Found, Reference, Task, Timing
+from yuheng.engines.schedule.cpsat.process import ExactSolver, is_available
+from yuheng.engines.schedule.cpsat.task import Found, Reference, Task, Timing
 from yuheng.engines.schedule.objective import MACHINE_CHANGE_TICKS, Objective, evaluate, near
 from yuheng.engines.schedule.plan import Plan, plan_of
 from yuheng.engines.schedule.problem import Problem
+
+__all__ = ["ExactResult", "ExactSolver", "is_available", "solve_exact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class ExactResult:
     Parameters
     ----------
     status
-        See `process.Answer`; "optimal" is proven.
+        See `cpsat.process.Answer`; "optimal" is proven.
     plan, objective_value
         The best plan found and its value; ``None`` when none was found.
     bound
