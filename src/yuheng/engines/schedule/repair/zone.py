@@ -1,0 +1,280 @@
+"""Which operations of the frozen zone can keep machine and start. Looks only at facts and at what is kept already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from yuheng.engines.schedule.calendars import OpenTime, open_intervals
+from yuheng.engines.schedule.kpis import setup_between
+from yuheng.engines.schedule.parts import Id, Interval, Link, Operation, Precedence, Status
+from yuheng.engines.schedule.people import pools
+from yuheng.engines.schedule.plan import Plan
+from yuheng.engines.schedule.problem import Problem
+from yuheng.engines.schedule.repair.disturbances import Draft
+from yuheng.engines.schedule.timeline import Capacities, compile_capacities
+
+
+class Zone:
+    """The frozen zone of one moment.
+
+    Parameters
+    ----------
+    rows
+        Operations with the facts in them.
+    reference
+        The published plan over the same rows.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        draft: Draft,
+        rows: Sequence[Operation],
+        links: Sequence[Precedence],
+        reference: Plan,
+        now: int,
+        frozen_ticks: int,
+    ) -> None:
+        self._problem, self._draft, self._rows, self._now = problem, draft, rows, now
+        self._machine = reference.machine.tolist()
+        self._start, self._end = reference.start.tolist(), reference.end.tolist()
+        self.until = now + frozen_ticks
+        self._calendars = {row.id: row for row in draft.calendars}
+        self._jobs = {job.id: job for job in draft.jobs}
+        self._times: dict[int, OpenTime | None] = {}
+        self._into: dict[int, list[tuple[int, Precedence]]] = {}
+        self.longest = max((mode.duration for row in rows for mode in row.modes), default=0)
+        self._candidates = self._zone()
+        self._index_links(links)
+        self._most = _Most(draft, rows, self) if draft.resources or draft.operators else None
+        self.frozen: list[int] = []
+        self.delayed: list[int] = []
+        self._decide()
+
+    def final(self) -> tuple[Operation, ...]:
+        """All operations with the zone's decisions in them."""
+        rows = list(self._rows)
+        for i in self.frozen:
+            machine = self._problem.machines[self._machine[i]].id
+            rows[i] = replace(rows[i], status=Status.FROZEN, fixed_machine=machine, fixed_start=self._start[i])
+        for i in self.delayed:
+            if rows[i].status is Status.OPEN:
+                machine = self._problem.machines[self._machine[i]].id
+                rows[i] = replace(rows[i], status=Status.PINNED, fixed_machine=machine)
+        return tuple(rows)
+
+    def _zone(self) -> list[int]:
+        """Operations of the zone on machines that are not struck, by start."""
+        struck = {self._problem.machine_index[machine] for machine in self._draft.struck}
+        starts, machines = np.array(self._start), np.array(self._machine)
+        inside = np.flatnonzero((starts >= self._now) & (starts < self.until) & (machines >= 0))
+        inside = inside[np.lexsort((inside, starts[inside]))]
+        return [i for i in inside.tolist() if self._machine[i] not in struck and self._is_free(self._rows[i])]
+
+    def _is_free(self, row: Operation) -> bool:
+        return row.status is Status.OPEN or (row.status is Status.PINNED and row.fixed_start is None)
+
+    def _index_links(self, links: Sequence[Precedence]) -> None:
+        index = {row.key: i for i, row in enumerate(self._rows)}
+        wanted = set(self._candidates)
+        self._limited: list[tuple[int, int]] = []
+        for link in links:
+            b = index[link.after]
+            if b in wanted:
+                self._into.setdefault(b, []).append((index[link.before], link))
+            if link.max_lag is not None:
+                self._limited.append((index[link.before], b))
+
+    def _decide(self) -> None:
+        """Keep what can be kept; what a later look forbids (batches, longest lags) is left out, and all begins again."""
+        excluded: set[int] = set()
+        while True:
+            self._keep(excluded)
+            kept = set(self.frozen)
+            # A started pair is settled; a kept one before a free one might have to wait longer than it may.
+            more = {a for a, b in self._limited if a in kept and b not in kept}
+            more |= {i for i in kept if any(k not in kept for k in self._batch(i))}
+            if not more:
+                break
+            excluded |= more
+        self.delayed = [i for i in self._candidates if i not in kept]
+
+    def _batch(self, i: int) -> list[int]:
+        m = self._machine[i]
+        if self._draft.machines[m].batch_capacity == 1:
+            return []
+        return [k for k in self._candidates if self._machine[k] == m and self._start[k] == self._start[i]]
+
+    def _keep(self, excluded: set[int]) -> None:
+        self.frozen = []
+        ends: dict[int, int] = {}
+        last: dict[int, tuple[int, int, int]] = {}
+        for i, row in enumerate(self._rows):
+            if row.status is Status.STARTED and row.fixed_start is not None:
+                m = self.machine_of(row)
+                ends[i] = self.end_of(row, m, row.fixed_start)
+                last[m] = max(last.get(m, (-1, -1, -1)), (ends[i], row.fixed_start, i))
+        if self._most is not None:
+            self._most.begin({i: ends[i] for i in ends if ends[i] > self._now})
+        for i in self._candidates:
+            if i in excluded or not self._can_keep(i, ends, last):
+                continue
+            m = self._machine[i]
+            end = self.end_of(self._rows[i], m, self._start[i])
+            if self._most is not None and not self._most.take(i, m, self._start[i], end):
+                continue
+            ends[i] = end
+            last[m] = max(last.get(m, (-1, -1, -1)), (end, self._start[i], i))
+            self.frozen.append(i)
+
+    def _can_keep(self, i: int, ends: dict[int, int], last: dict[int, tuple[int, int, int]]) -> bool:
+        row, m, start = self._rows[i], self._machine[i], self._start[i]
+        machine = self._draft.machines[m]
+        if row.fixed_machine not in (None, machine.id) or all(mode.machine != machine.id for mode in row.modes):
+            return False
+        if max(row.release, row.material_at, self._jobs[row.job].release, machine.available_from) > start:
+            return False
+        times = self.times(m)
+        end = self.end_of(row, m, start)
+        if times is not None and (
+            not times.is_open(start) or (not row.interruptible and times.closed_inside(start, end))
+        ):
+            return False
+        if any(not self._follows(a, link, i, ends) for a, link in self._into.get(i, ())):
+            return False
+        return m not in last or self._fits_behind(i, *last[m])
+
+    def _follows(self, a: int, link: Precedence, i: int, ends: dict[int, int]) -> bool:
+        """Whether what comes before is settled, and early enough."""
+        if self._machine[a] < 0 and a not in ends:
+            return self._rows[a].routing is not None  # of a routing that was not chosen; else it is new
+        if a not in ends:
+            return False
+        before = self._rows[a]
+        begun = before.fixed_start if before.fixed_start is not None else self._start[a]
+        if link.kind is Link.OVERLAP:
+            return ends[a] <= self._end[a] and begun <= self._start[a]
+        given = self._start[i] - (ends[a] if link.kind is Link.FINISH_START else begun)
+        return link.min_lag <= given and (link.max_lag is None or given <= link.max_lag)
+
+    def _fits_behind(self, i: int, end: int, begun: int, other: int) -> bool:
+        """Whether the machine is free, and set up, in time."""
+        m, start = self._machine[i], self._start[i]
+        machine = self._draft.machines[m]
+        if machine.batch_capacity > 1 and begun == start:
+            return True  # the batch of which the other one is a member
+        if end > start:
+            return False
+        if machine.setup_matrix is None:
+            return True
+        matrix = next(row for row in self._problem.setup_matrices if row.id == machine.setup_matrix)
+        place = {family: k for k, family in enumerate(matrix.families)}
+        before, after = self._rows[other].family, self._rows[i].family
+        needed = setup_between(matrix.times, matrix.initial, place, before, after)
+        times = self.times(m)
+        return needed <= (start - end if times is None else times.between(end, start))
+
+    def machine_of(self, row: Operation) -> int:
+        """Index of the machine on which an operation is fixed."""
+        if row.fixed_machine is None:
+            raise ValueError("the operation has no fixed machine")
+        return self._problem.machine_index[row.fixed_machine]
+
+    # --- times
+
+    def times(self, m: int) -> OpenTime | None:
+        """Open time of a machine with everything that happened; ``None``: always open."""
+        if m not in self._times:
+            machine = self._draft.machines[m]
+            if machine.calendar is None and not machine.closures:
+                self._times[m] = None
+            else:
+                calendar = None if machine.calendar is None else self._calendars[machine.calendar]
+                period = 0 if calendar is None else calendar.period or 0
+                latest = max([self.until, *(end for _start, end in machine.closures)])
+                until = latest + 3 * (self.longest + period) + 1
+                self._times[m] = OpenTime(open_intervals(calendar, machine.closures, until))
+        return self._times[m]
+
+    def end_of(self, row: Operation, m: int, start: int) -> int:
+        """When an operation ends that starts on a machine at a tick."""
+        machine = self._draft.machines[m].id
+        work = next(mode.duration for mode in row.modes if mode.machine == machine)
+        times = self.times(m)
+        if times is None:
+            return start + work
+        done = times.finish(start, work)
+        return start + work if done is None else done
+
+    def held(self, m: int, start: int, end: int) -> list[Interval]:
+        """Open times of a machine inside [start, end)."""
+        times = self.times(m)
+        closed = [] if times is None else times.closed_inside(start, end)
+        edges = [start, *(edge for interval in closed for edge in interval), end]
+        return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+
+
+class _Most:
+    """What facts and kept operations hold of tools and people."""
+
+    def __init__(self, draft: Draft, rows: Sequence[Operation], zone: Zone) -> None:
+        self._rows, self._zone = rows, zone
+        groups = pools(draft.operators) if draft.operators else ()
+        self._draws: dict[Id, list[int]] = {row.id: [k] for k, row in enumerate(draft.resources)}
+        for k, pool in enumerate(groups, start=len(draft.resources)):
+            for skill in pool.skills:
+                self._draws.setdefault(skill, []).append(k)
+        self._keeps = [*(row.kept_over_breaks for row in draft.resources), *(False for _pool in groups)]
+        covered = zone.until + 3 * zone.longest + 1
+        covered = max([covered, *(end for row in draft.resources for _start, end, _by in row.changes)])
+        self._capacity: Capacities = compile_capacities(
+            draft.resources, groups, draft.operators, draft.calendars, covered
+        )
+        self._held: dict[int, list[tuple[int, int, int]]] = {}
+
+    def begin(self, running: dict[int, int]) -> None:
+        """Forget everything but what runs: operation → end."""
+        self._held = {}
+        for i, end in running.items():
+            row = self._rows[i]
+            m = self._zone.machine_of(row)
+            for r, units in self._demands(row):
+                for a, b in self._pieces(r, m, row.fixed_start or 0, end):
+                    self._held.setdefault(r, []).append((a, b, units))
+
+    def take(self, i: int, m: int, start: int, end: int) -> bool:
+        """Hold what an operation needs, if it is there; of a batch every member is counted, which only errs safely."""
+        wanted = [
+            (r, a, b, units) for r, units in self._demands(self._rows[i]) for a, b in self._pieces(r, m, start, end)
+        ]
+        if any(not self._is_there(r, a, b, units) for r, a, b, units in wanted):
+            return False
+        for r, a, b, units in wanted:
+            self._held.setdefault(r, []).append((a, b, units))
+        return True
+
+    def _demands(self, row: Operation) -> list[tuple[int, int]]:
+        needed: dict[int, int] = {}
+        for demand in row.demands:
+            for r in self._draws[demand.resource]:
+                needed[r] = needed.get(r, 0) + demand.amount
+        return list(needed.items())
+
+    def _pieces(self, r: int, m: int, start: int, end: int) -> list[Interval]:
+        return [(start, end)] if self._keeps[r] else self._zone.held(m, start, end)
+
+    def _is_there(self, r: int, start: int, end: int, units: int) -> bool:
+        part = slice(int(self._capacity.ptr[r]), int(self._capacity.ptr[r + 1]))
+        times, values = self._capacity.time[part], self._capacity.value[part]
+        held = self._held.get(r, [])
+        ticks = {start, *(a for a, _b, _units in held if start < a < end)}
+        ticks |= set(times[(times > start) & (times < end)].tolist())
+        for tick in ticks:
+            used = sum(taken for a, b, taken in held if a <= tick < b)
+            there = int(values[max(int(np.searchsorted(times, tick, side="right")) - 1, 0)])
+            if used + units > there:
+                return False
+        return True
