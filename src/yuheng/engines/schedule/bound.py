@@ -5,15 +5,17 @@ Three relaxations, each of which forgets some rules and therefore never claims t
 * *critical path*: machines are forgotten, calendars, lags, releases and fixed starts are kept;
 * *bottleneck*: one group of machines is kept, everything before and after an operation is its head and tail. Preemptive
   on one machine [1]_, by energy on several, with the least work any of its machines needs;
-* *transport*: for weighted tardiness, the work of a bottleneck is carried, tick by tick, to times whose price rises
-  after the due date [2]_; capacities are priced by a subgradient, and every price gives a valid bound.
+* *sorted completions*: for weighted tardiness, the work of a bottleneck by shortest remaining work [2]_, on one machine
+  as quick as all of them; its completions, in order, are matched with the due dates in order.
 
 References
 ----------
 .. [1] Jackson, J. R. (1956). An extension of Johnson's results on job lot scheduling. Nav. Res. Log. Quart. 3, 201-203.
    Carlier, J. (1982). The one-machine sequencing problem. EJOR 11, 42-47.
-.. [2] Bülbül, K., Kaminsky, P., Yano, C. (2007). Preemption in single machine earliness/tardiness scheduling.
-   J. Scheduling 10, 271-292.
+.. [2] Schrage, L. (1968). A proof of the optimality of the shortest remaining processing time discipline. Oper. Res.
+   16, 687-690.
+.. [3] Chu, C. (1992). A branch-and-bound algorithm to minimize total tardiness with different release dates. Nav. Res.
+   Log. 39, 265-283.
 """
 
 from __future__ import annotations
@@ -35,11 +37,8 @@ Floats = npt.NDArray[np.float64]
 
 MOST_GROUPS = 250
 """Groups of machines that are looked at: the most loaded ones."""
-PRICED_GROUPS = 4
-"""Groups for which the transport relaxation is solved: it costs more than the others together."""
-BUCKETS = 160
-ROUNDS = 120
-"""Subgradient steps a group."""
+SORTED_GROUPS = 12
+"""Groups whose weighted tardiness is bound: the most loaded ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Bound:
     value
         In the objective's unit.
     method
-        "critical path", "bottleneck", "transport", or "exact".
+        "critical path", "bottleneck", or "exact".
     machines
         Indices of the machines that the bound rests on; empty for a path.
     """
@@ -281,60 +280,64 @@ def _tardiness(arrays: Arrays, groups: list[_Group], head: Ints, job_tail: Ints,
     floor = np.maximum(done - arrays.due, 0)
     certain = float((arrays.weight * floor).sum())
     best = Bound(certain, "critical path")
-    for group in [row for row in groups if (arrays.batch_capacity[list(row.machines)] <= 1).all()][:PRICED_GROUPS]:
-        carriers = _carriers(arrays, group, job_tail)
-        due = (arrays.due + floor)[arrays.job[group.operations]] - job_tail[group.operations]
-        weight = np.where(carriers, arrays.weight[arrays.job[group.operations]], 0.0)
-        added = _transport(_Capacity(arrays, group.machines), head[group.operations], group.work, due, weight)
+    for group in groups[:SORTED_GROUPS]:
+        rows = _whole_jobs(arrays, group, head, job_tail, floor)
+        added = _sorted_tardiness(_Capacity(arrays, group.machines), *rows)
         if certain + added > best.value:
-            best = Bound(certain + added, "transport", group.machines)
+            best = Bound(certain + added, "bottleneck", group.machines)
     return best if best.value > 0 else None
 
 
-def _carriers(arrays: Arrays, group: _Group, job_tail: Ints) -> npt.NDArray[np.bool_]:
-    """One operation a job stands for the job's lateness: the one nearest to its end."""
-    last: dict[int, int] = {}
-    jobs, tails = arrays.job[group.operations].tolist(), job_tail[group.operations].tolist()
-    for k, job in enumerate(jobs):
-        if job not in last or tails[k] < tails[last[job]]:
-            last[job] = k
-    chosen = np.zeros(len(jobs), np.bool_)
-    chosen[list(last.values())] = True
-    return chosen
+def _whole_jobs(
+    arrays: Arrays, group: _Group, head: Ints, job_tail: Ints, floor: Ints
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Each job's work in the group as one piece: head, work, latest end in time, weight; jobs that can be late only."""
+    job, inverse = np.unique(arrays.job[group.operations], return_inverse=True)
+    heads, tails = np.full(len(job), np.inf), np.full(len(job), np.inf)
+    np.minimum.at(heads, inverse, head[group.operations])
+    np.minimum.at(tails, inverse, job_tail[group.operations])
+    work: Floats = np.bincount(inverse, weights=group.work, minlength=len(job)).astype(np.float64)
+    due = (arrays.due + floor)[job] - tails
+    kept = (arrays.weight[job] > 0) & (arrays.due[job] < FOREVER)
+    return heads[kept], work[kept], due[kept], arrays.weight[job][kept]
 
 
-def _transport(capacity: _Capacity, head: Ints, work: Floats, due: Ints, weight: Floats) -> float:
-    """Lagrangean bound of carrying the work to slices of time at the least price; 0 when it finds nothing.
+def _sorted_tardiness(capacity: _Capacity, heads: Floats, work: Floats, due: Floats, weight: Floats) -> float:
+    """Weighted tardiness of jobs on one machine as quick as all of the group.
 
-    A tick of work that ends ``x`` after the due date costs ``weight / work * (x + (work - 1) / 2)``, before it nothing:
-    the ticks of an operation then never cost more than its tardiness. A slice charges the price of its first tick.
+    Shortest remaining work first completes the k-th job as early as any schedule can. Matching these times with the due
+    dates in order is the cheapest matching [3]_. Weights are taken in layers: of each, the jobs that weigh as much.
     """
-    begin = float(head.min())
-    end = float(capacity.reached(capacity.before(np.array([float(head.max())])) + work.sum())[0])
-    borders = np.linspace(begin, end + 1.0, BUCKETS + 1)
-    room = np.diff(capacity.before(borders))
-    first = borders[:-1, None] + 1.0
-    late = first - due[None, :].astype(np.float64)
-    price = np.where(late > 0, (weight / work)[None, :] * (late + (work - 1.0)[None, :] / 2.0), 0.0)
-    price[borders[1:, None] <= head[None, :]] = np.inf
-    charge = np.zeros(BUCKETS)
-    best, hoped, stale = 0.0, float((weight * work).sum()), 0
-    for _round in range(ROUNDS):
-        total = price + charge[:, None]
-        slot = np.argmin(total, axis=0)
-        value = float((work * total[slot, np.arange(len(work))]).sum() - (room * charge).sum())
-        if value > best + 1e-9:
-            best, stale = value, 0
+    total, before = 0.0, 0.0
+    for level in np.unique(weight).tolist():
+        chosen = weight >= level
+        ends = _shortest_first(capacity, heads[chosen], work[chosen])
+        total += (level - before) * float(np.maximum(ends - np.sort(due[chosen]), 0.0).sum())
+        before = level
+    return total
+
+
+def _shortest_first(capacity: _Capacity, heads: Floats, work: Floats) -> Floats:
+    """Completions, ascending, by shortest remaining work in the group's open time."""
+    released = capacity.before(heads)
+    order = np.argsort(released, kind="stable").tolist()
+    ready, waiting = released.tolist(), list[tuple[float, int]]()
+    at, ends, k = 0.0, list[float](), 0
+    while k < len(order) or waiting:
+        if not waiting:
+            at = max(at, ready[order[k]])
+        while k < len(order) and ready[order[k]] <= at:
+            heapq.heappush(waiting, (float(work[order[k]]), order[k]))
+            k += 1
+        left, i = heapq.heappop(waiting)
+        until = ready[order[k]] if k < len(order) else math.inf
+        if at + left <= until:
+            at += left
+            ends.append(at)
         else:
-            stale += 1
-            if stale >= 5:
-                hoped, stale = hoped / 2.0, 0
-        over = np.bincount(slot, weights=work, minlength=BUCKETS) - room
-        norm = float((over**2).sum())
-        if norm <= 0:
-            break
-        charge = np.maximum(charge + (max(best - value, 0.0) + hoped) / norm * over, 0.0)
-    return best
+            heapq.heappush(waiting, (left - (until - at), i))
+            at = until
+    return capacity.reached(np.array(ends))
 
 
 def _late(arrays: Arrays, groups: list[_Group], head: Ints, job_tail: Ints, done: Ints) -> Bound | None:

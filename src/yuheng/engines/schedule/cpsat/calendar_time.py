@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ortools.sat.python import cp_model
 
 from yuheng.engines.schedule.cpsat.task import Ints, NotModelled, Timing
 
@@ -61,6 +62,49 @@ class WorkingTime:
         starts, ends, work = self._slice(calendar)
         k = int(np.searchsorted(starts, tick, side="right")) - 1
         return 0 if k < 0 else int(work[k] + min(tick, int(ends[k])) - starts[k])
+
+    def pieces(self, i: int, calendar: int) -> list[Any]:
+        """Return intervals that cover exactly the open time between start and end on one calendar.
+
+        They are present where a mode of that calendar is chosen.
+        """
+        model = self._model
+        modes = [k for k in model.modes_of(i) if self._calendar(k) == calendar]
+        if calendar < 0 or not model.arrays.interruptible[i]:
+            is_there = model.cp.new_bool_var(f"a{i}_{calendar}")
+            model.cp.add(is_there == sum(model.mode[k] for k in modes))
+            return [model.cp.new_optional_interval_var(model.start[i], model.size[i], model.end[i], is_there, f"h{i}")]
+        for k in modes:
+            self.before_start(i, k), self.before_end(i, k)
+        starts, ends, _work = self._slice(calendar)
+        begins, finishes = self._begins.get((i, calendar)), self._ends[i, calendar]
+        if begins is None:  # a fact: it begins where it began
+            first = int(np.searchsorted(ends, model.arrays.fixed_start[i], side="right"))
+            begins = {first: sum(model.mode[k] for k in modes)}
+        found = []
+        for where in range(min(begins), max(finishes) + 1):
+            low, high = int(starts[where]), int(ends[where])
+            runs = sum(literal for at, literal in begins.items() if at <= where)
+            runs = runs - sum(literal for at, literal in finishes.items() if at < where)
+            is_there = model.cp.new_bool_var(f"a{i}_{where}")
+            model.cp.add(is_there == runs)
+            since = model.cp.new_int_var(low, high, f"p{i}_{where}")
+            until = model.cp.new_int_var(low, high, f"u{i}_{where}")
+            here, there = begins.get(where), finishes.get(where)
+            if here is not None and isinstance(here, cp_model.IntVar):
+                model.cp.add(since == model.start[i]).only_enforce_if(here)
+                model.cp.add(since == low).only_enforce_if([is_there, ~here])
+            else:
+                first = low if here is None else max(low, int(model.arrays.fixed_start[i]))
+                model.cp.add(since == first).only_enforce_if(is_there)
+            if there is not None:
+                model.cp.add(until == model.end[i]).only_enforce_if(there)
+                model.cp.add(until == high).only_enforce_if([is_there, ~there])
+            else:
+                model.cp.add(until == high).only_enforce_if(is_there)
+            length = model.cp.new_int_var(0, high - low, f"n{i}_{where}")
+            found.append(model.cp.new_optional_interval_var(since, length, until, is_there, f"h{i}_{where}"))
+        return found
 
     def hint(self, timing: Timing) -> None:
         """Say in which intervals a plan's operations lie."""

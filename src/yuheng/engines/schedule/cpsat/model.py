@@ -65,7 +65,7 @@ class Model:
         low, high = int(self.head[i]), max(int(self.latest[i]), int(self.early[i]))
         self.start.append(cp.new_constant(fixed) if fixed >= 0 else cp.new_int_var(low, high, f"s{i}"))
         self.end.append(cp.new_int_var(int(self.early[i]), high, f"e{i}"))
-        self.size.append(cp.new_int_var(1, max(high - low, 1), f"d{i}"))
+        self.size.append(cp.new_int_var(0, max(high - low, 1), f"d{i}"))
         cp.add(self.start[i] + self.size[i] == self.end[i])
         if last - first == 1 and arrays.routing_of_op[i] < 0:
             self.mode[first] = cp.new_constant(1)
@@ -263,14 +263,21 @@ def _resource(model: Model, r: int, demands: list[tuple[int, int]]) -> None:
     arrays, cp = model.arrays, model.cp
     part = slice(int(arrays.cap_ptr[r]), int(arrays.cap_ptr[r + 1]))
     times, values = arrays.cap_time[part].tolist(), arrays.cap_value[part].tolist()
-    closed = [] if arrays.res_keeps[r] else _closed_for_all(model, [i for i, _amount in demands])
+    calendars = {i: _calendars_of(model, i) for i, _amount in demands}
+    pauses = not arrays.res_keeps[r] and any(arrays.interruptible[i] and calendars[i] != {-1} for i in calendars)
+    shared = set().union(*calendars.values())
+    closed = _closed(model, shared.pop()) if pauses and len(shared) == 1 else []
     facts = [i for i, _amount in demands if arrays.fixed_start[i] >= 0 and arrays.fixed_mode[i] >= 0]
     most = max(*values, sum(amount for i, amount in demands if i in facts), 1)
-    intervals = [
-        cp.new_optional_interval_var(model.start[i], model.size[i], model.end[i], model.present[i], f"q{r}_{i}")
-        for i, _amount in demands
-    ]
-    amounts = [amount for _i, amount in demands]
+    intervals, amounts = list[Any](), list[int]()
+    for i, amount in demands:
+        if pauses and not closed:
+            held = [piece for calendar in calendars[i] for piece in model.time.pieces(i, calendar)]
+        else:
+            name = f"q{r}_{i}"
+            held = [cp.new_optional_interval_var(model.start[i], model.size[i], model.end[i], model.present[i], name)]
+        intervals += held
+        amounts += [amount] * len(held)
     for at, until, units in zip(times, [*times[1:], FOREVER], values, strict=True):
         for begin, end in _outside(at, min(until, arrays.covered), closed):
             taken = most - units
@@ -289,18 +296,17 @@ def _most_taken(model: Model, demands: list[tuple[int, int]], facts: list[int], 
     return max(sum(a for s, e, a in rows if s <= tick < e) for tick in ticks)
 
 
-def _closed_for_all(model: Model, operations: list[int]) -> list[tuple[int, int]]:
-    """Closed times in which people of this pool are needed by nobody: those of the one calendar that all users keep."""
+def _calendars_of(model: Model, i: int) -> set[int]:
     arrays = model.arrays
-    calendars = {int(arrays.cal_of_machine[arrays.mode_machine[k]]) for i in operations for k in model.modes_of(i)}
-    if calendars == {-1} or not calendars:
-        return []
-    paused = [i for i in operations if arrays.interruptible[i]]
-    if not paused:
-        return []
-    if len(calendars) > 1:
-        raise NotModelled("people who pause with machines of different calendars")
-    code = calendars.pop()
+    return {int(arrays.cal_of_machine[arrays.mode_machine[k]]) for k in model.modes_of(i)}
+
+
+def _closed(model: Model, code: int) -> list[tuple[int, int]]:
+    """Closed times of the one calendar that all users keep: nobody is needed then, and nobody has to be there.
+
+    Whatever spans a closed time runs before it too, so even then no more is held than there is.
+    """
+    arrays = model.arrays
     part = slice(int(arrays.cal_ptr[code]), int(arrays.cal_ptr[code + 1]))
     starts, ends = arrays.cal_start[part].tolist(), arrays.cal_end[part].tolist()
     return [(0, starts[0]), *zip(ends[:-1], starts[1:], strict=True)]

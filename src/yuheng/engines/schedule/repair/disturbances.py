@@ -7,8 +7,9 @@ exist, else `ProblemError` says what does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from yuheng.engines.schedule.calendars import FOREVER
 from yuheng.engines.schedule.faults import Fault, ProblemError, gettext_noop
@@ -83,7 +84,7 @@ class Draft:
         return self._index(self.problem.operation_index, key, "operation", name_of(key))
 
     @staticmethod
-    def _index(known: dict[object, int], key: object, field_name: str, shown: object) -> int:  # type: ignore[misc]
+    def _index(known: Mapping[Any, int], key: object, field_name: str, shown: object) -> int:
         if key not in known:
             raise refused(field_name, _UNKNOWN, value=shown)
         return known[key]

@@ -39,8 +39,9 @@ class Zone:
         frozen_ticks: int,
     ) -> None:
         self._problem, self._draft, self._rows, self._now = problem, draft, rows, now
-        self._machine = reference.machine.tolist()
-        self._start, self._end = reference.start.tolist(), reference.end.tolist()
+        self._machine: list[int] = reference.machine.tolist()
+        self._start: list[int] = reference.start.tolist()
+        self._end: list[int] = reference.end.tolist()
         self.until = now + frozen_ticks
         self._calendars = {row.id: row for row in draft.calendars}
         self._jobs = {job.id: job for job in draft.jobs}
@@ -89,7 +90,7 @@ class Zone:
                 self._limited.append((index[link.before], b))
 
     def _decide(self) -> None:
-        """Keep what can be kept; what a later look forbids (batches, longest lags) is left out, and all begins again."""
+        """Keep what can be kept; leave out what a later look forbids (batches, longest lags), and begin again."""
         excluded: set[int] = set()
         while True:
             self._keep(excluded)
