@@ -158,6 +158,7 @@ def _whole(row: str, field: str, value: object, least: int = 0) -> Iterator[Faul
 
 def _values(problem: Problem) -> Iterator[Fault]:
     yield from _whole("problem", "now", problem.now)
+    yield from _whole("problem", "least_duration", problem.least_duration)
     for job in problem.jobs:
         yield from _job_values(f"job {job.id}", job.release, job.due, job.weight)
     for operation in problem.operations:

@@ -121,7 +121,7 @@ _TOP = dict.fromkeys(
     (
         *("name", "time_unit", "origin", "now", "machines", "work_centres", "orders", "chain", "precedences"),
         *("calendars", "resources", "operators", "setup_matrix", "setup_matrices", "setup_matrix_optional", "buffers"),
-        "note",
+        *("note", "least_duration"),
     )
 )
 
@@ -200,6 +200,7 @@ class _Plant:
             "time_unit": top.get("time_unit", text, "minute"),
             "origin": top.get("origin", text, ""),
             "now": top.get("now", whole, 0),
+            "least_duration": top.get("least_duration", whole, 1),
         }
         if self.faults:
             raise Unfit

@@ -36,6 +36,7 @@ def write_plant(problem: Problem) -> str:
         "time_unit": problem.time_unit,
         **({"origin": problem.origin} if problem.origin else {}),
         **({"now": problem.now} if problem.now else {}),
+        **({"least_duration": problem.least_duration} if problem.least_duration != 1 else {}),
         "machines": [_stated(machine) for machine in problem.machines],
         "chain": is_chain,
         "orders": [

@@ -1,0 +1,38 @@
+"""Sentences of the engine in the reader's language, from the catalogues of the web, without Django."""
+
+from __future__ import annotations
+
+import gettext
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import yuheng
+
+LANGUAGES = ("en", "zh")
+_LOCALES = {"zh": "zh_Hans", "en": "en"}
+
+type_translate = Callable[[str], str]
+
+
+@cache
+def translator(language: str) -> type_translate:
+    """Return the function that gives an English sentence in a language; what nobody translated stays English."""
+    folder = Path(yuheng.__file__).parent / "web" / "locale"
+    found = gettext.translation("django", str(folder), [_LOCALES[language]], fallback=True)
+    return found.gettext
+
+
+def language_of(given: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the language asked for, else the terminal's, else English.
+
+    Examples
+    --------
+    >>> language_of(None, {"LANG": "zh_CN.UTF-8"}), language_of(None, {}), language_of("en", {"LANG": "zh_CN.UTF-8"})
+    ('zh', 'en', 'en')
+    """
+    if given:
+        return given
+    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
