@@ -442,12 +442,15 @@ class _Checker:
         """Parts between two machines are on the first one or in the second one's buffer."""
         held: dict[Id, list[tuple[int, int, int]]] = {}
         capacity = {buffer.id: buffer.capacity for buffer in self.problem.buffers}
+        stays = (
+            {pair for held_there in self.on_machine.values() for pair in pairwise(held_there)} if capacity else set()
+        )
         for link in self.problem.precedences if capacity else ():
             a, b = self.problem.operation_index[link.before], self.problem.operation_index[link.after]
             if link.kind is not Link.FINISH_START or self.machine[a] < 0 or self.machine[b] < 0:
                 continue
             buffer = self.problem.machines[self.machine[b]].input_buffer
-            if buffer is None:
+            if buffer is None or (a, b) in stays:
                 continue
             if self.leave[a] > self.start[b]:
                 values = {"leave": self.leave[a], "other": name_of(link.after), "start": self.start[b]}

@@ -19,6 +19,7 @@ Definitions
    ``kept_over_breaks`` false, are free again while the machine's calendar is closed.
 6. A machine with an *input buffer* takes only from there: between the end of an operation and the start of its
    successor on that machine the part is on the earlier machine, which it blocks, or holds one place of the buffer.
+   Where the successor directly follows on the same machine, the part stays there; a set-up is done meanwhile.
 7. Of a job with routings exactly one is performed; the operations of the others are absent, and so are their links.
 """
 

@@ -315,3 +315,17 @@ def test_what_only_concerns_fixed_operations_is_not_held_against_a_plan():
         now=3,
     )
     assert check(problem, a_plan(problem, (1, "M", 0, 10), (2, "N", 0, 5))) == []
+
+
+def test_a_part_whose_next_operation_follows_on_the_same_machine_stays_there():
+    problem = a_problem(
+        an_operation(1, family="red"), an_operation(2, family="green"), an_operation(1, "B", family="green"),
+        machines=(Machine("M", setup_matrix="change", input_buffer="rack"),), buffers=(Buffer("rack", 0),),
+        setup_matrices=(RED_GREEN,),
+    )  # fmt: skip
+    plan = changed(a_plan(problem, (1, "M", 2, 12), (2, "M", 19, 29), ("B", 1, "M", 29, 39)), setup_start={0: 0, 1: 12})
+    assert check(problem, plan) == []
+    between = changed(
+        a_plan(problem, (1, "M", 2, 12), ("B", 1, "M", 19, 29), (2, "M", 29, 39)), setup_start={0: 0, 2: 12}
+    )
+    assert kinds(problem, between) == ["buffer"]
