@@ -1,0 +1,459 @@
+"""Serial schedule generation: one group of operations after the other, each as early as it fits.
+
+A *group* is a set of operations that must be placed together, because a maximum lag ties them or a part may block the
+machine it comes from; nearly always it is a single operation. A group that does not fit is taken out again, its
+offending member's earliest start is raised, and it is tried anew; earliest starts only rise, so this ends.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from yuheng.engines.schedule.bookings import (
+    BATCH,
+    CAL_HI,
+    CAL_LO,
+    DURATION,
+    END,
+    FAULT,
+    FAULT_A,
+    FAULT_B,
+    FIXED_MODE,
+    FIXED_START,
+    FULL,
+    GROUP,
+    INFINITE,
+    MACHINE,
+    MODE,
+    START,
+    UNTIL,
+    Table,
+    advance,
+    last_started,
+    take,
+)
+from yuheng.engines.schedule.slots import (
+    ATTEMPTS,
+    KIND,
+    LAG,
+    MOST_FINISH_START,
+    NO_SLOT,
+    OTHER,
+    TOO_FAR,
+    TOO_LATE,
+    TOO_LONG,
+    earliest,
+    link_asks,
+    put,
+    remove,
+    settle,
+    slot,
+)
+
+
+@njit(cache=True)
+def push(keys: Table, values: Table, size: int, key: int, value: int) -> int:
+    """Put (key, value) on a binary heap of ``size`` entries; return the new size. Equal keys: smaller value first."""
+    i = size
+    while i > 0:
+        up = (i - 1) >> 1
+        if keys[up] < key or (keys[up] == key and values[up] <= value):
+            break
+        keys[i], values[i] = keys[up], values[up]
+        i = up
+    keys[i], values[i] = key, value
+    return size + 1
+
+
+@njit(cache=True)
+def pop(keys: Table, values: Table, size: int) -> int:
+    """Move the least entry behind the end (``values[size - 1]``) and return the new size."""
+    size -= 1
+    key, value = keys[size], values[size]
+    keys[size], values[size] = keys[0], values[0]
+    i = 0
+    while True:
+        c = 2 * i + 1
+        if c >= size:
+            break
+        if c + 1 < size and (keys[c + 1] < keys[c] or (keys[c + 1] == keys[c] and values[c + 1] < values[c])):
+            c += 1
+        if keys[c] > key or (keys[c] == key and values[c] >= value):
+            break
+        keys[i], values[i] = keys[c], values[c]
+        i = c
+    if size > 0:
+        keys[i], values[i] = key, value
+    return size
+
+
+@njit(cache=True)
+def place_group(
+    op: Table,
+    op_ptr: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    place: Table,
+    ends: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    inn_ptr: Table,
+    inn: Table,
+    out_ptr: Table,
+    out: Table,
+    grp_ptr: Table,
+    grp: Table,
+    active: Table,
+    want: Table,
+    bias: Table,
+    last: Table,
+    waits: Table,
+    bound: Table,
+    g: int,
+    keep_order: int,
+) -> int:
+    """Place the members of group ``g``; return 0, or the fault that ``state`` tells about.
+
+    ``want[i] >= 0`` is the only mode allowed. ``bias[k]`` ticks count against mode ``k`` when modes are compared.
+    """
+    for x in range(grp_ptr[g], grp_ptr[g + 1]):
+        bound[grp[x]] = 0
+    for _attempt in range(ATTEMPTS):
+        done = grp_ptr[g]
+        again = False
+        while done < grp_ptr[g + 1]:
+            i = grp[done]
+            if active[i] == 0 or place[i, MODE] >= 0:
+                done += 1
+                continue
+            first, beyond = op_ptr[i], op_ptr[i + 1]
+            one = op[i, FIXED_MODE] if op[i, FIXED_MODE] >= 0 else want[i]
+            if one >= 0:
+                first, beyond = one, one + 1
+            best, best_end, start, end, after = -1, INFINITE, 0, 0, -1
+            for k in range(first, beyond):
+                t, least_end = earliest(op, modes, mach, cal, place, inn_ptr, inn, i, k)
+                behind = last[modes[k, MACHINE]] if keep_order else -1
+                stop = best_end - bias[k] - modes[k, DURATION]
+                a, b, x = slot(
+                    op,
+                    modes,
+                    mach,
+                    cal,
+                    setup,
+                    place,
+                    ends,
+                    dem_ptr,
+                    dem,
+                    node,
+                    hint,
+                    state,
+                    keeps,
+                    i,
+                    k,
+                    max(t, bound[i]),
+                    least_end,
+                    behind,
+                    stop,
+                )
+                if b < INFINITE and b + bias[k] < best_end:
+                    best, best_end, start, end, after = k, b + bias[k], a, b, x
+            if best < 0:
+                state[FAULT], state[FAULT_A], state[FAULT_B] = NO_SLOT, i, -1
+                return NO_SLOT
+            put(
+                op,
+                modes,
+                mach,
+                cal,
+                setup,
+                place,
+                ends,
+                dem_ptr,
+                dem,
+                node,
+                hint,
+                state,
+                keeps,
+                i,
+                best,
+                start,
+                end,
+                after,
+            )
+            if state[FULL] == 1:
+                return NO_SLOT
+            done += 1
+            verdict = settle(
+                op,
+                modes,
+                mach,
+                cal,
+                setup,
+                place,
+                node,
+                hint,
+                state,
+                keeps,
+                inn_ptr,
+                inn,
+                out_ptr,
+                out,
+                waits,
+                bound,
+                i,
+            )
+            if verdict == 2:
+                return state[FAULT]
+            if verdict == 1:
+                again = True
+                break
+        if not again:
+            for x in range(grp_ptr[g], grp_ptr[g + 1]):
+                i = grp[x]
+                if place[i, MODE] >= 0:
+                    m = modes[place[i, MODE], MACHINE]
+                    if last[m] < 0 or place[last[m], START] <= place[i, START]:
+                        last[m] = i
+            return 0
+        while done > grp_ptr[g]:
+            done -= 1
+            i = grp[done]
+            if active[i] == 1 and place[i, MODE] >= 0 and not (op[i, FIXED_START] >= 0 and op[i, FIXED_MODE] >= 0):
+                remove(
+                    op,
+                    modes,
+                    mach,
+                    cal,
+                    setup,
+                    place,
+                    ends,
+                    dem_ptr,
+                    dem,
+                    node,
+                    hint,
+                    state,
+                    keeps,
+                    inn_ptr,
+                    inn,
+                    waits,
+                    i,
+                )
+    state[FAULT] = TOO_LONG
+    return TOO_LONG
+
+
+@njit(cache=True)
+def fill(
+    op: Table,
+    op_ptr: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    place: Table,
+    ends: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    inn_ptr: Table,
+    inn: Table,
+    out_ptr: Table,
+    out: Table,
+    grp_ptr: Table,
+    grp: Table,
+    active: Table,
+    want: Table,
+    bias: Table,
+    last: Table,
+    waits: Table,
+    bound: Table,
+    left: Table,
+    keys: Table,
+    values: Table,
+    prio: Table,
+    todo: Table,
+    count: int,
+    keep_order: int,
+) -> int:
+    """Place the groups ``todo[:count]``, each after those it waits for, the least ``prio`` (by group) first.
+
+    Returns 0, or the fault that ``state`` tells about; what was placed by then stays.
+    """
+    size = 0
+    for x in range(count):
+        g = todo[x]
+        left[g] = 0
+        for y in range(grp_ptr[g], grp_ptr[g + 1]):
+            i = grp[y]
+            if active[i] == 0:
+                continue
+            for q in range(inn_ptr[i], inn_ptr[i + 1]):
+                a = inn[q, OTHER]
+                if op[a, GROUP] != g and active[a] == 1 and place[a, MODE] < 0:
+                    left[g] += 1
+        if left[g] == 0:
+            size = push(keys, values, size, prio[g], g)
+    while size > 0:
+        size = pop(keys, values, size)
+        g = values[size]
+        fault = place_group(
+            op,
+            op_ptr,
+            modes,
+            mach,
+            cal,
+            setup,
+            place,
+            ends,
+            dem_ptr,
+            dem,
+            node,
+            hint,
+            state,
+            keeps,
+            inn_ptr,
+            inn,
+            out_ptr,
+            out,
+            grp_ptr,
+            grp,
+            active,
+            want,
+            bias,
+            last,
+            waits,
+            bound,
+            g,
+            keep_order,
+        )
+        if fault != 0:
+            return fault
+        for y in range(grp_ptr[g], grp_ptr[g + 1]):
+            i = grp[y]
+            if active[i] == 0:
+                continue
+            for p in range(out_ptr[i], out_ptr[i + 1]):
+                b = out[p, OTHER]
+                h = op[b, GROUP]
+                if h != g and active[b] == 1 and place[b, MODE] < 0:
+                    left[h] -= 1
+                    if left[h] == 0:
+                        size = push(keys, values, size, prio[h], h)
+    return 0
+
+
+@njit(cache=True)
+def put_fixed(
+    op: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    place: Table,
+    ends: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    fixed: Table,
+    active: Table,
+    linked: int,
+) -> None:
+    """Place the operations whose machine and start are given (``fixed``, by start), whatever collides.
+
+    With ``linked`` 0 they are not yet in the machines' lists: dispatching adds them as it passes.
+    """
+    for x in range(fixed.shape[0]):
+        i = fixed[x]
+        if active[i] == 0:
+            continue
+        k, start = op[i, FIXED_MODE], op[i, FIXED_START]
+        m = modes[k, MACHINE]
+        work = modes[k, DURATION]
+        if mach[m, BATCH] > 1:  # its batch takes as long as the longest
+            y = x
+            while y > 0 and op[fixed[y - 1], FIXED_START] == start:
+                y -= 1
+            while y < fixed.shape[0] and op[fixed[y], FIXED_START] == start:
+                if modes[op[fixed[y], FIXED_MODE], MACHINE] == m and active[fixed[y]] == 1:
+                    work = max(work, modes[op[fixed[y], FIXED_MODE], DURATION])
+                y += 1
+        end = advance(cal, mach[m, CAL_LO], mach[m, CAL_HI], start, work)
+        if linked == 1:
+            before = last_started(place, ends, m, start)
+            put(
+                op,
+                modes,
+                mach,
+                cal,
+                setup,
+                place,
+                ends,
+                dem_ptr,
+                dem,
+                node,
+                hint,
+                state,
+                keeps,
+                i,
+                k,
+                start,
+                end,
+                before,
+            )
+            if before >= 0:
+                place[i, UNTIL] = max(place[i, UNTIL], place[before, UNTIL])
+            continue
+        place[i, START], place[i, END], place[i, UNTIL], place[i, MODE] = start, end, end, k
+        for d in range(dem_ptr[i], dem_ptr[i + 1]):
+            dem[d, 2] = dem[d, 1]
+            take(
+                node,
+                hint,
+                state,
+                keeps,
+                cal,
+                mach[m, CAL_LO],
+                mach[m, CAL_HI],
+                dem[d, 0],
+                dem[d, 1],
+                start,
+                end,
+                modes[k, DURATION],
+            )
+
+
+@njit(cache=True)
+def is_kept(modes: Table, mach: Table, cal: Table, place: Table, inn_ptr: Table, inn: Table, state: Table) -> bool:
+    """Whether every link holds, fixed operations and maximum lags included; else ``state`` tells which does not."""
+    for i in range(place.shape[0]):
+        if place[i, MODE] < 0:
+            continue
+        for q in range(inn_ptr[i], inn_ptr[i + 1]):
+            a = inn[q, OTHER]
+            if place[a, MODE] < 0:
+                continue
+            kind = inn[q, KIND]
+            if kind >= MOST_FINISH_START:
+                since = place[a, END] if kind == MOST_FINISH_START else place[a, START]
+                if place[i, START] > since + inn[q, LAG]:
+                    state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_FAR, a, i
+                    return False
+                continue
+            start, end = link_asks(modes, mach, cal, place, inn, q, place[i, MODE])
+            if place[i, START] < start or place[i, END] < end:
+                state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LATE, a, i
+                return False
+    return True

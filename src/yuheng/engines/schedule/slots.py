@@ -1,0 +1,499 @@
+"""Put operations where they fit, take them out again: the moves from which every plan with special features is made.
+
+A *slot* is a place for an operation on a machine: after whom, from when to when. The tables are those of
+`yuheng.engines.schedule.bookings`; ``inn[E, 6]`` and ``out[E, 6]`` are the links by their later and by their
+earlier operation (other end, kind, lag, transfer batch, of quantity, row in ``inn``), with ``inn_ptr`` and ``out_ptr``.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from yuheng.engines.schedule.bookings import (
+    AFTER,
+    BATCH,
+    BEFORE,
+    BUFFER,
+    CAL_HI,
+    CAL_LO,
+    DURATION,
+    END,
+    FAMILY,
+    FAULT,
+    FAULT_A,
+    FAULT_B,
+    FIRST,
+    FIXED_START,
+    FREE_FROM,
+    GROUP,
+    INFINITE,
+    MACHINE,
+    MATRIX,
+    MODE,
+    PAUSES,
+    RELEASE,
+    SETUPS,
+    SIZE,
+    START,
+    UNTIL,
+    Table,
+    advance,
+    fit,
+    last_started,
+    link,
+    setup_between,
+    short_until,
+    take,
+    unlink,
+)
+
+FINISH_START, START_START, OVERLAP, MOST_FINISH_START, MOST_START_START = range(5)
+"""Kinds of links; the last two are maximum lags."""
+OTHER, KIND, LAG, TRANSFER, QUANTITY, LINK = range(6)
+
+
+NO_SLOT, TOO_FAR, TOO_LATE, TOO_LONG = 1, 2, 3, 4
+"""Faults: nowhere in the calendars and resources; a maximum lag that cannot be kept; a fixed successor that would have to
+wait; a group that found no room after many attempts."""
+ATTEMPTS = 400
+
+
+@njit(cache=True)
+def link_asks(modes: Table, mach: Table, cal: Table, place: Table, inn: Table, q: int, k: int) -> tuple[int, int]:
+    """Earliest start and least end that link ``q`` (its earlier end is placed) asks of its later end in mode ``k``."""
+    a = inn[q, OTHER]
+    kind = inn[q, KIND]
+    if kind == FINISH_START:
+        return place[a, END] + inn[q, LAG], 0
+    if kind == START_START:
+        return place[a, START] + inn[q, LAG], 0
+    if kind != OVERLAP:
+        return 0, 0
+    there = place[a, MODE]
+    m = modes[there, MACHINE]
+    first = -((-modes[there, DURATION] * inn[q, TRANSFER]) // inn[q, QUANTITY])
+    start = advance(cal, mach[m, CAL_LO], mach[m, CAL_HI], place[a, START], first) + inn[q, LAG]
+    here = modes[k, MACHINE]
+    rest = -((-modes[k, DURATION] * inn[q, TRANSFER]) // inn[q, QUANTITY])
+    return start, advance(cal, mach[here, CAL_LO], mach[here, CAL_HI], place[a, END] + inn[q, LAG], rest)
+
+
+@njit(cache=True)
+def earliest(
+    op: Table, modes: Table, mach: Table, cal: Table, place: Table, inn_ptr: Table, inn: Table, i: int, k: int
+) -> tuple[int, int]:
+    """Earliest start of operation ``i``, and least end, that its placed predecessors allow in mode ``k``."""
+    start = op[i, RELEASE]
+    end = 0
+    for q in range(inn_ptr[i], inn_ptr[i + 1]):
+        if place[inn[q, OTHER], MODE] >= 0:
+            s, e = link_asks(modes, mach, cal, place, inn, q, k)
+            start = max(start, s)
+            end = max(end, e)
+    return start, end
+
+
+@njit(cache=True)
+def fits(
+    op: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    i: int,
+    k: int,
+    t: int,
+    least_end: int,
+    stop: int,
+) -> tuple[int, int]:
+    """Earliest (start, end) at or after ``t`` by the machine's calendar and the resources, machine's work aside.
+
+    Gives up with `INFINITE` once the start is at or after ``stop``.
+    """
+    m = modes[k, MACHINE]
+    lo, hi = mach[m, CAL_LO], mach[m, CAL_HI]
+    work = modes[k, DURATION]
+    while t < stop:
+        start, end = fit(cal, lo, hi, t, work, op[i, PAUSES])
+        if end >= INFINITE or start >= stop:
+            break
+        if end < least_end:
+            t = start + max(1, least_end - end) if lo < 0 or end - start == work else start + 1
+            continue
+        again = -1
+        for d in range(dem_ptr[i], dem_ptr[i + 1]):
+            again = short_until(node, hint, state, keeps, cal, lo, hi, dem[d, 0], dem[d, 1], start, end, work)
+            if again >= 0:
+                break
+        if again < 0:
+            return start, end
+        t = max(again, start + 1)
+    return INFINITE, INFINITE
+
+
+@njit(cache=True)
+def joins(
+    op: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    place: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    i: int,
+    k: int,
+    x: int,
+    t: int,
+    least_end: int,
+) -> bool:
+    """Whether ``i`` can join the batch whose last member is ``x``."""
+    m = modes[k, MACHINE]
+    start, end = place[x, START], place[x, END]
+    if start < t or end < least_end or op[x, FAMILY] != op[i, FAMILY] or op[i, PAUSES] != op[x, PAUSES]:
+        return False
+    if op[x, FIXED_START] >= 0:
+        return False
+    size = op[i, SIZE]
+    longest = 0
+    y = x
+    while y >= 0 and place[y, START] == start:
+        size += op[y, SIZE]
+        longest = max(longest, modes[place[y, MODE], DURATION])
+        y = place[y, BEFORE]
+    if size > mach[m, BATCH] or modes[k, DURATION] > longest:
+        return False
+    for d in range(dem_ptr[i], dem_ptr[i + 1]):
+        more = more_units(place, dem_ptr, dem, keeps, i, x, d)
+        if (
+            more > 0
+            and short_until(
+                node, hint, state, keeps, cal, mach[m, CAL_LO], mach[m, CAL_HI], dem[d, 0], more, start, end, longest
+            )
+            >= 0
+        ):
+            return False
+    return True
+
+
+@njit(cache=True)
+def more_units(place: Table, dem_ptr: Table, dem: Table, keeps: Table, i: int, x: int, d: int) -> int:
+    """Units of demand ``d`` of ``i`` that the batch whose last member is ``x`` does not hold yet.
+
+    A batch needs of every resource what its most demanding member needs. Pools of people overlap, so a different list
+    of demands is added whole there: never too little.
+    """
+    same = dem_ptr[i + 1] - dem_ptr[i] == dem_ptr[x + 1] - dem_ptr[x]
+    if same:
+        for e in range(dem_ptr[i + 1] - dem_ptr[i]):
+            if dem[dem_ptr[i] + e, 0] != dem[dem_ptr[x] + e, 0] or dem[dem_ptr[i] + e, 1] != dem[dem_ptr[x] + e, 1]:
+                same = False
+    if same:
+        return 0
+    r, units = dem[d, 0], dem[d, 1]
+    if keeps[r] == 0:
+        return units
+    start = place[x, START]
+    while x >= 0 and place[x, START] == start:
+        for e in range(dem_ptr[x], dem_ptr[x + 1]):
+            if dem[e, 0] == r:
+                units -= dem[e, 2]
+        x = place[x, BEFORE]
+    return max(0, units)
+
+
+@njit(cache=True)
+def slot(
+    op: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    place: Table,
+    ends: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    i: int,
+    k: int,
+    t: int,
+    least_end: int,
+    after: int,
+    stop: int,
+) -> tuple[int, int, int]:
+    """Earliest (start, end, after whom) for operation ``i`` in mode ``k`` at or after ``t``; `INFINITE` if none.
+
+    ``after`` >= 0 looks only behind that operation. A start at or after ``stop`` is of no interest. A fixed start is
+    taken as it is, or not at all.
+    """
+    m = modes[k, MACHINE]
+    lo, hi = mach[m, CAL_LO], mach[m, CAL_HI]
+    batches = mach[m, BATCH] > 1
+    if batches and op[i, SIZE] > mach[m, BATCH]:
+        return INFINITE, INFINITE, -1
+    fixed = op[i, FIXED_START]
+    if fixed >= 0:
+        if t > fixed:
+            return INFINITE, INFINITE, -1
+        t = fixed
+        stop = min(stop, fixed + 1)
+    x = last_started(place, ends, m, t)
+    if after >= 0 and (x < 0 or place[x, START] < place[after, START]):
+        x = after
+    while True:
+        if (
+            batches
+            and x >= 0
+            and joins(op, modes, mach, cal, place, dem_ptr, dem, node, hint, state, keeps, i, k, x, t, least_end)
+        ):
+            if place[x, START] >= stop:
+                return INFINITE, INFINITE, -1
+            return place[x, START], place[x, END], x
+        y = ends[m, FIRST] if x < 0 else place[x, AFTER]
+        limit = INFINITE if y < 0 else place[y, START]
+        if batches and x >= 0 and limit == place[x, START]:
+            x = y
+            continue
+        free = mach[m, FREE_FROM] if x < 0 else place[x, UNTIL]
+        if batches and x >= 0:
+            z = place[x, BEFORE]
+            while z >= 0 and place[z, START] == place[x, START]:
+                free = max(free, place[z, UNTIL])
+                z = place[z, BEFORE]
+        if mach[m, MATRIX] >= 0:
+            free = advance(cal, lo, hi, free, setup_between(op, mach, setup, m, x, i))
+        if free >= stop:
+            return INFINITE, INFINITE, -1
+        if free < limit:
+            start, end = fits(
+                op,
+                modes,
+                mach,
+                cal,
+                dem_ptr,
+                dem,
+                node,
+                hint,
+                state,
+                keeps,
+                i,
+                k,
+                max(t, free),
+                least_end,
+                min(stop, limit),
+            )
+            if end <= limit and end < INFINITE:
+                if y < 0 or mach[m, MATRIX] < 0:
+                    return start, end, x
+                change = setup_between(op, mach, setup, m, i, y)
+                if change == 0 or advance(cal, lo, hi, end, change) <= limit:
+                    return start, end, x
+        if y < 0:
+            return INFINITE, INFINITE, -1
+        x = y
+
+
+@njit(cache=True)
+def put(
+    op: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    place: Table,
+    ends: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    i: int,
+    k: int,
+    start: int,
+    end: int,
+    after: int,
+) -> None:
+    """Place operation ``i`` in mode ``k`` at [start, end) behind ``after``; check nothing."""
+    m = modes[k, MACHINE]
+    joins = mach[m, BATCH] > 1 and after >= 0 and place[after, START] == start
+    for d in range(dem_ptr[i], dem_ptr[i + 1]):
+        units = dem[d, 1]
+        if joins:
+            units = more_units(place, dem_ptr, dem, keeps, i, after, d)
+        dem[d, 2] = units
+        take(
+            node,
+            hint,
+            state,
+            keeps,
+            cal,
+            mach[m, CAL_LO],
+            mach[m, CAL_HI],
+            dem[d, 0],
+            units,
+            start,
+            end,
+            modes[k, DURATION],
+        )
+    place[i, START] = start
+    place[i, END] = end
+    place[i, UNTIL] = end
+    place[i, MODE] = k
+    link(place, ends, m, i, after)
+    if mach[m, MATRIX] >= 0:
+        state[SETUPS] += _setup_change(op, mach, setup, place, m, i)
+
+
+@njit(cache=True)
+def _setup_change(op: Table, mach: Table, setup: Table, place: Table, m: int, i: int) -> int:
+    """Set-up ticks on machine ``m`` with ``i`` less those without."""
+    before, after = place[i, BEFORE], place[i, AFTER]
+    change = setup_between(op, mach, setup, m, before, i)
+    if after >= 0:
+        change += setup_between(op, mach, setup, m, i, after) - setup_between(op, mach, setup, m, before, after)
+    return change
+
+
+@njit(cache=True)
+def remove(
+    op: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    place: Table,
+    ends: Table,
+    dem_ptr: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    inn_ptr: Table,
+    inn: Table,
+    waits: Table,
+    i: int,
+) -> None:
+    """Take operation ``i`` out, with the buffer places its predecessors' parts hold for it. Its successors go first."""
+    k = place[i, MODE]
+    m = modes[k, MACHINE]
+    for q in range(inn_ptr[i], inn_ptr[i + 1]):
+        if waits[q] > 0:
+            a = inn[q, OTHER]
+            take(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], -1, place[a, END], place[i, START], 0)
+        if waits[q] != 0:
+            place[inn[q, OTHER], UNTIL] = place[inn[q, OTHER], END]
+        waits[q] = 0
+    if mach[m, MATRIX] >= 0:
+        state[SETUPS] -= _setup_change(op, mach, setup, place, m, i)
+    for d in range(dem_ptr[i], dem_ptr[i + 1]):
+        take(
+            node,
+            hint,
+            state,
+            keeps,
+            cal,
+            mach[m, CAL_LO],
+            mach[m, CAL_HI],
+            dem[d, 0],
+            -dem[d, 2],
+            place[i, START],
+            place[i, END],
+            modes[k, DURATION],
+        )
+        dem[d, 2] = 0
+    unlink(place, ends, m, i)
+    place[i, MODE] = -1
+
+
+@njit(cache=True)
+def settle(
+    op: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    place: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    keeps: Table,
+    inn_ptr: Table,
+    inn: Table,
+    out_ptr: Table,
+    out: Table,
+    waits: Table,
+    bound: Table,
+    i: int,
+) -> int:
+    """Check what operation ``i``, just placed, asks of others: maximum lags, where parts wait for it, fixed successors.
+
+    ``out[:, LINK]`` is the same link's row in ``inn``. Returns 0 when all is well, 1 when a member of its group must
+    move (``bound`` says from when on), 2 when none can (``state[FAULT]`` and the operations concerned).
+    """
+    m = modes[place[i, MODE], MACHINE]
+    start = place[i, START]
+    for q in range(inn_ptr[i], inn_ptr[i + 1]):
+        a = inn[q, OTHER]
+        if place[a, MODE] < 0:
+            continue
+        kind = inn[q, KIND]
+        if kind >= MOST_FINISH_START:
+            since = place[a, END] if kind == MOST_FINISH_START else place[a, START]
+            if start > since + inn[q, LAG]:
+                if op[a, FIXED_START] >= 0 or op[a, GROUP] != op[i, GROUP]:
+                    state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_FAR, a, i
+                    return 2
+                bound[a] = place[a, START] + max(1, start - since - inn[q, LAG])
+                state[FAULT_A], state[FAULT_B] = a, i
+                return 1
+        elif kind == FINISH_START and mach[m, BUFFER] >= 0 and place[a, END] < start:
+            if short_until(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0) < 0:
+                take(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0)
+                waits[q] = 1
+                continue
+            there = modes[place[a, MODE], MACHINE]
+            y = place[a, AFTER]
+            while mach[there, BATCH] > 1 and y >= 0 and place[y, START] == place[a, START]:
+                y = place[y, AFTER]
+            if y >= 0 and y != i:
+                change = setup_between(op, mach, setup, there, a, y)
+                if advance(cal, mach[there, CAL_LO], mach[there, CAL_HI], start, change) > place[y, START]:
+                    if op[a, FIXED_START] >= 0 or op[a, GROUP] != op[i, GROUP]:
+                        state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LONG, a, i
+                        return 2
+                    bound[a] = max(place[a, START] + 1, place[y, START])
+                    state[FAULT_A], state[FAULT_B] = a, i
+                    return 1
+            place[a, UNTIL] = max(place[a, UNTIL], start)
+            waits[q] = -1
+    for p in range(out_ptr[i], out_ptr[i + 1]):
+        b = out[p, OTHER]
+        if place[b, MODE] < 0:
+            continue
+        kind = out[p, KIND]
+        if kind >= MOST_FINISH_START:
+            since = place[i, END] if kind == MOST_FINISH_START else start
+            late = place[b, START] - since - out[p, LAG]
+            if late > 0:
+                bound[i] = start + late
+                state[FAULT_A], state[FAULT_B] = i, b
+                return 1
+            continue
+        s, e = link_asks(modes, mach, cal, place, inn, out[p, LINK], place[b, MODE])
+        if s > place[b, START] or e > place[b, END]:
+            state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LATE, i, b
+            return 2
+    return 0
