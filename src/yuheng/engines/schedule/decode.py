@@ -19,7 +19,6 @@ from yuheng.engines.schedule.bookings import (
     FULL,
     MODE,
     START,
-    UNTIL,
     Table,
     reset,
 )
@@ -54,7 +53,7 @@ class Board:
     Attributes
     ----------
     place, ends, dem, node, hint, state, waits, last, bound
-        See `bookings`; ``waits[q]`` says where the part of link ``q`` waits (1 buffer, −1 machine, 0 nowhere).
+        See `bookings`; ``waits[q]`` says where the part of link ``q`` waits (1 buffer, −1 machine, −2 machine while that is set up for it, 0 nowhere).
     active
         1 for operations that are performed: those of the chosen routings.
     """
@@ -91,8 +90,13 @@ class Board:
 
     @property
     def leave(self) -> Table:
-        """``(n,)``: when each operation's part left its machine."""
-        return np.where(self.place[:, MODE] >= 0, self.place[:, UNTIL], -1)
+        """``(n,)``: when each operation's part left its machine; later than its end where that was blocked."""
+        leave = self.end
+        held = np.flatnonzero(self.waits == -1)
+        if len(held):
+            after = np.repeat(np.arange(len(leave)), np.diff(self.layout.inn_ptr))[held]
+            np.maximum.at(leave, self.layout.inn[held, 0], self.place[after, START])
+        return leave
 
 
 def new_board(layout: Layout, active: Table | None = None, nodes: int = 0) -> Board:
@@ -346,7 +350,9 @@ def by_order(
     """
     layout = board.layout
     free = np.full(len(layout.op), -1, np.int64) if want is None else want
-    no_bias = np.zeros(len(layout.modes), np.int64) if bias is None else bias
+    no_bias = np.zeros((len(layout.modes), 2), np.int64)
+    if bias is not None:
+        no_bias[:, 0] = bias
     prio = np.minimum.reduceat(order[layout.grp], layout.grp_ptr[:-1])
     todo = np.arange(layout.groups, dtype=np.int64)
     while True:

@@ -51,6 +51,12 @@ from yuheng.engines.schedule.slots import (
 )
 
 
+TICKS, BARRED = range(2)
+"""Columns of ``bias``, by mode: ticks that count against it; whether it is out of the question for now."""
+STUBBORN = 60
+"""After so many attempts to move operations, a mode is barred instead."""
+
+
 @njit(cache=True)
 def push(keys: Table, values: Table, size: int, key: int, value: int) -> int:
     """Put (key, value) on a binary heap of ``size`` entries; return the new size. Equal keys: smaller value first."""
@@ -120,11 +126,14 @@ def place_group(
 ) -> int:
     """Place the members of group ``g``; return 0, or the fault that ``state`` tells about.
 
-    ``want[i] >= 0`` is the only mode allowed. ``bias[k]`` ticks count against mode ``k`` when modes are compared.
+    ``want[i] >= 0`` is the only mode allowed. ``bias[k, TICKS]`` count against mode ``k`` when modes are compared.
     """
     for x in range(grp_ptr[g], grp_ptr[g + 1]):
         bound[grp[x]] = 0
-    for _attempt in range(ATTEMPTS):
+        for k in range(op_ptr[grp[x]], op_ptr[grp[x] + 1]):
+            bias[k, BARRED] = 0
+    verdict = 0
+    for attempt in range(ATTEMPTS):
         done = grp_ptr[g]
         again = False
         while done < grp_ptr[g + 1]:
@@ -138,9 +147,11 @@ def place_group(
                 first, beyond = one, one + 1
             best, best_end, start, end, after = -1, INFINITE, 0, 0, -1
             for k in range(first, beyond):
+                if bias[k, BARRED] == 1:
+                    continue
                 t, least_end = earliest(op, modes, mach, cal, place, inn_ptr, inn, i, k)
                 behind = last[modes[k, MACHINE]] if keep_order else -1
-                stop = best_end - bias[k] - modes[k, DURATION]
+                stop = best_end - bias[k, TICKS] - modes[k, DURATION]
                 a, b, x = slot(
                     op,
                     modes,
@@ -162,11 +173,12 @@ def place_group(
                     behind,
                     stop,
                 )
-                if b < INFINITE and b + bias[k] < best_end:
-                    best, best_end, start, end, after = k, b + bias[k], a, b, x
+                if b < INFINITE and b + bias[k, TICKS] < best_end:
+                    best, best_end, start, end, after = k, b + bias[k, TICKS], a, b, x
             if best < 0:
-                state[FAULT], state[FAULT_A], state[FAULT_B] = NO_SLOT, i, -1
-                return NO_SLOT
+                if verdict == 0:
+                    state[FAULT], state[FAULT_A], state[FAULT_B] = NO_SLOT, i, -1
+                return state[FAULT]
             put(
                 op,
                 modes,
@@ -209,9 +221,12 @@ def place_group(
                 bound,
                 i,
             )
-            if verdict == 2:
+            if verdict == 2 and not _bar(op, op_ptr, place, bias, state, i):
                 return state[FAULT]
-            if verdict == 1:
+            if verdict > 0:
+                if attempt % STUBBORN == STUBBORN - 1 and _bar(op, op_ptr, place, bias, state, i):
+                    for x in range(grp_ptr[g], grp_ptr[g + 1]):
+                        bound[grp[x]] = 0
                 again = True
                 break
         if not again:
@@ -247,6 +262,22 @@ def place_group(
                 )
     state[FAULT] = TOO_LONG
     return TOO_LONG
+
+
+@njit(cache=True)
+def _bar(op: Table, op_ptr: Table, place: Table, bias: Table, state: Table, i: int) -> bool:
+    """Bar the mode that ``i`` has, or that of the operation it was at odds with; False if neither has another one."""
+    for x in range(2):
+        j = i if x == 0 else state[FAULT_A]
+        if j < 0 or place[j, MODE] < 0 or op[j, FIXED_MODE] >= 0 or op[j, GROUP] != op[i, GROUP]:
+            continue
+        left = 0
+        for k in range(op_ptr[j], op_ptr[j + 1]):
+            left += 1 - bias[k, BARRED]
+        if left > 1:
+            bias[place[j, MODE], BARRED] = 1
+            return True
+    return False
 
 
 @njit(cache=True)

@@ -460,22 +460,25 @@ def settle(
                 state[FAULT_A], state[FAULT_B] = a, i
                 return 1
         elif kind == FINISH_START and mach[m, BUFFER] >= 0 and place[a, END] < start:
-            if short_until(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0) < 0:
-                take(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0)
-                waits[q] = 1
-                continue
             there = modes[place[a, MODE], MACHINE]
             y = place[a, AFTER]
             while mach[there, BATCH] > 1 and y >= 0 and place[y, START] == place[a, START]:
                 y = place[y, AFTER]
+            change = setup_between(op, mach, setup, there, a, y) if y >= 0 else 0
+            if short_until(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0) < 0:
+                take(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0)
+                waits[q] = 1
+                continue
+            if y == i and change > 0:  # the part stays where it is while the machine is set up for it
+                place[a, UNTIL] = max(place[a, UNTIL], start)
+                waits[q] = -2
+                continue
             if y >= 0 and y != i:
-                change = setup_between(op, mach, setup, there, a, y)
                 if advance(cal, mach[there, CAL_LO], mach[there, CAL_HI], start, change) > place[y, START]:
+                    state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LONG, a, i
                     if op[a, FIXED_START] >= 0 or op[a, GROUP] != op[i, GROUP]:
-                        state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LONG, a, i
                         return 2
                     bound[a] = max(place[a, START] + 1, place[y, START])
-                    state[FAULT_A], state[FAULT_B] = a, i
                     return 1
             place[a, UNTIL] = max(place[a, UNTIL], start)
             waits[q] = -1
