@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """What a plan under construction has booked: time on machines, units of resources. Compiled.
 
 Everything here works on a handful of ``int64`` tables (one row an operation, a mode, a machine ...) whose columns are

@@ -53,7 +53,8 @@ class Board:
     Attributes
     ----------
     place, ends, dem, node, hint, state, waits, last, bound
-        See `bookings`; ``waits[q]`` says where the part of link ``q`` waits (1 buffer, −1 machine, −2 machine while that is set up for it, 0 nowhere).
+        See `bookings`; ``waits[q]`` says where the part of link ``q`` waits: 1 in the buffer, −1 on its machine, −2
+        there while that is set up for it, 0 nowhere.
     active
         1 for operations that are performed: those of the chosen routings.
     """

@@ -144,7 +144,7 @@ def _resources_until(
 
 
 @njit(cache=True)
-def dispatch(
+def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
     op: Table,
     op_ptr: Table,
     modes: Table,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from yuheng.engines.schedule.arrays import Arrays
 from yuheng.engines.schedule.bookings import Table
@@ -192,7 +193,7 @@ def _pointers(rows: Table, n: int) -> Table:
     return ptr
 
 
-def _groups(arrays: Arrays, inn_ptr: Table, inn: Table, is_fixed: Table) -> Table:
+def _groups(arrays: Arrays, inn_ptr: Table, inn: Table, is_fixed: npt.NDArray[np.bool_]) -> Table:
     """Group of each operation: what a maximum lag or a blocked machine ties together, without circles of groups."""
     n = arrays.n
     root = list(range(n))
@@ -208,8 +209,8 @@ def _groups(arrays: Arrays, inn_ptr: Table, inn: Table, is_fixed: Table) -> Tabl
     if arrays.has_buffers:
         buffered = arrays.buffer_of_machine[arrays.mode_machine] >= 0
         waits = np.add.reduceat(buffered.astype(np.int64), arrays.op_ptr[:-1]) > 0
-        tied = tied | ((inn[:, 1] == 0) & waits[after])
-    tied = tied & ~is_fixed[after] & ~is_fixed[inn[:, 0]]
+        tied |= (inn[:, 1] == 0) & waits[after]
+    tied &= ~is_fixed[after] & ~is_fixed[inn[:, 0]]
     if not tied.any():
         return np.arange(n, dtype=np.int64)
     for a, b in zip(inn[tied, 0].tolist(), after[tied].tolist(), strict=True):

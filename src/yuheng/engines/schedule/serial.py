@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """Serial schedule generation: one group of operations after the other, each as early as it fits.
 
 A *group* is a set of operations that must be placed together, because a maximum lag ties them or a part may block the
@@ -50,7 +51,6 @@ from yuheng.engines.schedule.slots import (
     slot,
 )
 
-
 TICKS, BARRED = range(2)
 """Columns of ``bias``, by mode: ticks that count against it; whether it is out of the question for now."""
 STUBBORN = 60
@@ -94,7 +94,7 @@ def pop(keys: Table, values: Table, size: int) -> int:
 
 
 @njit(cache=True)
-def place_group(
+def place_group(  # noqa: C901  (one compiled loop; every call in it costs)
     op: Table,
     op_ptr: Table,
     modes: Table,
@@ -281,7 +281,7 @@ def _bar(op: Table, op_ptr: Table, place: Table, bias: Table, state: Table, i: i
 
 
 @njit(cache=True)
-def fill(
+def fill(  # noqa: C901  (one compiled loop; every call in it costs)
     op: Table,
     op_ptr: Table,
     modes: Table,

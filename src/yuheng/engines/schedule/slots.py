@@ -1,8 +1,9 @@
+# mypy: disable-error-code="no-any-return"
 """Put operations where they fit, take them out again: the moves from which every plan with special features is made.
 
 A *slot* is a place for an operation on a machine: after whom, from when to when. The tables are those of
 `yuheng.engines.schedule.bookings`; ``inn[E, 6]`` and ``out[E, 6]`` are the links by their later and by their
-earlier operation (other end, kind, lag, transfer batch, of quantity, row in ``inn``), with ``inn_ptr`` and ``out_ptr``.
+earlier operation, with ``inn_ptr`` and ``out_ptr``: other end, kind, lag, transfer batch, of quantity, ``inn`` row.
 """
 
 from __future__ import annotations
@@ -211,7 +212,7 @@ def more_units(place: Table, dem_ptr: Table, dem: Table, keeps: Table, i: int, x
 
 
 @njit(cache=True)
-def slot(
+def slot(  # noqa: C901  (one compiled loop; every call in it costs)
     op: Table,
     modes: Table,
     mach: Table,
@@ -419,7 +420,7 @@ def remove(
 
 
 @njit(cache=True)
-def settle(
+def settle(  # noqa: C901  (one compiled loop; every call in it costs)
     op: Table,
     modes: Table,
     mach: Table,
@@ -473,13 +474,13 @@ def settle(
                 place[a, UNTIL] = max(place[a, UNTIL], start)
                 waits[q] = -2
                 continue
-            if y >= 0 and y != i:
-                if advance(cal, mach[there, CAL_LO], mach[there, CAL_HI], start, change) > place[y, START]:
-                    state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LONG, a, i
-                    if op[a, FIXED_START] >= 0 or op[a, GROUP] != op[i, GROUP]:
-                        return 2
-                    bound[a] = max(place[a, START] + 1, place[y, START])
-                    return 1
+            lo, hi = mach[there, CAL_LO], mach[there, CAL_HI]
+            if y >= 0 and y != i and advance(cal, lo, hi, start, change) > place[y, START]:
+                state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LONG, a, i
+                if op[a, FIXED_START] >= 0 or op[a, GROUP] != op[i, GROUP]:
+                    return 2
+                bound[a] = max(place[a, START] + 1, place[y, START])
+                return 1
             place[a, UNTIL] = max(place[a, UNTIL], start)
             waits[q] = -1
     for p in range(out_ptr[i], out_ptr[i + 1]):
