@@ -54,8 +54,8 @@ OTHER, KIND, LAG, TRANSFER, QUANTITY, LINK = range(6)
 
 
 NO_SLOT, TOO_FAR, TOO_LATE, TOO_LONG = 1, 2, 3, 4
-"""Faults: nowhere in the calendars and resources; a maximum lag that cannot be kept; a fixed successor that would have to
-wait; a group that found no room after many attempts."""
+"""Faults: nowhere in the calendars and resources; a maximum lag that cannot be kept; a fixed successor that would have
+to wait; a group that found no room after many attempts."""
 ATTEMPTS = 400
 
 
