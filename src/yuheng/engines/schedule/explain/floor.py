@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import cached_property
 
 import numpy as np
@@ -69,6 +70,28 @@ class Floor:
         while self.is_batch(i) and first > 0 and self.start[rows[first - 1]] == self.start[rows[k]]:
             first -= 1
         return tuple(rows[first : k + 1])
+
+    @cached_property
+    def _ends(self) -> list[list[int]]:
+        """Of each machine, the latest leave up to and including every place: ascending."""
+        rows = []
+        for held in self.on_machine:
+            latest, ends = 0, list[int]()
+            for i in held:
+                latest = max(latest, self.leave[i])
+                ends.append(latest)
+            rows.append(ends)
+        return rows
+
+    def busy_between(self, m: int, since: int, until: int, batch: tuple[int, ...]) -> list[int]:
+        """Return what a machine performs from ``since`` on that starts before ``until``, and the batch itself."""
+        rows = self.on_machine[m]
+        found = []
+        for k in rows[bisect_right(self._ends[m], since) :]:
+            if self.start[k] >= until and k not in batch:
+                break
+            found.append(k)
+        return found
 
     def batch_of(self, i: int) -> tuple[int, ...]:
         """Return the members of the batch, itself included."""

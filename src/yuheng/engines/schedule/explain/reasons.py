@@ -153,10 +153,15 @@ def _dates(floor: Floor, i: int) -> Iterator[Reason]:
     """Ticks before which it may not start, whatever else happens."""
     problem, operation = floor.problem, floor.problem.operations[i]
     yield Reason(Cause.NOW, problem.now)
-    yield Reason(Cause.ORDER_RELEASE, problem.jobs[floor.job[i]].release)
-    yield Reason(Cause.RELEASE, operation.release)
-    yield Reason(Cause.MATERIAL, operation.material_at)
-    yield Reason(Cause.MACHINE_AVAILABLE, problem.machines[floor.machine[i]].available_from)
+    given = (
+        (Cause.ORDER_RELEASE, problem.jobs[floor.job[i]].release),
+        (Cause.RELEASE, operation.release),
+        (Cause.MATERIAL, operation.material_at),
+        (Cause.MACHINE_AVAILABLE, problem.machines[floor.machine[i]].available_from),
+    )
+    for cause, tick in given:
+        if tick > problem.now:  # what lies in the past holds nothing any more
+            yield Reason(cause, tick)
 
 
 def _links(floor: Floor, i: int) -> Iterator[Reason]:

@@ -242,9 +242,7 @@ def _busy(floor: Floor, i: int, ready: int, start: int) -> Iterable[tuple[int, i
     if free > ready:
         rows.append((ready, min(free, start), Segment(Share.DOWN, 0, 0, i, m)))
     batch = floor.batch_of(i)
-    for k in floor.on_machine[m]:
-        if floor.start[k] >= start and k not in batch:
-            break
+    for k in floor.busy_between(m, ready, start, batch):
         own = k in batch
         begin, end = floor.setup_start[k], start if own else floor.leave[k]
         if own and floor.setup_start[k] >= floor.start[k]:
