@@ -15,6 +15,17 @@ from yuheng.analysis.models import Explanation, Reason
 from yuheng.analysis.services import saved_views
 from yuheng.analysis.services.reasons import ReasonSpec, write_reasons
 from yuheng.bus.messages import AlarmTransition
+from yuheng.engineering import services as products
+from yuheng.engineering.rules import (
+    BomSpec,
+    ChangeSpec,
+    LineSpec,
+    MaterialSpec,
+    SegmentSpec,
+    Source,
+    VersionKind,
+    WorkMasterSpec,
+)
 from yuheng.engines.points import Refusal
 from yuheng.equipment import services as equipment
 from yuheng.equipment.models import Shift, ShiftCalendar
@@ -77,7 +88,7 @@ def a_secret_plant() -> SecretPlant:
     reason_id, explanation_id = _analysis(site, unit, kind)
     view = saved_views.save_view(actor=owner, site_id=site.pk, query="", is_shared=True, at=SHIFT_START, **NAMES)
     command = _command(source, tag)
-    values = {
+    values = _products(site, kind) | {
         "reason_id": reason_id,
         "view_id": view.pk,
         "explanation_id": explanation_id,
@@ -110,6 +121,37 @@ def a_secret_plant() -> SecretPlant:
         "alarm_ids": [alarm.pk],
     }
     return SecretPlant(site, values)
+
+
+def _products(site: Site, kind: Any) -> dict[str, Any]:
+    at = SHIFT_START
+    product, part = (
+        products.create_material(
+            actor=SYSTEM, site_id=site.pk, spec=MaterialSpec(f"{SECRET}{code}", source=source, **NAMES), at=at
+        )
+        for code, source in (("product", Source.MAKE), ("part", Source.BUY))
+    )
+    products.save_material_class(actor=SYSTEM, site_id=site.pk, code=f"{SECRET}kind", at=at, **NAMES)
+    bill = BomSpec((LineSpec("10", part.pk, note=SECRET),), note=SECRET)
+    steps = WorkMasterSpec((SegmentSpec("10", equipment_class_id=kind.pk, **NAMES),), note=SECRET)
+    bom = products.define_bom(actor=SYSTEM, material_id=product.pk, spec=bill, at=at)
+    master = products.define_work_master(actor=SYSTEM, material_id=product.pk, spec=steps, at=at)
+    change = products.create_change(
+        actor=SYSTEM, site_id=site.pk, spec=ChangeSpec(SECRET, SECRET, at.date(), code=f"{SECRET}eco"), at=at
+    )
+    affected = products.add_to_change(actor=SYSTEM, change_id=change.pk, kind=VersionKind.BOM, version_id=bom.pk, at=at)
+    document = products.keep_document(
+        actor=SYSTEM, site_id=site.pk, name=f"{SECRET}.pdf", content=f"%PDF-1.7 {SECRET}".encode(), at=at
+    )
+    return {
+        "material_id": product.pk,
+        "bom_id": bom.pk,
+        "work_master_id": master.pk,
+        "other_id": bom.pk,
+        "change_id": change.pk,
+        "affected_id": affected.pk,
+        "document_id": document.pk,
+    }
 
 
 def _equipment(site: Site) -> tuple[Any, Any]:

@@ -104,6 +104,8 @@ def _example(schema: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         return schema.get("default", True)
     if schema.get("format") == "date-time":
         return "2026-11-23T00:00:00Z"
+    if schema.get("format") == "date":
+        return "2026-11-23"
     return schema.get("default", "x") or "x"
 
 

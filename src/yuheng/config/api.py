@@ -22,6 +22,7 @@ from ninja.security.base import AuthBase
 from yuheng import __version__
 from yuheng.alarms.api import router as alarms_router
 from yuheng.analysis.api import router as analysis_router
+from yuheng.engineering.api import router as engineering_router
 from yuheng.equipment.api import router as equipment_router
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, DomainError, InvalidInput, NotVisible, PermissionRefused
@@ -126,6 +127,7 @@ api = PlantApi(
 )
 api.add_router("", people_router)
 api.add_router("", equipment_router)
+api.add_router("", engineering_router)
 api.add_router("", telemetry_router)
 api.add_router("", analysis_router)
 api.add_router("", alarms_router)

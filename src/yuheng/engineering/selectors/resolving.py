@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,7 @@ from yuheng.engineering.selectors.contents import bom_specs, places_of, work_mas
 from yuheng.engineering.selectors.materials import VIEW, current_revisions, parts_of
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
+from yuheng.kernel.models import Site
 
 IN_FORCE = (VersionState.RELEASED, VersionState.SUPERSEDED)
 LARGEST_QUANTITY = Decimal(10) ** 9
@@ -69,9 +71,9 @@ def resolve(
     actor: Actor,
     site_id: int,
     material_id: int,
-    on: date,
     quantity: Decimal,
     at: datetime,
+    on: date | None = None,
     serial: str = "",
     order_code: str = "",
     options: Mapping[str, Any] | None = None,
@@ -84,7 +86,7 @@ def resolve(
     Parameters
     ----------
     on
-        Day that decides which versions hold.
+        Day that decides which versions hold; None: the day of ``at`` at the plant.
     quantity, unit
         How much is to be made; ``unit`` "" is the material's own.
     options
@@ -111,6 +113,7 @@ def resolve(
     if part is None:
         raise NotVisible(_("There is no such material here."))
     base = _base_quantity(part, quantity, unit)
+    on = on or local_day(site_id, at)
     loader = _Loader(on, serial, order_code)
     loader.force(material_id, bom_version_id, work_master_version_id)
     loader.load(material_id, site_id)
@@ -145,6 +148,11 @@ def resolve(
     )
 
 
+def local_day(site_id: int, at: datetime) -> date:
+    """Return the day at the plant. One query."""
+    return at.astimezone(ZoneInfo(Site.objects.values_list("time_zone", flat=True).get(pk=site_id))).date()
+
+
 def _base_quantity(part: Part, quantity: Decimal, unit: str) -> Decimal:
     if part.is_retired:
         raise Conflict(_("%(code)s is retired.") % {"code": part.code})
@@ -165,7 +173,8 @@ def explode(
     *,
     actor: Actor,
     version_id: int,
-    on: date,
+    at: datetime,
+    on: date | None = None,
     options: Mapping[str, Any] | None = None,
     quantity: Decimal = Decimal(1),
 ) -> tuple[ResolvedLine, ...]:
@@ -179,7 +188,7 @@ def explode(
     if version is None:
         raise NotVisible(_("There is no such version here."))
     actor.require(VIEW, site_id=version.site_id)
-    loader = _Loader(on, "", "")
+    loader = _Loader(on or local_day(version.site_id, at), "", "")
     loader.forced[(version.material_id, VersionKind.BOM)] = Candidate(version.pk, version.number, EffectivitySpec())
     loader.load(version.material_id, version.site_id, with_work_masters=False)
     try:

@@ -16,6 +16,7 @@ from yuheng.engineering.services.changes import (
     withdraw_change,
 )
 from yuheng.engineering.services.materials import (
+    LARGEST_DOCUMENT,
     create_material,
     edit_material,
     keep_document,
@@ -33,6 +34,7 @@ from yuheng.engineering.services.work_masters import (
 )
 
 __all__ = [
+    "LARGEST_DOCUMENT",
     "add_to_change",
     "approve_change",
     "copy_bom",

@@ -13,11 +13,11 @@ from yuheng.engineering.models import AffectedVersion, BomVersion, EngineeringCh
 from yuheng.engineering.rules.specs import ChangeSpec, EffectivitySpec
 from yuheng.engineering.rules.words import CHANGE_TRANSITIONS, ChangeState, VersionKind, VersionState
 from yuheng.engineering.selectors.changes import fingerprint_of
+from yuheng.engineering.selectors.resolving import local_day
 from yuheng.engineering.services.access import APPROVE, EDIT, AnyVersion, lock_site, locked_version, record
 from yuheng.engineering.services.releasing import (
     check_releasable,
     end_from,
-    local_day,
     make_room,
     put_into_force,
 )
@@ -229,7 +229,7 @@ def implement_change(*, actor: Actor, change_id: int, at: datetime) -> Engineeri
     _check_unchanged(row, affected)
     drafts = _drafts(affected)
     check_releasable(drafts)
-    start = max(row.effective_from, local_day(row.site, at))
+    start = max(row.effective_from, local_day(row.site_id, at))
     wanted = EffectivitySpec(valid_from=start)
     for one in affected:
         version = one.bom or one.work_master
@@ -256,9 +256,7 @@ def _locked(actor: Actor, change_id: int, permission: str) -> EngineeringChangeO
     if found is None:
         raise NotVisible(_("There is no such change here."))
     lock_site(actor, found.site_id, permission)
-    row: EngineeringChangeOrder = (
-        EngineeringChangeOrder.objects.select_for_update(of=("self",)).select_related("site").get(pk=change_id)
-    )
+    row: EngineeringChangeOrder = EngineeringChangeOrder.objects.select_for_update().get(pk=change_id)
     return row
 
 

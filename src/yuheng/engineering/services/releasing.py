@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db import IntegrityError, transaction
@@ -24,7 +23,7 @@ from yuheng.engineering.rules.words import Basis, VersionKind, VersionState
 from yuheng.engineering.said import CyclicStructure, VersionIsReleased, refused, sentence_of
 from yuheng.engineering.selectors.contents import bom_specs, document_ids_of, places_of, work_master_specs
 from yuheng.engineering.selectors.materials import material_names, parts_of
-from yuheng.engineering.selectors.resolving import spec_of
+from yuheng.engineering.selectors.resolving import local_day, spec_of
 from yuheng.engineering.services.access import (
     APPROVE,
     AnyVersion,
@@ -37,7 +36,6 @@ from yuheng.engineering.services.access import (
 )
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput
-from yuheng.kernel.models import Site
 
 
 @transaction.atomic
@@ -78,7 +76,7 @@ def _release(
 ) -> AnyVersion:
     site = lock_site(actor, find_version(actor, kind, version_id, APPROVE).site_id, APPROVE)
     version = locked_version(actor, kind, version_id, APPROVE)
-    wanted = effectivity or EffectivitySpec(valid_from=local_day(site, at))
+    wanted = effectivity or EffectivitySpec(valid_from=local_day(site.pk, at))
     check_releasable([version])
     taken = in_the_way(version, wanted)
     if taken:
@@ -86,11 +84,6 @@ def _release(
         raise Conflict(sentence % {"number": _number_of(taken[0])})
     put_into_force(actor, version, wanted, at)
     return version
-
-
-def local_day(site: Site, at: datetime) -> date:
-    """Return the day at the plant."""
-    return at.astimezone(ZoneInfo(site.time_zone)).date()
 
 
 # ---- shared with changes; all of it needs the site's lock ---------------------------------------------------------

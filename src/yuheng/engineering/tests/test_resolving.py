@@ -375,10 +375,10 @@ def test_a_draft_can_be_looked_through():
     product = a_material("P", source="make")
     inner = a_product("Q")
     draft = a_bom(product, a_line("10", inner, "2"), release=False)
-    lines = selectors.explode(actor=SYSTEM, version_id=draft.pk, on=TODAY)
+    lines = selectors.explode(actor=SYSTEM, version_id=draft.pk, at=SHIFT_START, on=TODAY)
     assert [(one.path, one.quantity) for one in lines] == [("10", 2), ("10/10", 4)]
     with pytest.raises(NotVisible):
-        selectors.explode(actor=an_actor("dora"), version_id=draft.pk, on=TODAY)
+        selectors.explode(actor=an_actor("dora"), version_id=draft.pk, at=SHIFT_START, on=TODAY)
 
 
 def test_effective_versions_of_one_material():
