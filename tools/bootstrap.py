@@ -44,6 +44,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".yuheng-setup"
+WARM = VENV / ".yuheng-warm"
+ENGINE = ROOT / "src" / "yuheng" / "engines" / "schedule"
 DEFAULT_INDEX = "https://pypi.org/simple"  # pip's own default
 
 
@@ -56,6 +58,7 @@ def main() -> int:
         if not is_ready(is_dev):
             set_up(is_dev)
         compile_messages()
+        warm_engine()
     except subprocess.CalledProcessError as error:
         sys.stderr.write(f"\nSetting up .venv failed at: {' '.join(map(str, error.cmd))}\n")
         return 1
@@ -131,6 +134,17 @@ def compile_messages() -> None:
     stale = [po for po in sources if not is_newer(po.with_suffix(".mo"), po)]
     if stale:
         run([str(PYTHON), str(ROOT / "tools" / "compile_messages.py")])
+
+
+def warm_engine() -> None:
+    """Compile the scheduling engine's kernels when its sources changed, so that nobody waits for it later."""
+    if all(is_newer(WARM, source) for source in ENGINE.rglob("*.py") if "tests" not in source.parts):
+        return
+    say("Compiling the scheduling engine (some ten seconds) ...")
+    # Not check=True: a plant runs without it, and the first plan compiles what is missing.
+    done = subprocess.run([str(PYTHON), "-m", "yuheng.config.cli", "schedule", "warm", "--fresh"], check=False)
+    if done.returncode == 0:
+        WARM.touch()
 
 
 def is_newer(path: Path, than: Path) -> bool:

@@ -18,6 +18,7 @@ BENCHES: dict[str, tuple[str, float]] = {
     "page": ("yuheng.bench.page", 30.0),
     "alarms": ("yuheng.bench.alarms", 30.0),
     "storage": ("yuheng.bench.storage", 60.0),
+    "schedule": ("yuheng.bench.schedule", 30.0),
 }
 
 

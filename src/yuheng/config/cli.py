@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("yuheng.config.commands.import_plant", "read a plant from CSV or YAML, with a dry run"),
     "export": ("yuheng.config.commands.export_plant", "write a plant as YAML or CSV"),
     "replay": ("yuheng.config.commands.replay", "send recordings of real machines through MQTT"),
+    "schedule": ("yuheng.config.commands.schedule", "plan orders on machines, prove a plan, look at it"),
     "bench": ("yuheng.config.commands.bench", "measure ingest, latency, queries, and that nothing is lost"),
     "backup": ("yuheng.config.commands.backup", "copy a running installation, or verify a copy"),
     "restore": ("yuheng.config.commands.restore", "put a backup into an empty place"),
