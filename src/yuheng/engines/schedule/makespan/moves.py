@@ -27,7 +27,11 @@ BLOCK = np.dtype([(name, np.int32) for name in ("op", "p", "local", "ready", "be
 
 # What `offer` keeps, for the best free move and for the best forbidden one: estimate, ties seen, operation, mode,
 # place.
-CANDIDATES = 10
+# For an exchange also the other operation, its mode and place.
+CANDIDATES = 16
+# Estimates are compared in sixteenths of a tick, so that work saved or added can weigh a little.
+FINE = 4
+SPARE = 8
 
 
 @njit(cache=True, forceinline=True)
@@ -57,6 +61,7 @@ def _offer(found: Longs, rng: Random, at: int, value: int, i: int, k: int, index
     found[at + 2] = i
     found[at + 3] = k
     found[at + 4] = index
+    found[at + 5] = -1
 
 
 @njit(cache=True)
@@ -185,7 +190,7 @@ def _forward(
     """Value the operation at ``a`` of the block right behind the one at ``b``, ``a < b``, and offer it."""
     first = block[a]
     i = first.op
-    limit = found[0]
+    limit = found[0] >> FINE
     h = node[node[i].before].head
     t = max(node[node[block[b].op].after].tail, first.behind) + first.p
     x = block[a + 1]
@@ -213,8 +218,8 @@ def _forward(
             if tabu[(block[c].op * width + first.local) & mask] > it:
                 cc += 1
         if 2 * cc > b - a:
-            at = 5
-    _offer(found, rng, at, value, i, node[i].mode, node[block[b].op].place)
+            at = SPARE
+    _offer(found, rng, at, value << FINE, i, node[i].mode, node[block[b].op].place)
 
 
 @njit(cache=True, forceinline=True)
@@ -234,7 +239,7 @@ def _backward(
     """Value the operation at ``b`` of the block right before the one at ``a``, ``a < b``, and offer it."""
     last = block[b]
     i = last.op
-    limit = found[0]
+    limit = found[0] >> FINE
     t = node[node[i].after].tail
     h = max(node[node[block[a].op].before].head, last.ready) + last.p
     x = block[b - 1]
@@ -261,8 +266,8 @@ def _backward(
             if tabu[(i * width + block[c].local) & mask] > it:
                 cc += 1
         if 2 * cc > b - a:
-            at = 5
-    _offer(found, rng, at, value, i, node[i].mode, node[block[a].op].place)
+            at = SPARE
+    _offer(found, rng, at, value << FINE, i, node[i].mode, node[block[a].op].place)
 
 
 @njit(cache=True)
@@ -279,6 +284,7 @@ def block_moves(  # noqa: C901
     path: Table,
     length: int,
     reach: int,
+    window: int,
     block: Blocks,
     found: Longs,
     rng: Random,
@@ -290,6 +296,8 @@ def block_moves(  # noqa: C901
     reach
         0: N6, an operation behind the last or before the first one of its block (or as far as it may go); 1: also the
         first and the last one to everywhere inside (N7).
+    window
+        Longest way, in places, that an operation is moved inside a block.
     block
         Working memory: ``n`` records of type ``BLOCK``.
     """
@@ -314,7 +322,7 @@ def block_moves(  # noqa: C901
         last = size - 1
         # In the first block an order that begins otherwise gains nothing, in the last one an order that ends otherwise.
         if z >= 0:
-            for a in range(last):
+            for a in range(max(0, last - window), last):
                 b = last
                 while b > a and not _may_follow(node, arc_ptr, arc, n, block[a].op, block[b].op):
                     b -= 1
@@ -322,7 +330,7 @@ def block_moves(  # noqa: C901
                     _forward(node, tabu, width, mask, it, block, a, b, found, rng, best)
         i = block[0].op
         if node[i].before < n or node[i].head - node[i].p > node[node[i].before].head:
-            for b in range(1, size):
+            for b in range(1, min(size, window + 1)):
                 a = 0
                 while a < b and not _may_precede(node, arc_ptr, arc, n, block[b].op, block[a].op):
                     a += 1
@@ -330,10 +338,10 @@ def block_moves(  # noqa: C901
                 if a < b and not (b == last and a == b - 1 and z >= 0):
                     _backward(node, tabu, width, mask, it, block, a, b, found, rng, best)
         if reach:
-            for b in range(1, last):
+            for b in range(1, min(last, window + 1)):
                 if _may_follow(node, arc_ptr, arc, n, block[0].op, block[b].op):
                     _forward(node, tabu, width, mask, it, block, 0, b, found, rng, best)
-            for a in range(1, last):
+            for a in range(max(1, last - window), last):
                 if _may_precede(node, arc_ptr, arc, n, block[last].op, block[a].op):
                     _backward(node, tabu, width, mask, it, block, a, last, found, rng, best)
 
@@ -349,6 +357,7 @@ def machine_moves(  # noqa: C901
     mode_ptr: Table,
     mode_table: Table,
     n: int,
+    greed: int,
     tabu_mode: Longs,
     it: int,
     best: int,
@@ -371,6 +380,9 @@ def machine_moves(  # noqa: C901
             if k == node[i].mode or m == here:
                 continue
             p = mode_table[k, 1]
+            work = greed * (p - node[i].p)
+            if ((ready + p + jt) << FINE) + work > found[0]:
+                continue
             forbidden = tabu_mode[k] > it
             base = seq_ptr[m]
             c = count[m]
@@ -398,8 +410,8 @@ def machine_moves(  # noqa: C901
                 if late > hung:
                     index += below(rng, late - hung + 1)
                 value = jh + p + jt
-                at = 5 if forbidden and value >= best else 0
-                _offer(found, rng, at, value, i, k, index)
+                at = SPARE if forbidden and value >= best else 0
+                _offer(found, rng, at, (value << FINE) + work, i, k, index)
                 continue
             for index in range(late, hung + 1):
                 h = jh
@@ -413,8 +425,117 @@ def machine_moves(  # noqa: C901
                     if x > t:
                         t = x
                 value = h + p + t
-                at = 5 if forbidden and value >= best else 0
-                _offer(found, rng, at, value, i, k, index)
+                at = SPARE if forbidden and value >= best else 0
+                _offer(found, rng, at, (value << FINE) + work, i, k, index)
 
 
-__all__ = ["BLOCK", "CANDIDATES", "below", "block_moves", "critical_path", "machine_moves"]
+@njit(cache=True, forceinline=True)
+def _through(node: Nodes, arc_ptr: Table, arc: Table, i: int, p: int, before: int, after: int) -> int:
+    """Return the longest path through ``i`` if it took ``p`` between these two on a machine."""
+    h = max(_job_head(node, arc_ptr, arc, i), node[before].head)
+    value: int = h + p + max(_job_tail(node, arc_ptr, arc, i), node[after].tail)
+    return value
+
+
+@njit(cache=True)
+def exchanges(  # noqa: C901
+    node: Nodes,
+    arc_ptr: Table,
+    arc: Table,
+    seq_ptr: Table,
+    seq: Table,
+    count: Table,
+    mode_ptr: Table,
+    mode_table: Table,
+    mode_on: Table,
+    n: int,
+    greed: int,
+    tabu_mode: Longs,
+    it: int,
+    best: int,
+    path: Table,
+    length: int,
+    near: int,
+    found: Longs,
+    rng: Random,
+) -> None:
+    """Offer critical operations the place of one on another machine, which takes theirs.
+
+    Where machines are equally loaded no operation can simply go elsewhere; two can change places.
+
+    Parameters
+    ----------
+    mode_on
+        Mode of each operation on each machine (-1: none), shape ``(n, machines)``; empty where that would be large.
+    near
+        How many places around the one that fits by time are looked at.
+    """
+    for z in range(length):
+        i = path[z]
+        first, end = mode_ptr[i], mode_ptr[i + 1]
+        if end - first < 2:
+            continue
+        here = node[i].machine
+        ready = _job_head(node, arc_ptr, arc, i)
+        behind = _job_tail(node, arc_ptr, arc, i)
+        for k in range(first, end):
+            m = mode_table[k, 0]
+            if m == here or tabu_mode[k] > it:
+                continue
+            p = mode_table[k, 1]
+            base = seq_ptr[m]
+            low, high = 0, count[m]
+            while low < high:
+                mid = (low + high) >> 1
+                if node[seq[base + mid]].head > ready:
+                    high = mid
+                else:
+                    low = mid + 1
+            for index in range(max(0, low - near), min(count[m], low + near)):
+                x = seq[base + index]
+                h = max(ready, node[node[x].before].head)
+                value = h + p + max(behind, node[node[x].after].tail)
+                saved = node[i].p + node[x].p - p
+                if (value << FINE) - greed * saved > found[0]:
+                    continue
+                other = -1
+                if mode_on.shape[0]:
+                    other = mode_on[x, here]
+                else:
+                    for b in range(mode_ptr[x], mode_ptr[x + 1]):
+                        if mode_table[b, 0] == here:
+                            other = b
+                            break
+                if other < 0 or tabu_mode[other] > it:
+                    continue
+                q = mode_table[other, 1]
+                work = greed * (q - saved)
+                if (value << FINE) + work > found[0]:
+                    continue
+                value = max(value, _through(node, arc_ptr, arc, x, q, node[i].before, node[i].after))
+                value = (value << FINE) + work
+                if value > found[0]:
+                    continue
+                if value == found[0]:
+                    found[1] += 1
+                    if below(rng, found[1]):
+                        continue
+                if (
+                    (node[x].before < n and not _may_follow(node, arc_ptr, arc, n, i, node[x].before))
+                    or (node[x].after < n and not _may_precede(node, arc_ptr, arc, n, i, node[x].after))
+                    or (node[i].before < n and not _may_follow(node, arc_ptr, arc, n, x, node[i].before))
+                    or (node[i].after < n and not _may_precede(node, arc_ptr, arc, n, x, node[i].after))
+                ):
+                    continue
+                if value < found[0]:
+                    found[0] = value
+                    found[1] = 1
+                found[2] = i
+                found[3] = k
+                found[4] = index
+                found[5] = x
+                found[6] = other
+                found[7] = node[i].place
+
+
+__all__ = ["BLOCK", "CANDIDATES", "SPARE", "below", "block_moves", "critical_path", "exchanges", "machine_moves"]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,16 @@ Steps = Generator[None, None, "Member"]
 class Settings:
     """What was tuned (on families of instances, see decision record 029)."""
 
-    pool: int = 10
-    quiet: int = 12500
-    tenure: int = 6
+    pool: int = 4
+    pool_most: int = 20
+    growth: int = 12
+    quiet: int = 8000
+    tenure: int = 8
     spread: int = 8
-    reach: int = 1
+    reach: int = 0
+    window: int = 8
+    near: int = 3
+    greed: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,9 @@ class MakespanSearch:
         self._ctl[tabu.TENURE] = self.settings.tenure
         self._ctl[tabu.SPREAD] = self.settings.spread
         self._ctl[tabu.REACH] = self.settings.reach
+        self._ctl[tabu.WINDOW] = self.settings.window
+        self._ctl[tabu.GREED] = self.settings.greed
+        self._ctl[tabu.NEAR] = self.settings.near
         self._ctl[tabu.WIDTH] = width
         self._ctl[tabu.FLEXIBLE] = int(c.flexible)
         self._best_mode = np.zeros(n, INDEX)
@@ -92,7 +100,7 @@ class MakespanSearch:
         self._work = np.zeros(n, INDEX)
         self._block = np.zeros(n, BLOCK)
         self._found = np.zeros(CANDIDATES, np.int64)
-        self._chunk = 64
+        self._chunk = max(1, min(64, 400000 // (n + 1)))
         self._limit: int | None = None
         self._given = start
         self._steps = self._search()
@@ -169,36 +177,35 @@ class MakespanSearch:
         yield from self._starts(first)
         if self._done():
             return
-        for mode, order in first[: max(1, s.pool // 3)]:
-            member = yield from self._improve(mode, order)
-            pool.append(member)
+        for mode, order in first[: s.pool // 2]:
+            pool.append((yield from self._improve(mode, order)))
             if self._done():
                 return
+        runs = 0
         while True:
-            while len(pool) < s.pool:
+            size = min(s.pool + runs // s.growth, s.pool_most)
+            if len(pool) < size:
                 mode, order = yield from self._construct(self._random_weight(), float(self._random.random()))
-                pool.append((yield from self._improve(mode, order)))
-                if self._done():
-                    return
-            a, b = self._random.choice(len(pool), 2, replace=False)
-            mode, order = self._between(pool[a], pool[b], 0.3 + 0.4 * self._random.random())
-            child = yield from self._improve(mode, order)
+            else:
+                a, b = self._random.choice(len(pool), 2, replace=False)
+                mode, order = self._between(pool[a], pool[b], 0.3 + 0.4 * self._random.random())
+            pool.append((yield from self._improve(mode, order)))
             if self._done():
                 return
-            pool.append(child)
+            runs += 1
             pool.sort(key=lambda m: m.span)
-            self._thin(pool)
+            self._thin(pool, size)
 
     def _done(self) -> bool:
         return self._optimal or 0 <= self.span <= self._c.bound
 
-    def _thin(self, pool: list[Member]) -> None:
+    def _thin(self, pool: list[Member], size: int) -> None:
         """Drop twins, then the worst beyond the size of the pool."""
         kept: list[Member] = []
         for m in pool:
             if all(m.span != o.span or self._distance(m, o) > self._c.n // 50 + 1 for o in kept):
                 kept.append(m)
-        pool[:] = kept[: self.settings.pool]
+        pool[:] = kept[:size]
 
     def _distance(self, a: Member, b: Member) -> int:
         return int(np.count_nonzero(a.mode != b.mode)) + int(
@@ -234,14 +241,14 @@ class MakespanSearch:
             before, clock = int(self._ctl[tabu.IT]), time.process_time()
             status = tabu.run(
                 self._node, c.arc_ptr, c.arc, c.seq_ptr, self._seq, self._count, self._order, c.mode_ptr, c.mode_table,
-                self._ctl, self._tabu, self._tabu_mode, self._best_mode, self._best_order, self._path, self._work,
-                self._block, self._found, self._rng, moves, self.settings.quiet, c.bound,
+                c.mode_on, self._ctl, self._tabu, self._tabu_mode, self._best_mode, self._best_order, self._path,
+                self._work, self._block, self._found, self._rng, moves, self.settings.quiet, c.bound,
             )  # fmt: skip
             made = int(self._ctl[tabu.IT]) - before
             self.moves += made
             took = time.process_time() - clock
             if made == moves:
-                self._chunk = max(16, min(1 << 20, int(self._chunk * min(2.0, 0.01 / max(took, 1e-6)))))
+                self._chunk = max(1, min(1 << 20, int(self._chunk * min(2.0, 0.01 / max(took, 1e-6)))))
             if self.span < 0 or self._ctl[tabu.BEST] < self.span:
                 self._take(int(self._ctl[tabu.BEST]), self._best_mode, self._best_order)
             yield
@@ -331,4 +338,6 @@ def warm() -> None:
     )
     links = (*chain(operations), Precedence((0, 0), (2, 1)))
     problem = Problem("warm", (Machine(0), Machine(1)), tuple(Job(j) for j in range(3)), operations, links)
-    MakespanSearch(compile_problem(problem)).run(1.0, moves=50)
+    search = MakespanSearch(compile_problem(problem))
+    search._c = replace(search._c, bound=0)  # so that the search begins although the first plan is the best
+    search.run(60.0, moves=50)

@@ -14,6 +14,7 @@ Times = NDArray[np.int64]
 INDEX = np.int32
 
 LARGEST = 1 << 30
+LARGE_TABLE = 1 << 22
 
 
 def supports(arrays: Arrays) -> bool:
@@ -70,6 +71,8 @@ class Shop:
         Second and further predecessors (row 0) and successors (row 1) of each operation: CSR into ``(node, lag)`` rows.
     mode_ptr, mode_table
         Ways of doing each operation: CSR into ``(machine, duration)`` rows.
+    mode_on
+        Mode of each operation on each machine (-1: none), shape ``(n, machines)``; empty where that would be large.
     seq_ptr
         Where the sequence of each machine begins in the array of sequences.
     original_mode, mode_of
@@ -90,6 +93,7 @@ class Shop:
     arc: Ints
     mode_ptr: Ints
     mode_table: Ints
+    mode_on: Ints
     seq_ptr: Ints
     original_mode: Ints
     mode_of: Ints
@@ -171,6 +175,7 @@ def compile_shop(arrays: Arrays) -> Shop:
         arc,
         mode_ptr.astype(INDEX),
         table.astype(INDEX),
+        _modes_on(n, machines, op[original], table[:, 0]),
         seq_ptr.astype(INDEX),
         original,
         mode_of,
@@ -179,6 +184,14 @@ def compile_shop(arrays: Arrays) -> Shop:
         origin,
         bound,
     )
+
+
+def _modes_on(n: int, machines: int, op: NDArray[Any], machine: NDArray[Any]) -> Ints:
+    if len(op) == n or n * machines > LARGE_TABLE:
+        return np.zeros((0, 0), INDEX)
+    modes = np.full((n, machines), -1, INDEX)
+    modes[op, machine] = np.arange(len(op))
+    return modes
 
 
 def simple_bound(
@@ -201,15 +214,15 @@ def simple_bound(
     for i in reversed(order):
         tail[i] = max((tail[succ[a]] + work[succ[a]] + lag[a] for a in range(ptr[i], ptr[i + 1])), default=0)
     bound = max((start[i] + work[i] + tail[i] for i in range(n)), default=0)
-    groups: dict[bytes, list[int]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
+    machine, modes = table[:, 0].tolist(), mode_ptr.tolist()
     for i in range(n):
-        groups.setdefault(np.unique(table[mode_ptr[i] : mode_ptr[i + 1], 0]).tobytes(), []).append(i)
-    sets = [(np.frombuffer(key, table.dtype), ops) for key, ops in groups.items()]
-    sets.append((np.unique(table[:, 0]), list(range(n))))
+        groups.setdefault(tuple(sorted(machine[modes[i] : modes[i + 1]])), []).append(i)
+    sets = [*groups.items(), (tuple(set(machine)), list(range(n)))]
     for machines, ops in sets:
         # Each machine of the set begins its share not before the smallest head, or before it is free, and leaves the
         # smallest tail.
-        first = np.maximum(free[machines], min(start[i] for i in ops))
+        first = np.maximum(free[list(machines)], min(start[i] for i in ops))
         share = -(-(int(first.sum()) + sum(work[i] for i in ops)) // len(machines))
         bound = max(bound, share + min(tail[i] for i in ops))
     return bound

@@ -5,11 +5,20 @@ on.
 from numba import njit
 
 from yuheng.engines.schedule.makespan.graph import Longs, Nodes, Table, apply, makespan
-from yuheng.engines.schedule.makespan.moves import Blocks, Random, below, block_moves, critical_path, machine_moves
+from yuheng.engines.schedule.makespan.moves import (
+    SPARE,
+    Blocks,
+    Random,
+    below,
+    block_moves,
+    critical_path,
+    exchanges,
+    machine_moves,
+)
 
 # Places in the control array of a run.
-IT, SPAN, BEST, QUIET, TENURE, SPREAD, REACH, FLEXIBLE, FAILED, WIDTH = range(10)
-CONTROLS = 10
+IT, SPAN, BEST, QUIET, TENURE, SPREAD, REACH, FLEXIBLE, FAILED, WIDTH, WINDOW, NEAR, GREED = range(13)
+CONTROLS = 13
 
 RUNNING, STALLED, REACHED, OPTIMAL = range(4)
 
@@ -25,6 +34,7 @@ def run(  # noqa: C901
     order: Table,
     mode_ptr: Table,
     mode_table: Table,
+    mode_on: Table,
     ctl: Longs,
     tabu: Table,
     tabu_mode: Longs,
@@ -63,6 +73,9 @@ def run(  # noqa: C901
     tenure = ctl[TENURE]
     spread = ctl[SPREAD]
     reach = ctl[REACH]
+    window = ctl[WINDOW]
+    near = ctl[NEAR]
+    greed = ctl[GREED]
     flexible = ctl[FLEXIBLE]
     status = RUNNING
     if best <= target:
@@ -72,37 +85,29 @@ def run(  # noqa: C901
         length = critical_path(node, arc_ptr, arc, seq_ptr, seq, count, n, rng, span, path)
         found[0] = 1 << 60
         found[1] = 0
-        found[5] = 1 << 60
-        found[6] = 0
-        block_moves(node, arc_ptr, arc, n, tabu, width, mask, it, best, path, length, reach, block, found, rng)
+        found[SPARE] = 1 << 60
+        found[SPARE + 1] = 0
+        block_moves(node, arc_ptr, arc, n, tabu, width, mask, it, best, path, length, reach, window, block, found, rng)
         if flexible:
             machine_moves(
-                node,
-                arc_ptr,
-                arc,
-                seq_ptr,
-                seq,
-                count,
-                mode_ptr,
-                mode_table,
-                n,
-                tabu_mode,
-                it,
-                best,
-                path,
-                length,
-                found,
-                rng,
-            )
-        at = 0 if found[1] else 5
+                node, arc_ptr, arc, seq_ptr, seq, count, mode_ptr, mode_table, n, greed, tabu_mode, it, best, path,
+                length, found, rng,
+            )  # fmt: skip
+            if near:
+                exchanges(
+                    node, arc_ptr, arc, seq_ptr, seq, count, mode_ptr, mode_table, mode_on, n, greed, tabu_mode, it,
+                    best, path, length, near, found, rng,
+                )  # fmt: skip
+        at = 0 if found[1] else SPARE
         if found[at + 1] == 0:
             # A critical path of routing arcs alone, or one machine's work from its first tick to its last, and no
             # other machine for any of it: no plan is shorter, this one (which `best` is, or would become) included.
             best = min(best, span)
             status = OPTIMAL
             break
-        i, k, index = found[at + 2], found[at + 3], found[at + 4]
+        i, k, index, other = found[at + 2], found[at + 3], found[at + 4], found[at + 5]
         m = node[i].machine
+        old_mode, old_place = node[i].mode, node[i].place
         until = it + tenure + below(rng, spread)
         if mode_table[k, 0] == m:
             base = seq_ptr[m]
@@ -115,8 +120,16 @@ def run(  # noqa: C901
                 for b in range(index, a):
                     tabu[(seq[base + b] * width + own) & mask] = until
         else:
-            tabu_mode[node[i].mode] = until
-        if apply(node, arc_ptr, arc, seq_ptr, seq, count, order, mode_table, work, i, k, index):
+            tabu_mode[old_mode] = until
+        done = apply(node, arc_ptr, arc, seq_ptr, seq, count, order, mode_table, work, i, k, index)
+        if done and other >= 0:
+            tabu_mode[node[other].mode] = until
+            done = apply(
+                node, arc_ptr, arc, seq_ptr, seq, count, order, mode_table, work, other, found[at + 6], found[at + 7]
+            )
+            if not done:
+                apply(node, arc_ptr, arc, seq_ptr, seq, count, order, mode_table, work, i, old_mode, old_place)
+        if done:
             span = makespan(node, seq_ptr, seq, count)
         else:
             ctl[FAILED] += 1

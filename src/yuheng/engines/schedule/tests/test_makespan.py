@@ -9,7 +9,7 @@ import pytest
 from yuheng.engines.schedule.arrays import compile_problem
 from yuheng.engines.schedule.check import check
 from yuheng.engines.schedule.generate import plant, random_problem
-from yuheng.engines.schedule.makespan import MakespanSearch, supports, warm
+from yuheng.engines.schedule.makespan import MakespanSearch, graph, starts, supports, tabu, warm
 from yuheng.engines.schedule.plan import plan_of
 from yuheng.engines.schedule.problem import Job, Machine, Mode, Operation, Precedence, Problem, Status, chain
 from yuheng.engines.schedule.readers import read_fajsp, read_fjsp, read_jsp
@@ -207,3 +207,9 @@ def test_a_large_plant_is_planned_and_improved_in_few_moves():
     search = MakespanSearch(arrays, 1)
     first = search.run(0.0)[0]
     assert search.run(60.0, moves=2000)[0] <= first
+
+
+def test_warming_compiles_everything_once():
+    warm()
+    for kernel in (tabu.run, graph.load, starts.remaining, starts.construct):
+        assert len(kernel.signatures) == 1
