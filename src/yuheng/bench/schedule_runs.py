@@ -20,9 +20,10 @@ from yuheng.bench.schedule_peer import best_after
 from yuheng.engines.schedule.arrays import compile_problem
 from yuheng.engines.schedule.check import check
 from yuheng.engines.schedule.decode import by_rule, choose_routings, new_board, urgency
+from yuheng.engines.schedule.dispatch import sweep
 from yuheng.engines.schedule.generate import plant
 from yuheng.engines.schedule.layout import lay_out
-from yuheng.engines.schedule.objective import evaluate, parse_objective
+from yuheng.engines.schedule.objective import parse_objective
 from yuheng.engines.schedule.parts import Calendar, Demand, Operator
 from yuheng.engines.schedule.plan import plan_of
 from yuheng.engines.schedule.problem import Problem
@@ -217,16 +218,8 @@ def industrial(orders: int, seed: int) -> Problem:
 
 
 def sweep_value(problem: Problem) -> float:
-    """Weighted tardiness of the best of twenty ATC dispatching passes, which differ in how far they look ahead."""
-    arrays = compile_problem(problem)
-    layout = lay_out(arrays)
-    board, known = new_board(layout, choose_routings(arrays)), urgency(layout)
-    values = []
-    for look_ahead in np.geomspace(0.5, 10.0, 20).tolist():
-        by_rule(board, known, "atc", look_ahead, 0.5)
-        plan = plan_of(arrays, board.mode, board.start, board.leave)
-        values.append(evaluate(problem, TARDINESS, plan))
-    return min(values)
+    """Weighted tardiness of the best of many ATC dispatching passes, which differ in how far they look ahead."""
+    return float(sweep(compile_problem(problem)).value)
 
 
 def _first(options: argparse.Namespace, reporter: Reporter, _scale: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from yuheng.config.schedule.words import translator
 from yuheng.engines.schedule.generate import plant_document
 from yuheng.engines.schedule.plan import plan_from_rows
 from yuheng.engines.schedule.problem import ProblemError
+from yuheng.engines.schedule.readers import plant
 
 FT06 = """6 6
 2 1 0 3 1 6 3 7 5 3 4 6
@@ -173,3 +175,11 @@ def test_checking_needs_neither_django_nor_a_compiler(ft06, tmp_path):
 
 def test_an_unknown_sentence_stays_english():
     assert translator("zh")("a sentence that nobody translated") == "a sentence that nobody translated"
+
+
+def test_every_key_of_plant_json_is_documented():
+    document = (Path(__file__).parents[4] / "docs" / "integrators" / "plant-json.md").read_text(encoding="utf-8")
+    tables = (plant._TOP, plant._ORDER, plant._OPERATION, plant._MACHINE, plant._CALENDAR, plant._RESOURCE)
+    tables += (plant._OPERATOR, plant._MATRIX, plant._BUFFER, plant._PRECEDENCE)
+    keys = {key for table in tables for key in table} - {"note"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in document and f'"{key}"' not in document] == []
