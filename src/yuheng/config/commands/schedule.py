@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Protocol, cast
 
-from yuheng.config.schedule.words import LANGUAGES, language_of, translator
+from yuheng.config.schedule.words import LANGUAGES, filled, language_of, translator
 from yuheng.engines.schedule.faults import ProblemError, gettext_noop
 from yuheng.engines.schedule.readers import FORMATS
 
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         return cast(Verb, importlib.import_module(VERBS[args.verb])).run(args)
     except ProblemError as error:
         say = translator(language_of(getattr(args, "lang", None)))
-        rows = [{"row": f.row, "field": f.field, "sentence": say(f.message) % f.values} for f in error.faults]
+        rows = [{"row": f.row, "field": f.field, "sentence": filled(say, f.message, f.values)} for f in error.faults]
         if getattr(args, "json", False):
             sys.stdout.write(json.dumps({"error": str(error), "faults": rows}, ensure_ascii=False) + "\n")
         for row in rows[:20]:

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import asdict
 
 from yuheng.config.schedule.files import read_bytes, read_problem
-from yuheng.config.schedule.words import language_of, translator, type_translate
+from yuheng.config.schedule.words import filled, language_of, translator, type_translate
 from yuheng.engines.schedule.check import Violation, check
 from yuheng.engines.schedule.faults import gettext_noop
 from yuheng.engines.schedule.kpis import Kpis, kpis
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def words_of(violation: Violation, say: type_translate) -> str:
     """Return a violation as a sentence in the reader's language."""
     job, operation = violation.operation
-    what = say(violation.message) % violation.values
+    what = filled(say, violation.message, violation.values)
     return say(_OPERATION) % {"job": job, "operation": operation, "what": what}
 
 

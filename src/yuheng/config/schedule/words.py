@@ -13,6 +13,9 @@ import yuheng
 LANGUAGES = ("en", "zh")
 _LOCALES = {"zh": "zh_Hans", "en": "en"}
 
+WORDS = ("why", "event", "wanted")
+"""Values that are words of the engine, not of the file."""
+
 type_translate = Callable[[str], str]
 
 
@@ -22,6 +25,12 @@ def translator(language: str) -> type_translate:
     folder = Path(yuheng.__file__).parent / "web" / "locale"
     found = gettext.translation("django", str(folder), [_LOCALES[language]], fallback=True)
     return found.gettext
+
+
+def filled(say: type_translate, message: str, values: Mapping[str, object]) -> str:
+    """Return a sentence in the reader's language; of its values, those that are words of ours too."""
+    own = {name: say(value) for name, value in values.items() if name in WORDS and isinstance(value, str) and value}
+    return say(message) % {**values, **own}
 
 
 def language_of(given: str | None, environment: Mapping[str, str] = os.environ) -> str:

@@ -159,11 +159,11 @@ class _Checker:
 
     def not_too_early(self, operation: Operation, machine: Machine, start: int) -> Iterator[Violation]:
         bounds = (
-            ("the job's release", self.problem.jobs[self.problem.job_index[operation.job]].release),
-            ("its release", operation.release),
-            ("its material", operation.material_at),
-            ("now", self.problem.now),
-            ("the machine is free", machine.available_from),
+            (gettext_noop("the job's release"), self.problem.jobs[self.problem.job_index[operation.job]].release),
+            (gettext_noop("its release"), operation.release),
+            (gettext_noop("its material"), operation.material_at),
+            (gettext_noop("now"), self.problem.now),
+            (gettext_noop("the machine is free"), machine.available_from),
         )
         for why, bound in bounds:
             if start < bound:
@@ -283,7 +283,8 @@ class _Checker:
         if link.kind is Link.OVERLAP:
             yield from self.overlap(link, a, b)
             return
-        event, at = ("the end", self.end[a]) if link.kind is Link.FINISH_START else ("the start", self.start[a])
+        is_end = link.kind is Link.FINISH_START
+        event, at = (gettext_noop("the end"), self.end[a]) if is_end else (gettext_noop("the start"), self.start[a])
         given = self.start[b] - at
         values = {"start": self.start[b], "given": given, "event": event, "other": name_of(link.before)}
         if given < link.min_lag:

@@ -34,7 +34,7 @@ WORDS = {
     "late by": gettext_noop("late by"),
     "why then": gettext_noop("Why then"),
     "blocks the machine until": gettext_noop("Blocks the machine until"),
-    "day": gettext_noop("Day"),
+    "day": gettext_noop("Day {n}"),
     "min": gettext_noop("min"),
     "h": gettext_noop("h"),
     "no such order": gettext_noop("There is no such order."),

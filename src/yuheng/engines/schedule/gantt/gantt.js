@@ -33,7 +33,7 @@ function moment(tick) {
     return `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
   }
   const day = Math.floor(tick / 1440), minute = ((tick % 1440) + 1440) % 1440;
-  return `${word("day")} ${day + 1} ${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
+  return `${word("day").replace("{n}", day + 1)} ${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
 }
 
 function amount(ticks) {

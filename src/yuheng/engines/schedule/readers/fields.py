@@ -38,7 +38,7 @@ class Row:
         self.name = name
         self.faults = faults
         if not isinstance(value, Mapping):
-            self.refuse("row", value, "an object")
+            self.refuse("row", value, gettext_noop("an object"))
         self.value: Mapping[str, Any] = value  # type: ignore[assignment]
 
     def refuse(self, field: str, value: object, wanted: str) -> None:
@@ -84,42 +84,42 @@ def whole(row: Row, field: str, value: Any) -> int:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        row.refuse(field, value, "a whole number")
+        row.refuse(field, value, gettext_noop("a whole number"))
     return int(value)
 
 
 def number(row: Row, field: str, value: Any) -> float:
     """Read any number."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or abs(value) > 1e300:
-        row.refuse(field, value, "a number")
+        row.refuse(field, value, gettext_noop("a number"))
     return value if isinstance(value, int) else float(value)
 
 
 def text(row: Row, field: str, value: Any) -> str:
     """Read a text."""
     if not isinstance(value, str):
-        row.refuse(field, value, "a text")
+        row.refuse(field, value, gettext_noop("a text"))
     return str(value)
 
 
 def truth(row: Row, field: str, value: Any) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        row.refuse(field, value, "true or false")
+        row.refuse(field, value, gettext_noop("true or false"))
     return bool(value)
 
 
 def ident(row: Row, field: str, value: Any) -> Id:
     """Read an id: a text or a whole number."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        row.refuse(field, value, "an id (a text or a whole number)")
+        row.refuse(field, value, gettext_noop("an id (a text or a whole number)"))
     return value  # type: ignore[no-any-return]
 
 
 def items(row: Row, field: str, value: Any) -> Sequence[Any]:
     """Read a list."""
     if not isinstance(value, list):
-        row.refuse(field, value, "a list")
+        row.refuse(field, value, gettext_noop("a list"))
     return value  # type: ignore[no-any-return]
 
 

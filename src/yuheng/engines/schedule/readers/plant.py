@@ -324,7 +324,7 @@ def _modes(row: Row, field: str, value: Any) -> tuple[Mode, ...]:
     modes = []
     for pair in items(row, field, value):
         if not isinstance(pair, list) or len(pair) != 2:
-            row.refuse("machine", pair, "a pair [machine, duration]")
+            row.refuse("machine", pair, gettext_noop("a pair [machine, duration]"))
         modes.append(Mode(ident(row, "machine", pair[0]), whole(row, "duration", pair[1])))
     return tuple(modes)
 
@@ -337,6 +337,6 @@ def _demands(row: Row, field: str, value: Any) -> tuple[Demand, ...]:
             demands.append(Demand(ident(row, field, entry)))
             continue
         if len(entry) != 2:
-            row.refuse(field, entry, "a pair [resource or skill, amount]")
+            row.refuse(field, entry, gettext_noop("a pair [resource or skill, amount]"))
         demands.append(Demand(ident(row, field, entry[0]), whole(row, field, entry[1])))
     return tuple(demands)
