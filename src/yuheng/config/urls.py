@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("yuheng.alarms.urls")),
     path("api/v1/", api.urls),
     path("", include("yuheng.equipment.urls")),
+    path("", include("yuheng.engineering.urls")),
 ]
 
 handler404 = "yuheng.web.middleware.not_found"

@@ -63,6 +63,7 @@ PAGES: tuple[Page, ...] = (
     Page(_("Alarms"), ALARM_LIST, "alarms.view"),
     Page(_("Trends"), "analysis:trends", "telemetry.view"),
     Page(_("Stops"), "analysis:stops", "telemetry.view"),
+    Page(_("Products"), "engineering:products", "engineering.view"),
     Page(_("Equipment"), "equipment:tree", "equipment.view"),
     Page(_("Signals"), "telemetry:sources", "telemetry.view"),
     Page(_("Dead letters"), "telemetry:dead_letters", "telemetry.view"),

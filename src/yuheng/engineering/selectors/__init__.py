@@ -4,10 +4,12 @@ from yuheng.engineering.selectors.changes import (
     AffectedRow,
     ChangeRow,
     ChangeWhole,
+    DraftRow,
     Impact,
     change,
     changes,
     changes_of_material,
+    draft_versions,
     impact,
 )
 from yuheng.engineering.selectors.materials import (
@@ -59,6 +61,7 @@ __all__ = [
     "ClassRow",
     "DocumentFile",
     "DocumentName",
+    "DraftRow",
     "EffectiveVersions",
     "Impact",
     "ImpactRow",
@@ -78,6 +81,7 @@ __all__ = [
     "count_materials",
     "document_file",
     "document_names",
+    "draft_versions",
     "effective_versions",
     "explode",
     "impact",

@@ -1,1 +1,1 @@
-"""The HTML edge."""
+"""The HTML edge: pages of products, their versions and changes."""
