@@ -1,1 +1,11 @@
-"""JSON edge of operations."""
+"""JSON edge of operations, below ``/api/v1``."""
+
+from __future__ import annotations
+
+from ninja import Router
+
+from yuheng.operations.api import floor, jobs, orders, stock, webhooks
+
+router = Router()
+for part in (orders, jobs, floor, stock, webhooks):
+    router.add_router("", part.router)
