@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from tests.security.orders import an_order_to_keep_secret
 from yuheng.alarms.models import Alarm, AlarmDefinition, NotificationChannel, NotificationMessage, NotificationRule
 from yuheng.alarms.services.checks import DefinitionSpec
 from yuheng.alarms.services.definitions import define
@@ -88,7 +89,7 @@ def a_secret_plant() -> SecretPlant:
     reason_id, explanation_id = _analysis(site, unit, kind)
     view = saved_views.save_view(actor=owner, site_id=site.pk, query="", is_shared=True, at=SHIFT_START, **NAMES)
     command = _command(source, tag)
-    values = _products(site, kind) | {
+    values = an_order_to_keep_secret(site, unit, owner, secret=SECRET) | _products(site, kind) | {
         "reason_id": reason_id,
         "view_id": view.pk,
         "explanation_id": explanation_id,

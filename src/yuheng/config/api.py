@@ -26,6 +26,7 @@ from yuheng.engineering.api import router as engineering_router
 from yuheng.equipment.api import router as equipment_router
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, DomainError, InvalidInput, NotVisible, PermissionRefused
+from yuheng.operations.api import router as operations_router
 from yuheng.people.api import router as people_router
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.api import router as telemetry_router
@@ -131,6 +132,7 @@ api.add_router("", engineering_router)
 api.add_router("", telemetry_router)
 api.add_router("", analysis_router)
 api.add_router("", alarms_router)
+api.add_router("", operations_router)
 api.add_router("", installation_router)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from yuheng.kernel.models import OutboxEvent
 from yuheng.kernel.outbox import Handler
+from yuheng.operations.services.webhooks import TOLD, queue_event
 
 CHANGES_OF_CONFIGURATION = (
     "alarms.AlarmDefinitionsChanged",
@@ -22,6 +23,9 @@ REPLAY_REQUESTED = "telemetry.DeadLetterReplayRequested"
 ALARMS_CHANGED = "alarms.AlarmsChanged"
 COMMAND_REQUESTED = "telemetry.CommandRequested"
 NOTIFICATIONS_CHANGED = "alarms.NotificationsChanged"
+EVENTS_OF_ORDERS = tuple(f"operations.{name}" for name in TOLD)
+"""Each is written down for the webhooks that want it, in the transaction that counts it as delivered."""
+DELIVERIES_WAITING = "operations.DeliveriesWaiting"
 
 
 def handlers_of_worker(
@@ -31,6 +35,7 @@ def handlers_of_worker(
     alarms_changed: Callable[[Mapping[int, set[int]]], None],
     command_requested: Callable[[], None],
     notifications_changed: Callable[[], None],
+    deliveries_waiting: Callable[[], None],
 ) -> dict[str, Sequence[Handler]]:
     """Return the table. The callables only wake a task of the worker, which then reads what is true in the database:
     so a crash between an event and its effect loses nothing, because the worker looks once at its start too.
@@ -51,9 +56,18 @@ def handlers_of_worker(
     def look_at_notifications(_event: OutboxEvent) -> None:
         notifications_changed()
 
+    def tell_webhooks(event: OutboxEvent) -> None:
+        if queue_event(event):
+            deliveries_waiting()
+
+    def look_at_deliveries(_event: OutboxEvent) -> None:
+        deliveries_waiting()
+
     table: dict[str, Sequence[Handler]] = dict.fromkeys(CHANGES_OF_CONFIGURATION, (publish_configuration,))
     table[REPLAY_REQUESTED] = (replay,)
     table[ALARMS_CHANGED] = (tell_screens,)
     table[COMMAND_REQUESTED] = (send,)
     table[NOTIFICATIONS_CHANGED] = (look_at_notifications,)
+    table |= dict.fromkeys(EVENTS_OF_ORDERS, (tell_webhooks,))
+    table[DELIVERIES_WAITING] = (look_at_deliveries,)
     return table

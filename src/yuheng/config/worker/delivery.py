@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import Any
 
 import httpx
 
@@ -58,7 +59,7 @@ def deliver(message: Outgoing, server: MailServer | None) -> None:
             raise NotDelivered("No mail server is configured: set YUHENG_SMTP_HOST.")
         _send_mail(message, server)
     else:
-        _post(message)
+        post(message.id, message.url, message.secret, message.payload)
 
 
 def _send_mail(message: Outgoing, server: MailServer) -> None:
@@ -108,17 +109,18 @@ def signature(secret: str, stamp: int, body: bytes) -> str:
     return f"t={stamp},v1={digest}"
 
 
-def _post(message: Outgoing) -> None:
-    body = json.dumps(message.payload, ensure_ascii=False).encode()
+def post(delivery_id: int, url: str, secret: str, payload: Mapping[str, Any]) -> None:
+    """Post a signed JSON document to a webhook. Raises `NotDelivered`."""
+    body = json.dumps(payload, ensure_ascii=False).encode()
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": "Yuheng",
-        "Yuheng-Delivery": str(message.id),
-        SIGNATURE_HEADER: signature(message.secret, int(time.time()), body),
+        "Yuheng-Delivery": str(delivery_id),
+        SIGNATURE_HEADER: signature(secret, int(time.time()), body),
     }
     try:
         answer = httpx.post(
-            message.url, content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False
+            url, content=body, headers=headers, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False
         )
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise NotDelivered(f"The webhook cannot be reached: {type(error).__name__}") from error

@@ -34,6 +34,7 @@ from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_ev
 from yuheng.config.worker.jetstream import call
 from yuheng.config.worker.nightly import Nightly, keep_watch
 from yuheng.config.worker.notifying import NotificationWork
+from yuheng.config.worker.order_webhooks import OrderWebhookWork
 from yuheng.config.worker.publishing import publish_configuration
 from yuheng.config.worker.replaying import replay_what_waits
 from yuheng.engines.points import Refusal
@@ -67,6 +68,7 @@ class Worker:
         self.database = Database()
         self.alarms = AlarmWork()
         self.notifications = NotificationWork()
+        self.order_webhooks = OrderWebhookWork()
         self.events = Counts()
         self.dead = Counts()
         self.delivered = 0
@@ -93,6 +95,7 @@ class Worker:
             alarms_changed=self.alarms.changed,
             command_requested=lambda: self._wake(self._command_requested),
             notifications_changed=lambda: self._wake(self.notifications.woken),
+            deliveries_waiting=lambda: self._wake(self.order_webhooks.woken),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -105,6 +108,7 @@ class Worker:
             asyncio.create_task(keep_watch(self._environment.data_dir, Nightly.read()), name="nightly"),
             asyncio.create_task(self.alarms.keep_time(), name="clock of alarms"),
             asyncio.create_task(self.notifications.run(), name="notifications"),
+            asyncio.create_task(self.order_webhooks.run(), name="webhooks of orders"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +120,7 @@ class Worker:
         self.database.close()
         self.alarms.database.close()
         self.notifications.close()
+        self.order_webhooks.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
 
@@ -316,6 +321,8 @@ class Worker:
             "alarms_told": self.alarms.told,
             "notifications_sent": self.notifications.sent,
             "notifications_failed": self.notifications.failed,
+            "webhooks_sent": self.order_webhooks.sent,
+            "webhooks_failed": self.order_webhooks.failed,
             "replayed": self.replayed,
             "own_tags": self.own_tags,
             "last_error": self.last_error,

@@ -1,4 +1,4 @@
-"""JSON edge: what the floor does with a job order. Every operation takes an ``action_id``: the same one twice is one act."""
+"""JSON edge: what the floor does with a job order. The same ``action_id`` twice is one act."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Router
 
 from yuheng.operations.api.schemas import ActIn, Amount, Difference, Quantity, Reason, now, schema_of
+from yuheng.operations.rules.progress import ZERO
 from yuheng.operations.selectors import floor
 from yuheng.operations.selectors.floor import HelpRow
 from yuheng.operations.services import execute, materials, records
@@ -41,9 +42,9 @@ class PauseIn(ActIn):
 class ReportIn(ActIn):
     """Pieces since the last report; scrap and rework need a reason."""
 
-    good: Quantity = Field(default=0)
-    scrap: Quantity = Field(default=0)
-    rework: Quantity = Field(default=0)
+    good: Quantity = ZERO
+    scrap: Quantity = ZERO
+    rework: Quantity = ZERO
     reason: Annotated[str, Field(max_length=200)] = ""
     note: Note = ""
     serials: Annotated[list[Said], Field(max_length=MOST_SERIALS)] = []
@@ -97,8 +98,8 @@ class CrewIn(ActIn):
 class CorrectionIn(ActIn):
     """Signed differences to what was told."""
 
-    good: Difference = Field(default=0)
-    scrap: Difference = Field(default=0)
+    good: Difference = ZERO
+    scrap: Difference = ZERO
     reason: Reason
 
 

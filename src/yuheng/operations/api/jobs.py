@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from pydantic import AwareDatetime
 
-from yuheng.operations.api.schemas import Amount, Limit, Reason, ReasonIn, now, page_of, schema_of
+from yuheng.operations.api.schemas import Amount, Limit, Reason, OrderReasonIn, now, page_of, schema_of
 from yuheng.operations.selectors import jobs, running, wip
 from yuheng.operations.selectors.jobs import JobDetail, JobFilter, ResponseFilter, ResponseRow
 from yuheng.operations.selectors.pages import Page
@@ -20,8 +20,8 @@ from yuheng.operations.services.facts import Done
 from yuheng.people.identity import actor_of
 
 router = Router(tags=["operations"])
-JobOut = schema_of(JobRow, "word", "remaining")
-JobPageOut = page_of(JobRow, "word", "remaining")
+JobOut = schema_of(JobRow)
+JobPageOut = page_of(JobRow)
 JobDetailOut = schema_of(JobDetail)
 ResponsePageOut = page_of(ResponseRow)
 RunningOut = schema_of(RunningJob)
@@ -211,9 +211,7 @@ def hold_job_orders(request: HttpRequest, body: HoldIn) -> dict[str, int]:
 @router.post("/job-orders/let-go", response=ChangedOut)
 def let_go_job_orders(request: HttpRequest, body: JobIds) -> dict[str, int]:
     """Take job orders off hold."""
-    return {
-        "changed": dispatch.let_go_job_orders(actor=actor_of(request), job_order_ids=body.job_order_ids, at=now())
-    }
+    return {"changed": dispatch.let_go_job_orders(actor=actor_of(request), job_order_ids=body.job_order_ids, at=now())}
 
 
 @router.post("/job-orders/cancel", response=ChangedOut)
@@ -238,7 +236,7 @@ def split_job_order(request: HttpRequest, job_order_id: int, body: SplitIn) -> d
 
 
 @router.post("/job-orders/{int:job_order_id}/abort", response=DoneOut)
-def abort_job_order(request: HttpRequest, job_order_id: int, body: ReasonIn) -> Done:
+def abort_job_order(request: HttpRequest, job_order_id: int, body: OrderReasonIn) -> Done:
     """Give a job order up; what it has reported stays."""
     return dispatch.abort_job_order(actor=actor_of(request), job_order_id=job_order_id, reason=body.reason, at=now())
 
@@ -255,7 +253,5 @@ def add_rework(request: HttpRequest, job_order_id: int, body: ReworkIn) -> JobRo
 @router.post("/job-orders/{int:job_order_id}/send-out", response=JobOut)
 def send_job_order_out(request: HttpRequest, job_order_id: int, body: SupplierIn) -> JobRow:
     """Give a step to a supplier."""
-    dispatch.send_out(
-        actor=actor_of(request), job_order_id=job_order_id, supplier_id=body.supplier_id, at=now()
-    )
+    dispatch.send_out(actor=actor_of(request), job_order_id=job_order_id, supplier_id=body.supplier_id, at=now())
     return jobs.job_order(actor=actor_of(request), job_order_id=job_order_id)

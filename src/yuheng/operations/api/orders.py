@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from pydantic import AwareDatetime
 
-from yuheng.operations.api.schemas import Amount, Limit, ReasonIn, now, page_of, schema_of
+from yuheng.operations.api.schemas import Amount, Limit, OrderReasonIn, now, page_of, schema_of
 from yuheng.operations.selectors import orders, progress, shortages
 from yuheng.operations.selectors.orders import OrderFilter, OrderRow, PartyRow, RequestFilter, RequestRow
 from yuheng.operations.selectors.pages import Page
@@ -24,8 +24,8 @@ router = Router(tags=["orders"])
 PartyOut = schema_of(PartyRow)
 OrderOut = schema_of(OrderRow)
 OrderPageOut = page_of(OrderRow)
-RequestOut = schema_of(RequestRow, "share")
-RequestPageOut = page_of(RequestRow, "share")
+RequestOut = schema_of(RequestRow)
+RequestPageOut = page_of(RequestRow)
 ProgressOut = schema_of(Progress)
 ShortagePageOut = page_of(ShortageRow)
 ReleasedOut = schema_of(Released)
@@ -180,7 +180,7 @@ def release_order(request: HttpRequest, order_id: int) -> Released:
 
 
 @router.post("/orders/{int:order_id}/cancel", response=OrderOut)
-def cancel_order(request: HttpRequest, order_id: int, body: ReasonIn) -> OrderRow:
+def cancel_order(request: HttpRequest, order_id: int, body: OrderReasonIn) -> OrderRow:
     """Cancel an order of which nothing has begun."""
     writing.cancel_order(actor=actor_of(request), order_id=order_id, reason=body.reason, at=now())
     return orders.order_detail(actor=actor_of(request), order_id=order_id)
@@ -241,7 +241,7 @@ def release_request(request: HttpRequest, request_id: int) -> Released:
 
 
 @router.post("/requests/{int:request_id}/hold", response=RequestOut)
-def hold_request(request: HttpRequest, request_id: int, body: ReasonIn) -> RequestRow:
+def hold_request(request: HttpRequest, request_id: int, body: OrderReasonIn) -> RequestRow:
     """Put a request with all its open job orders on hold."""
     dispatching.hold_request(actor=actor_of(request), request_id=request_id, reason=body.reason, at=now())
     return orders.request_detail(actor=actor_of(request), request_id=request_id)
@@ -255,14 +255,14 @@ def let_go_request(request: HttpRequest, request_id: int) -> RequestRow:
 
 
 @router.post("/requests/{int:request_id}/cancel", response=RequestOut)
-def cancel_request(request: HttpRequest, request_id: int, body: ReasonIn) -> RequestRow:
+def cancel_request(request: HttpRequest, request_id: int, body: OrderReasonIn) -> RequestRow:
     """Cancel a request of which nothing has begun, with what is below it."""
     dispatching.cancel_request(actor=actor_of(request), request_id=request_id, reason=body.reason, at=now())
     return orders.request_detail(actor=actor_of(request), request_id=request_id)
 
 
 @router.post("/requests/{int:request_id}/abort", response=RequestOut)
-def abort_request(request: HttpRequest, request_id: int, body: ReasonIn) -> RequestRow:
+def abort_request(request: HttpRequest, request_id: int, body: OrderReasonIn) -> RequestRow:
     """Give up a request that has begun, with what is below it."""
     dispatching.abort_request(actor=actor_of(request), request_id=request_id, reason=body.reason, at=now())
     return orders.request_detail(actor=actor_of(request), request_id=request_id)

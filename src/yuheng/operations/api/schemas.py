@@ -15,8 +15,14 @@ from pydantic import AwareDatetime, create_model
 
 from yuheng.operations.rules import Act, Source
 from yuheng.operations.rules.words import LONGEST_ACTION_ID
+from yuheng.operations.selectors.orders import RequestRow
 from yuheng.operations.selectors.pages import Page
+from yuheng.operations.selectors.rows import JobRow
 
+COMPUTED: dict[type, tuple[str, ...]] = {JobRow: ("word", "remaining"), RequestRow: ("share",)}
+"""Properties of rows that are told, too."""
+NAMES = {"Done": "FloorDoneOut", "ReasonRow": "FloorReasonOut"}
+"""Names in the API's description where a class of another context has the usual one."""
 Quantity = Annotated[Decimal, Field(ge=0, le=10**13)]
 Amount = Annotated[Decimal, Field(gt=0, le=10**13)]
 Difference = Annotated[Decimal, Field(ge=-(10**13), le=10**13)]
@@ -30,20 +36,22 @@ def now() -> datetime:
 
 
 @cache
-def schema_of(kind: type, *computed: str) -> type[Schema]:
-    """Return the schema of a dataclass; ``computed`` names properties that are told, too. Decimals become numbers."""
+def schema_of(kind: type) -> type[Schema]:
+    """Return the schema of a dataclass, with the properties of `COMPUTED`. Decimals become numbers."""
     hints = get_type_hints(kind)
     told: dict[str, Any] = {one.name: (_json_type(hints[one.name]), ...) for one in fields(kind)}
-    for name in computed:
+    for name in COMPUTED.get(kind, ()):
         told[name] = (_json_type(get_type_hints(getattr(kind, name).fget)["return"]), ...)
-    made: type[Schema] = create_model(f"{kind.__name__}Out", __base__=Schema, __doc__=kind.__doc__, **told)
+    made: type[Schema] = create_model(
+        NAMES.get(kind.__name__, f"{kind.__name__}Out"), __base__=Schema, __doc__=kind.__doc__, **told
+    )
     return made
 
 
 @cache
-def page_of(kind: type, *computed: str) -> type[Schema]:
+def page_of(kind: type) -> type[Schema]:
     """Return the schema of a page of rows."""
-    rows: Any = list[schema_of(kind, *computed)]  # type: ignore[misc]
+    rows: Any = types.GenericAlias(list, (schema_of(kind),))
     made: type[Schema] = create_model(
         f"{kind.__name__}PageOut", __base__=Schema, __doc__=Page.__doc__, rows=(rows, ...), next_cursor=(str, ...)
     )
@@ -68,9 +76,9 @@ def _json_type(hint: Any) -> Any:
     if origin in (list, tuple):
         if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
             return list[Any]
-        return list[_json_type(arguments[0])]  # type: ignore[misc]
+        return types.GenericAlias(list, (_json_type(arguments[0]),))
     if origin is dict:
-        return dict[arguments[0], _json_type(arguments[1])]  # type: ignore[misc]
+        return types.GenericAlias(dict, (arguments[0], _json_type(arguments[1])))
     return hint
 
 
@@ -89,7 +97,7 @@ class ActIn(Schema):
         )
 
 
-class ReasonIn(Schema):
+class OrderReasonIn(Schema):
     """Why."""
 
     reason: Reason

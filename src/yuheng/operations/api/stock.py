@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from pydantic import AwareDatetime
 
-from yuheng.operations.api.schemas import ActIn, Amount, Limit, Quantity, Reason, ReasonIn, now, page_of, schema_of
+from yuheng.operations.api.schemas import ActIn, Amount, Limit, Quantity, Reason, OrderReasonIn, now, page_of, schema_of
 from yuheng.operations.selectors import floor as asked
 from yuheng.operations.selectors import stock
 from yuheng.operations.selectors.floor import QualificationRow, ReasonRow, SkillRow, ToolRow
@@ -261,13 +261,13 @@ def scrap_stock(request: HttpRequest, lot_id: int, body: ScrapIn) -> Any:
 
 
 @router.post("/lots/{int:lot_id}/block", response=IdOut)
-def block_lot(request: HttpRequest, lot_id: int, body: ReasonIn) -> Any:
+def block_lot(request: HttpRequest, lot_id: int, body: OrderReasonIn) -> Any:
     """Block a lot so that nobody uses it."""
     return storekeeping.block_lot(actor=actor_of(request), lot_id=lot_id, reason=body.reason, at=now())
 
 
 @router.post("/lots/{int:lot_id}/unblock", response=IdOut)
-def unblock_lot(request: HttpRequest, lot_id: int, body: ReasonIn) -> Any:
+def unblock_lot(request: HttpRequest, lot_id: int, body: OrderReasonIn) -> Any:
     """Let a blocked lot go again."""
     return storekeeping.block_lot(
         actor=actor_of(request), lot_id=lot_id, reason=body.reason, at=now(), is_blocked=False
@@ -275,7 +275,9 @@ def unblock_lot(request: HttpRequest, lot_id: int, body: ReasonIn) -> Any:
 
 
 @router.get("/floor/reasons", response=list[ReasonOut])  # type: ignore[valid-type]
-def floor_reasons(request: HttpRequest, site_id: int, kind: Annotated[str, Query(max_length=12)] = "") -> list[ReasonRow]:
+def floor_reasons(
+    request: HttpRequest, site_id: int, kind: Annotated[str, Query(max_length=12)] = ""
+) -> list[ReasonRow]:
     """Reasons to choose: for pauses, scrap, rework, holds, counts."""
     return asked.reasons(actor=actor_of(request), site_id=site_id, kind=kind)
 

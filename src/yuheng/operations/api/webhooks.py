@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from yuheng.operations.api.schemas import Limit, now, page_of, schema_of
 from yuheng.operations.selectors import webhooks as asked
@@ -20,7 +20,7 @@ DeliveryPageOut = page_of(DeliveryRow)
 
 
 class WebhookIn(Schema):
-    """An address that is told of events (none named: all). Without ``secret`` the one there is stays, or one is made."""
+    """An address that is told of events (none named: all). Without ``secret`` one is kept, or made."""
 
     site_id: int
     webhook: Annotated[str, Field(min_length=1, max_length=80)]
@@ -68,17 +68,17 @@ def write_order_webhook(request: HttpRequest, body: WebhookIn) -> dict[str, Any]
 
 
 @router.delete("/order-webhooks/{int:webhook_id}", response={204: None})
-def remove_order_webhook(request: HttpRequest, webhook_id: int) -> tuple[int, None]:
+def remove_order_webhook(request: HttpRequest, webhook_id: int) -> Status[None]:
     """Remove a webhook with its messages."""
     webhooks.remove_webhook(actor=actor_of(request), webhook_id=webhook_id, at=now())
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/order-webhooks/{int:webhook_id}/test", response={204: None})
-def try_order_webhook(request: HttpRequest, webhook_id: int) -> tuple[int, None]:
+def try_order_webhook(request: HttpRequest, webhook_id: int) -> Status[None]:
     """Send a test message; what became of it is among the deliveries within seconds."""
     webhooks.send_test(actor=actor_of(request), webhook_id=webhook_id, at=now())
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/order-deliveries", response=DeliveryPageOut)

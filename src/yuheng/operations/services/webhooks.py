@@ -91,7 +91,10 @@ def remove_webhook(*, actor: Actor, webhook_id: int, at: datetime) -> None:
 
 @transaction.atomic
 def send_test(*, actor: Actor, webhook_id: int, at: datetime) -> WebhookDelivery:
-    """Queue a test message; what became of it is in the log within seconds. Raises `PermissionRefused`, `NotVisible`."""
+    """Queue a test message; what became of it is in the log within seconds.
+
+    Raises `PermissionRefused`, `NotVisible`.
+    """
     row = locked(OrderWebhook, actor=actor, pk=webhook_id, permission=ORDERS)
     event = publish(DeliveriesWaiting(site_id=row.site_id), at=at)
     made = WebhookDelivery.objects.create(
@@ -115,9 +118,7 @@ def retry_dead(*, actor: Actor, delivery_ids: Sequence[int], at: datetime) -> in
     count = rows.update(state=DeliveryState.WAITING.value, attempts=0, next_at=at)
     for site_id in sites:
         publish(DeliveriesWaiting(site_id=site_id), at=at)
-        audit.record(
-            actor=actor, action="webhook.retry", at=at, site_id=site_id, object_kind="webhook", count=count
-        )
+        audit.record(actor=actor, action="webhook.retry", at=at, site_id=site_id, object_kind="webhook", count=count)
     return int(count)
 
 
@@ -167,7 +168,13 @@ def take_due(*, at: datetime, limit: int = BATCH) -> list[WebhookMessage]:
             row.pk,
             row.webhook.url,
             row.webhook.secret,
-            {"id": row.pk, "event": row.event, "event_id": row.event_id, "at": row.made_at.isoformat(), "data": row.payload},
+            {
+                "id": row.pk,
+                "event": row.event,
+                "event_id": row.event_id,
+                "at": row.made_at.isoformat(),
+                "data": row.payload,
+            },
         )
         for row in rows
     ]
