@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from pydantic import AwareDatetime
 
-from yuheng.operations.api.schemas import Amount, Limit, Reason, OrderReasonIn, now, page_of, schema_of
+from yuheng.operations.api.schemas import Amount, Limit, OrderReasonIn, Reason, now, page_of, schema_of
 from yuheng.operations.selectors import jobs, running, wip
 from yuheng.operations.selectors.jobs import JobDetail, JobFilter, ResponseFilter, ResponseRow
 from yuheng.operations.selectors.pages import Page
@@ -79,7 +79,7 @@ class AssignIn(Schema):
 class SplitIn(Schema):
     """The parts' quantities, together the job's own; a work unit for each, or none."""
 
-    quantities: Annotated[list[Amount], Field(min_length=2, max_length=dispatch.MOST_PARTS)]
+    quantities: Annotated[list[Amount], Field(max_length=dispatch.MOST_PARTS)]
     units: Annotated[list[int | None], Field(max_length=dispatch.MOST_PARTS)] = []
 
 

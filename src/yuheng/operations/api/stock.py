@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from pydantic import AwareDatetime
 
-from yuheng.operations.api.schemas import ActIn, Amount, Limit, Quantity, Reason, OrderReasonIn, now, page_of, schema_of
+from yuheng.operations.api.schemas import ActIn, Amount, Limit, OrderReasonIn, Quantity, Reason, now, page_of, schema_of
 from yuheng.operations.selectors import floor as asked
 from yuheng.operations.selectors import stock
 from yuheng.operations.selectors.floor import QualificationRow, ReasonRow, SkillRow, ToolRow

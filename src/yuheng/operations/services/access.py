@@ -36,7 +36,7 @@ def locked(model: type[Row], *, actor: Actor, pk: int, permission: str) -> Row:
     NotVisible
         There is no such row, or it is of a site that is not the actor's.
     """
-    row: Row | None = model.objects.visible_to(actor).select_for_update(of=("self",)).filter(pk=pk).first()
+    row: Row | None = model.objects.visible_to(actor).select_for_update(of=("self",), no_key=True).filter(pk=pk).first()
     if row is None:
         actor.require(permission)
         raise NotVisible(_("There is no such thing here."))
@@ -51,8 +51,8 @@ def locked_job(*, actor: Actor, job_order_id: int, permission: str) -> JobOrder:
         actor.require(permission)
         raise NotVisible(_("There is no such job order here."))
     actor.require(permission, site_id=known[0])
-    request = _slim_requests().select_for_update(of=("self",)).get(pk=known[1])
-    job: JobOrder = JobOrder.objects.select_for_update(of=("self",)).get(pk=job_order_id)
+    request = _slim_requests().select_for_update(of=("self",), no_key=True).get(pk=known[1])
+    job: JobOrder = JobOrder.objects.select_for_update(of=("self",), no_key=True).get(pk=job_order_id)
     job.request = request
     return job
 
@@ -71,9 +71,10 @@ def locked_jobs(*, actor: Actor, job_order_ids: Iterable[int], permission: str) 
         raise NotVisible(_("There is no such job order here."))
     ids = sorted({request_id for _pk, _site, request_id in known})
     requests = {
-        one.pk: one for one in _slim_requests().select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
+        one.pk: one
+        for one in _slim_requests().select_for_update(of=("self",), no_key=True).filter(pk__in=ids).order_by("pk")
     }
-    jobs = list(JobOrder.objects.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
+    jobs = list(JobOrder.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=wanted).order_by("pk"))
     for job in jobs:
         job.request = requests[job.request_id]
     return jobs
@@ -81,7 +82,9 @@ def locked_jobs(*, actor: Actor, job_order_ids: Iterable[int], permission: str) 
 
 def locked_request(*, actor: Actor, request_id: int, permission: str) -> OperationsRequest:
     """Return a request, locked, without its frozen resolution (large). Raises as `locked`."""
-    found = _slim_requests().visible_to(actor).select_for_update(of=("self",)).filter(pk=request_id).first()
+    found = (
+        _slim_requests().visible_to(actor).select_for_update(of=("self",), no_key=True).filter(pk=request_id).first()
+    )
     if found is None:
         actor.require(permission)
         raise NotVisible(_("There is no such operations request here."))

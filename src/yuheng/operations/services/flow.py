@@ -135,8 +135,17 @@ def _lock_with_requests(ids: Sequence[int]) -> list[JobOrder]:
     if not ids:
         return []
     requests = set(JobOrder.objects.filter(pk__in=ids).values_list("request_id", flat=True))
-    list(OperationsRequest.objects.filter(pk__in=requests).select_for_update().order_by("pk").values_list("pk"))
-    rows = JobOrder.objects.filter(pk__in=ids, state__in=_BEFORE).select_for_update(of=("self",)).order_by("pk")
+    list(
+        OperationsRequest.objects.filter(pk__in=requests)
+        .select_for_update(no_key=True)
+        .order_by("pk")
+        .values_list("pk")
+    )
+    rows = (
+        JobOrder.objects.filter(pk__in=ids, state__in=_BEFORE)
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+    )
     return list(rows)
 
 
@@ -226,7 +235,7 @@ def close_requirements(request_ids: Iterable[int]) -> None:
 
 def complete_order(order_id: int, *, at: datetime) -> None:
     """End an order when every line of it has been released and is made. Two queries; three when it ends."""
-    order = CustomerOrder.objects.select_for_update(of=("self",)).get(pk=order_id)
+    order = CustomerOrder.objects.select_for_update(of=("self",), no_key=True).get(pk=order_id)
     if order.state != "released":
         return
     requests = OperationsRequest.objects.filter(line_id=OuterRef("pk"), parent__isnull=True)

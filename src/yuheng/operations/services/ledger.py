@@ -150,14 +150,14 @@ def put_in(lot: MaterialLot, location: StockLocation, quantity: Decimal) -> None
     """Add to a balance, made when it is not there. Three queries."""
     fresh = StockBalance(site_id=lot.site_id, lot=lot, location=location, material_id=lot.material_id, quantity=ZERO)
     StockBalance.objects.bulk_create([fresh], ignore_conflicts=True)
-    row = StockBalance.objects.select_for_update().get(lot=lot, location=location)
+    row = StockBalance.objects.select_for_update(no_key=True).get(lot=lot, location=location)
     row.quantity += quantity
     row.save(update_fields=["quantity"])
 
 
 def take_out(lot: MaterialLot, location: StockLocation, quantity: Decimal) -> None:
     """Take from a balance. Two queries. Raises `Conflict` when there is not as much."""
-    row = StockBalance.objects.select_for_update().filter(lot=lot, location=location).first()
+    row = StockBalance.objects.select_for_update(no_key=True).filter(lot=lot, location=location).first()
     there = row.quantity if row is not None else ZERO
     if row is None or there < quantity:
         raise not_in_stock(lot.code, location.code, there, quantity, lot.material.unit)
@@ -177,7 +177,8 @@ def write_movement(
     to_location: StockLocation | None = None,
     **more: Any,
 ) -> StockMovement:
-    """Change the balances and append the movement; tell others."""
+    """Change the balances and append the movement; tell others. The lot is locked first: whoever else waits there."""
+    MaterialLot.objects.select_for_update(no_key=True).values_list("pk", flat=True).get(pk=lot.pk)
     if from_location is not None:
         take_out(lot, from_location, quantity)
     if to_location is not None:
@@ -226,7 +227,7 @@ def produce(
         return []
     location = default_location(request.site_id, LocationKind.OUTPUT)
     lots = list(
-        MaterialLot.objects.select_for_update(of=("self",))
+        MaterialLot.objects.select_for_update(of=("self",), no_key=True)
         .filter(request_id=request.pk)
         .select_related("material")
         .order_by("pk")
@@ -274,8 +275,7 @@ def unmake(request: OperationsRequest, quantity: Decimal, *, actor: Actor, at: d
     """
     left = quantity
     rows = (
-        StockBalance.objects.select_for_update(of=("self",))
-        .filter(quantity__gt=0)
+        StockBalance.objects.filter(quantity__gt=0)
         .filter(Q(lot__request_id=request.pk) | Q(lot__code=ANONYMOUS, lot__material_id=request.material_id))
         .select_related("lot__material", "location")
         .order_by("-lot_id")

@@ -191,6 +191,14 @@ def change_order(*, actor: Actor, order_id: int, spec: OrderSpec, at: datetime) 
     return order
 
 
+def is_as(order: CustomerOrder, spec: OrderSpec) -> bool:
+    """Return whether an order is as a specification says; for importers. Raises `InvalidInput`. Six queries."""
+    customer, lines = _checked(order.site_id, spec)
+    now = (order.customer_id, order.promised_at, order.priority, order.is_rush, order.reference, order.note)
+    wanted = (customer.pk, spec.promised_at, spec.priority, spec.is_rush, spec.reference.strip(), spec.note.strip())
+    return now == wanted and _are_the_same(order, lines)
+
+
 @transaction.atomic
 def cancel_order(*, actor: Actor, order_id: int, reason: str, at: datetime) -> CustomerOrder:
     """Cancel an order that is not being made yet, with its requests.

@@ -391,9 +391,9 @@ def cancel_all(requests: Any, *, reason: str, at: datetime) -> None:
 
     ``requests`` is a queryset; the caller has checked that nothing has begun.
     """
-    ids = list(requests.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    ids = list(requests.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
     jobs = JobOrder.objects.filter(request_id__in=ids, state__in=[state.value for state in BEFORE_START])
-    list(jobs.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+    list(jobs.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
     jobs.update(state=JobState.CANCELLED.value, substate="", hold_reason=reason[:1000], changed_at=at)
     MaterialRequirement.objects.filter(request_id__in=ids, is_open=True).update(is_open=False)
     waiting = MaterialLot.objects.filter(request_id__in=ids, state=LotState.IN_PROGRESS.value)
@@ -410,10 +410,10 @@ def cancel_all(requests: Any, *, reason: str, at: datetime) -> None:
 
 def reorder(requests: Any, priority: int, *, is_rush: bool, due_at: datetime | None = None) -> None:
     """Give open requests and their open job orders another priority, and perhaps another date. Three statements."""
-    ids = list(requests.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    ids = list(requests.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
     rank = rank_of(priority, is_rush=is_rush)
     date_: dict[str, Any] = {} if due_at is None else {"due_at": due_at}
     OperationsRequest.objects.filter(pk__in=ids).update(priority=priority, is_rush=is_rush, rank=rank, **date_)
     jobs = JobOrder.objects.filter(request_id__in=ids, state__in=[state.value for state in OPEN_STATES])
-    list(jobs.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+    list(jobs.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk"))
     jobs.update(rank=rank, **date_)

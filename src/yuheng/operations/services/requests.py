@@ -84,7 +84,9 @@ def abort_request(*, actor: Actor, request_id: int, reason: str, at: datetime) -
     request = _request(actor, request_id, RequestState.ABORTED)
     if not reason.strip():
         raise reason_needed()
-    rows = list(_family(request).filter(state__in=["released", "running", "held"]).select_for_update(of=("self",)))
+    rows = list(
+        _family(request).filter(state__in=["released", "running", "held"]).select_for_update(of=("self",), no_key=True)
+    )
     for row in rows:
         row.state, row.hold_reason, row.ended_at = RequestState.ABORTED.value, reason.strip()[:1000], at
         row.save(update_fields=["state", "hold_reason", "ended_at"])
@@ -149,7 +151,9 @@ def _family(request: OperationsRequest) -> Any:
 
 def _open_jobs(request: OperationsRequest) -> list[JobOrder]:
     rows = (
-        JobOrder.objects.filter(request_id=request.pk, state__in=_OPEN).select_for_update(of=("self",)).order_by("pk")
+        JobOrder.objects.filter(request_id=request.pk, state__in=_OPEN)
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
     )
     jobs = list(rows)
     for job in jobs:

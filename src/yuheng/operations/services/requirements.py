@@ -62,7 +62,7 @@ def find_tools(job: JobOrder, wanted: Sequence[str], at: datetime) -> tuple[list
         return [], []
     kinds = [need["tool"] for need in needs]
     rows = list(
-        Tool.objects.select_for_update(of=("self",))
+        Tool.objects.select_for_update(of=("self",), no_key=True)
         .filter(site_id=job.site_id, kind__in=kinds, retired_at__isnull=True)
         .order_by("pk")
     )

@@ -336,7 +336,7 @@ def count_stock(
         raise reason_needed()
     amount = ledger.clean_quantity(quantity, least=ZERO)
     place = location_of(lot.site_id, location_id)
-    balance = StockBalance.objects.select_for_update().filter(lot=lot, location=place).first()
+    balance = StockBalance.objects.select_for_update(no_key=True).filter(lot=lot, location=place).first()
     difference = amount - (balance.quantity if balance is not None else ZERO)
     _audit(
         "count", actor=actor, at=at, site_id=lot.site_id, lot=lot, quantity=number(amount),

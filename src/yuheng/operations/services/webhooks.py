@@ -72,7 +72,7 @@ def write_webhook(
     if unknown := sorted(set(events_told) - set(TOLD)):
         wrong["events"] = _("There is no event %(names)s.") % {"names": ", ".join(unknown)[:200]}
     refuse(_("The webhook cannot be accepted as it is."), wrong)
-    row = OrderWebhook.objects.select_for_update().filter(site_id=site_id, code=code.strip()).first()
+    row = OrderWebhook.objects.select_for_update(no_key=True).filter(site_id=site_id, code=code.strip()).first()
     row = row or OrderWebhook(site_id=site_id, code=code.strip())
     row.url, row.events, row.is_enabled, row.changed_at = url, sorted(set(events_told)), is_enabled, at
     row.secret = secret or row.secret or secrets.token_urlsafe(32)
