@@ -89,7 +89,8 @@ def a_secret_plant() -> SecretPlant:
     reason_id, explanation_id = _analysis(site, unit, kind)
     view = saved_views.save_view(actor=owner, site_id=site.pk, query="", is_shared=True, at=SHIFT_START, **NAMES)
     command = _command(source, tag)
-    values = an_order_to_keep_secret(site, unit, owner, secret=SECRET) | _products(site, kind) | {
+    known = an_order_to_keep_secret(site, unit, owner, secret=SECRET) | _products(site, kind)
+    values = known | {
         "reason_id": reason_id,
         "view_id": view.pk,
         "explanation_id": explanation_id,
