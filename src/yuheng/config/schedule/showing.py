@@ -31,14 +31,16 @@ def run(args: argparse.Namespace) -> int:
     translate = {language: translator(language) for language in LANGUAGES}
     why: dict[tuple[Id, Id], dict[str, str]] = {}
     chains: dict[Id, list[dict[str, str]]] = {}
+    remarks: list[dict[str, str]] = []
     if problem is not None:
         plan = plan_from_rows(problem, rows)
         rows = plan.rows(problem)
         told = explained(problem, plan, translate)
         why = told.why
         chains = {job: [sentence] for job, sentence in told.late.items()}
+        remarks = [told.narrow_said] if told.narrow_said else []
     language = language_of(args.lang)
-    page = gantt_page(Shown(_name(document, args.plan), rows, why, chains, problem), translate, language)
+    page = gantt_page(Shown(_name(document, args.plan), rows, why, chains, problem, remarks), translate, language)
     output = Path(args.output) if args.output else _beside(args.plan)
     output.write_text(page, encoding="utf-8")
     sys.stdout.write(translate[language](_WRITTEN) % {"path": output} + "\n")

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             problem, objective, args.time, workers=args.workers, seed=args.seed, start=reference, cancel=cancel
         )
     violations = check(problem, solution.plan)
-    told = Explained() if violations else explained(problem, solution.plan, {SAID: say})
+    told = Explained() if violations else explained(problem, solution.plan, {SAID: say}, objective)
     answer = Answer(problem, objective, solution, reference, violations, told)
     if args.output or args.json:
         text = json.dumps(as_json(answer, say), ensure_ascii=False) + "\n"
@@ -128,8 +128,23 @@ def as_json(answer: Answer, say: type_translate) -> dict[str, Any]:
             for job, late in zip(problem.jobs, tardiness, strict=True)
             if late > 0
         ],
+        "bottleneck": _narrow(answer),
         "plan": rows,
         "problem": json.loads(write_plant(problem)),
+    }
+
+
+def _narrow(answer: Answer) -> dict[str, Any] | None:
+    """The bottleneck: which machine or resource, and what one more hour of it saves."""
+    narrow = answer.told.narrow
+    if narrow is None:
+        return None
+    problem = answer.problem
+    return {
+        "machine": problem.machines[narrow.machine].id if narrow.machine >= 0 else None,
+        "value_of_an_hour": _plain(narrow.value),
+        "waited": narrow.waited,
+        "sentence": answer.told.narrow_said[SAID],
     }
 
 
@@ -150,4 +165,5 @@ def _lines(answer: Answer, say: type_translate) -> Iterator[str]:
     if solution.bound is not None and solution.objective_value <= solution.bound:
         yield say(_OPTIMAL)
     yield sentence_of(kpis(answer.problem, solution.plan), say)
+    yield from answer.told.narrow_said.values()
     yield from (f"  {sentence[SAID]}" for sentence in list(answer.told.late.values())[:LATE_SHOWN])

@@ -74,6 +74,8 @@ class Shown:
         Job to the causes of its delay, by language.
     problem
         Adds due dates, closed times, idle machines and the origin of time.
+    remarks
+        Sentences about the whole plan, such as its bottleneck.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Shown:
     why: Mapping[tuple[Id, Id], type_text]
     chains: Mapping[Id, Sequence[type_text]]
     problem: Problem | None = None
+    remarks: Sequence[type_text] = ()
 
 
 def gantt_page(shown: Shown, translate: Mapping[str, type_translate], language: str = "en") -> str:
@@ -152,6 +155,7 @@ def _document(shown: Shown) -> dict[str, Any]:
         "jobs": _jobs(shown, jobs, bars),
         "whys": [dict(texts) for texts in whys],
         "closed": closed,
+        "remarks": [dict(text) for text in shown.remarks],
     }  # fmt: skip
 
 
@@ -241,6 +245,7 @@ _PAGE = """<!doctype html>
 <p class="unseen" id="spoken" role="status"></p>
 </div>
 <aside>
+<div id="remarks"></div>
 <h2 data-word="late orders"></h2>
 <p id="none" data-word="none late"></p>
 <ul id="late"></ul>

@@ -337,6 +337,11 @@ function say() { // every word of the page in the chosen language
   document.querySelectorAll("[data-label]").forEach((node) => node.setAttribute("aria-label", word(node.dataset.label)));
   document.querySelectorAll("[data-hint]").forEach((node) => { node.placeholder = word(node.dataset.hint); });
   document.querySelectorAll("[data-ticks]").forEach((node) => { node.textContent = amount(Number(node.dataset.ticks)); });
+  document.getElementById("remarks").replaceChildren(...plan.remarks.map((text) => {
+    const p = document.createElement("p");
+    p.textContent = text[language];
+    return p;
+  }));
   const list = document.getElementById("late");
   list.replaceChildren();
   const late = plan.jobs.map((job, k) => [job, k]).filter(([job]) => job.late > 0).sort((a, b) => b[0].late * b[0].weight - a[0].late * a[0].weight);
