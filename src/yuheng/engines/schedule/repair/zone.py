@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +16,14 @@ from yuheng.engines.schedule.repair.disturbances import Draft
 from yuheng.engines.schedule.timeline import Capacities, compile_capacities
 
 
+def placed(row: Operation, status: Status, machine: Id | None, start: int | None) -> Operation:
+    """Return an operation with another status; `dataclasses.replace`, five times as quick."""
+    return Operation(
+        row.id, row.job, row.modes, row.family, row.demands, row.size, row.interruptible, row.release, row.material_at,
+        row.material, row.routing, status, machine, start,
+    )  # fmt: skip
+
+
 class Zone:
     """The frozen zone of one moment.
 
@@ -26,6 +33,8 @@ class Zone:
         Operations with the facts in them.
     reference
         The published plan over the same rows.
+    origin
+        Index of each row in ``problem``, −1: new.
     """
 
     def __init__(
@@ -35,9 +44,11 @@ class Zone:
         rows: Sequence[Operation],
         links: Sequence[Precedence],
         reference: Plan,
+        origin: Sequence[int],
         now: int,
         frozen_ticks: int,
     ) -> None:
+        self._origin = origin
         self._problem, self._draft, self._rows, self._now = problem, draft, rows, now
         self._machine: list[int] = reference.machine.tolist()
         self._start: list[int] = reference.start.tolist()
@@ -60,11 +71,11 @@ class Zone:
         rows = list(self._rows)
         for i in self.frozen:
             machine = self._problem.machines[self._machine[i]].id
-            rows[i] = replace(rows[i], status=Status.FROZEN, fixed_machine=machine, fixed_start=self._start[i])
+            rows[i] = placed(rows[i], Status.FROZEN, machine, self._start[i])
         for i in self.delayed:
             if rows[i].status is Status.OPEN:
                 machine = self._problem.machines[self._machine[i]].id
-                rows[i] = replace(rows[i], status=Status.PINNED, fixed_machine=machine)
+                rows[i] = placed(rows[i], Status.PINNED, machine, None)
         return tuple(rows)
 
     def _zone(self) -> list[int]:
@@ -79,7 +90,8 @@ class Zone:
         return row.status is Status.OPEN or (row.status is Status.PINNED and row.fixed_start is None)
 
     def _index_links(self, links: Sequence[Precedence]) -> None:
-        index = {row.key: i for i, row in enumerate(self._rows)}
+        same = len(self._rows) == len(self._problem.operations)
+        index = self._problem.operation_index if same else {row.key: i for i, row in enumerate(self._rows)}
         wanted = set(self._candidates)
         self._limited: list[tuple[int, int]] = []
         for link in links:
@@ -116,8 +128,9 @@ class Zone:
         for i, row in enumerate(self._rows):
             if row.status is Status.STARTED and row.fixed_start is not None:
                 m = self.machine_of(row)
-                ends[i] = self.end_of(row, m, row.fixed_start)
-                last[m] = max(last.get(m, (-1, -1, -1)), (ends[i], row.fixed_start, i))
+                done = self._end[i] if self._is_as_planned(i, row) else self.end_of(row, m, row.fixed_start)
+                ends[i] = done
+                last[m] = max(last.get(m, (-1, -1, -1)), (done, row.fixed_start, i))
         if self._most is not None:
             self._most.begin({i: ends[i] for i in ends if ends[i] > self._now})
         for i in self._candidates:
@@ -130,6 +143,15 @@ class Zone:
             ends[i] = end
             last[m] = max(last.get(m, (-1, -1, -1)), (end, self._start[i], i))
             self.frozen.append(i)
+
+    def _is_as_planned(self, i: int, row: Operation) -> bool:
+        """Over before now, where and when it was planned: nothing that happens now can have changed its end."""
+        return (
+            0 <= self._end[i] <= self._now
+            and row.modes is self._problem.operations[self._origin[i]].modes
+            and row.fixed_start == self._start[i]
+            and row.fixed_machine == self._problem.machines[self._machine[i]].id
+        )
 
     def _can_keep(self, i: int, ends: dict[int, int], last: dict[int, tuple[int, int, int]]) -> bool:
         row, m, start = self._rows[i], self._machine[i], self._start[i]

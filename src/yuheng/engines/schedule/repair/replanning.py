@@ -1,0 +1,225 @@
+"""Plans for a situation: three at once, and better ones for as long as there is time.
+
+At once: *wait* (everything as published, only later), *keep* (the published order on the published machines, gaps
+closed), *dispatch* (everything decided anew by a rule). The best by objective and price of change goes out first; the
+search then begins from it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from yuheng.engines.schedule.arrays import Arrays, HorizonTooShort, compile_problem
+from yuheng.engines.schedule.bound_paths import paths
+from yuheng.engines.schedule.decode import NoPlan
+from yuheng.engines.schedule.dispatch.rules import Dispatcher, Rule
+from yuheng.engines.schedule.objective import Objective
+from yuheng.engines.schedule.plan import Plan, plan_of
+from yuheng.engines.schedule.repair.general import GeneralShop
+from yuheng.engines.schedule.repair.situation import Situation
+from yuheng.engines.schedule.repair.weighing import KEEP_ALL, Weighing, weigh
+from yuheng.engines.schedule.tardiness.layout import Reference
+from yuheng.engines.schedule.tardiness.search import OrderContradiction, TardinessSearch
+
+Ints = npt.NDArray[np.int64]
+type_order = tuple[Ints, Ints]
+"""Absolute mode and start of every operation: an assignment and an order."""
+
+WAIT, KEEP, DISPATCH, SEARCH = "wait", "keep", "dispatch", "search"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan for a situation.
+
+    Parameters
+    ----------
+    kind
+        "wait", "keep", "dispatch" or "search": how it was made.
+    objective, nervousness
+        The objective's value, and the price of leaving the published plan; ``cost`` is their sum.
+    """
+
+    kind: str
+    plan: Plan
+    objective: float
+    nervousness: float
+
+    @property
+    def cost(self) -> float:
+        """By which plans are compared at this position of the slider."""
+        return self.objective + self.nervousness
+
+
+class Replanner:
+    """Makes plans for one situation. Compiles it once; every call begins where the last one ended.
+
+    Parameters
+    ----------
+    arrays
+        Of ``situation.problem``, if they are there already.
+    """
+
+    def __init__(
+        self, situation: Situation, objective: Objective | None = None, *, arrays: Arrays | None = None, seed: int = 0
+    ) -> None:
+        self.situation, self.seed = situation, seed
+        self.objective = objective or Objective()
+        self.arrays = compile_problem(situation.problem) if arrays is None else arrays
+        self._shop = GeneralShop(self.arrays)
+        self._published = self._order()
+        self._made: dict[str, Plan] = {}
+
+    def weigh(self, stability: float) -> Weighing:
+        """Prices at one position of the slider."""
+        return weigh(self.situation, self.arrays, self.objective, stability)
+
+    # --- at once
+
+    def first(self, stability: float = 0.5) -> Proposal:
+        """Return the best of the plans that are there at once.
+
+        Raises
+        ------
+        NoPlan
+            What is fixed leaves no room for a feasible plan; the sentence says which operations.
+        """
+        weighing = self.weigh(stability)
+        kinds = (WAIT, KEEP) if stability >= KEEP_ALL else (WAIT, KEEP, DISPATCH)
+        made = [self.judged_by(kind, plan, weighing) for kind in kinds if (plan := self.at_once(kind)) is not None]
+        if not made:
+            plan = self.at_once(DISPATCH)
+            if plan is None:
+                raise NoPlan(0, -1, -1)
+            made = [self.judged_by(DISPATCH, plan, weighing)]
+        return min(made, key=lambda proposal: proposal.cost)
+
+    def at_once(self, kind: str) -> Plan | None:
+        """Return the plan of one kind; ``None`` where there is none, as when an order contradicts what is fixed."""
+        if kind not in self._made:
+            try:
+                self._made[kind] = self._make(kind)
+            except (NoPlan, OrderContradiction, HorizonTooShort):
+                return None
+        return self._made[kind]
+
+    def _make(self, kind: str) -> Plan:
+        if kind == DISPATCH:
+            return self._dispatched()
+        mode, start = self._published
+        if kind == KEEP:
+            return self._shop.kept(mode, start)
+        # Nothing starts earlier than published: people and material come as planned.
+        fixed, planned = self.arrays.fixed_start >= 0, self.situation.reference.start
+        later = np.where(fixed, self.arrays.release, np.maximum(self.arrays.release, planned))
+        return GeneralShop(replace(self.arrays, release=later)).kept(mode, start, keep_order=True)
+
+    def _dispatched(self) -> Plan:
+        if self.arrays.needs_general:
+            return self._shop.dispatched()
+        dispatcher = Dispatcher(self.arrays, self.weigh(0.0).costs)
+        made = dispatcher.by_rule(Rule.ATC)
+        return plan_of(self.arrays, made.mode, made.start)
+
+    def _order(self) -> type_order:
+        """The published assignment and order; what is new goes where it could start first, on its quickest machine."""
+        arrays, reference = self.arrays, self.situation.reference
+        mode, start = reference.modes(arrays), reference.start.copy()
+        new = np.flatnonzero(mode < 0)
+        if len(new):
+            head, _early, _tail, _job_tail = paths(arrays)
+            start[new] = head[new]
+            for i in new.tolist():
+                modes = np.arange(arrays.op_ptr[i], arrays.op_ptr[i + 1])
+                if arrays.fixed_mode[i] >= 0:
+                    modes = arrays.fixed_mode[i : i + 1]
+                mode[i] = modes[np.argmin(arrays.mode_duration[modes])]
+        fixed = arrays.fixed_mode >= 0
+        mode[fixed] = arrays.fixed_mode[fixed]
+        return mode, np.where(arrays.fixed_start >= 0, arrays.fixed_start, start)
+
+    # --- better
+
+    def improve(
+        self,
+        proposal: Proposal,
+        stability: float,
+        cpu_seconds: float,
+        *,
+        stop: npt.NDArray[np.uint8] | None = None,
+        on_improvement: Callable[[Proposal], None] | None = None,
+        proposals: int | None = None,
+    ) -> Proposal:
+        """Search from a plan; never returns a worse one.
+
+        Parameters
+        ----------
+        cpu_seconds
+            CPU time of this process.
+        stop
+            One byte: the search ends within 50 ms after it becomes non-zero.
+        proposals
+            Count the search's moves instead of the clock: the same call then gives the same plan.
+        """
+        weighing = self.weigh(stability)
+        best = self.judged_by(proposal.kind, proposal.plan, weighing)
+        if stability >= KEEP_ALL or cpu_seconds <= 0:
+            return best
+
+        def found(plan: Plan | None) -> None:
+            nonlocal best
+            if plan is None:
+                return
+            made = self.judged_by(SEARCH, plan, weighing)
+            if made.cost < best.cost - 1e-9:
+                best = made
+                if on_improvement is not None:
+                    on_improvement(made)
+
+        if self.arrays.needs_general:
+            self._shop.improve(best.plan, weighing, cpu_seconds, self.seed, stop, found)
+            return best
+        mode = best.plan.modes(self.arrays)
+        reference: Reference | None = weighing.reference()
+        search = TardinessSearch(self.arrays, weighing.costs, self.seed, (mode, best.plan.start), reference)
+        _value, mode, start = search.run(cpu_seconds, stop, proposals=proposals)
+        found(self._plan(mode, start))
+        return best
+
+    def _plan(self, mode: Ints, start: Ints) -> Plan | None:
+        try:
+            return plan_of(self.arrays, mode, start)
+        except HorizonTooShort:
+            return None
+
+    def judged(self, kind: str, plan: Plan, stability: float) -> Proposal:
+        """A plan with its price at one position of the slider."""
+        return self.judged_by(kind, plan, self.weigh(stability))
+
+    def judged_by(self, kind: str, plan: Plan, weighing: Weighing) -> Proposal:
+        """A plan with its price."""
+        return Proposal(kind, plan, weighing.objective(plan), weighing.nervousness(plan))
+
+    def repair(
+        self,
+        stability: float = 0.5,
+        cpu_seconds: float = 0.0,
+        *,
+        stop: npt.NDArray[np.uint8] | None = None,
+        on_improvement: Callable[[Proposal], None] | None = None,
+    ) -> Proposal:
+        """Return a valid plan at once, then a better one within the CPU time given.
+
+        ``on_improvement`` gets the first plan too, before the search begins.
+        """
+        begun = time.process_time()
+        first = self.first(stability)
+        if on_improvement is not None:
+            on_improvement(first)
+        left = cpu_seconds - (time.process_time() - begun)
+        return self.improve(first, stability, left, stop=stop, on_improvement=on_improvement)
