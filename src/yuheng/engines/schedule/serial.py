@@ -371,8 +371,8 @@ def fill(  # noqa: C901  (one compiled loop; every call in it costs)
             return fault
         for y in range(grp_ptr[g], grp_ptr[g + 1]):
             i = grp[y]
-            if active[i] == 0:
-                continue
+            if active[i] == 0 or (op[i, FIXED_START] >= 0 and op[i, FIXED_MODE] >= 0):
+                continue  # what was placed from the beginning was not waited for
             for p in range(out_ptr[i], out_ptr[i + 1]):
                 b = out[p, OTHER]
                 h = op[b, GROUP]

@@ -36,6 +36,17 @@ class GeneralShop:
         by_order(board, start, mode, keep_order=keep_order)
         return self._plan(board)
 
+    def rerouted(self, mode: Ints, start: Ints, ticks: int) -> Plan:
+        """Place operations in the order of ``start``, elsewhere where they end more than ``ticks`` earlier."""
+        arrays = self._arrays
+        owner = np.repeat(np.arange(arrays.n), np.diff(arrays.op_ptr))
+        known = mode[owner]
+        bias = np.where((known >= 0) & (known != np.arange(len(owner))), ticks, 0)
+        want = np.where(arrays.fixed_mode >= 0, arrays.fixed_mode, -1)
+        board = new_board(self._layout, self._active(mode))
+        by_order(board, start, want, bias=bias)
+        return self._plan(board)
+
     def dispatched(self) -> Plan:
         """Decide everything anew by a rule."""
         board = new_board(self._layout, choose_routings(self._arrays))
@@ -54,9 +65,8 @@ class GeneralShop:
         """Search; tell every better plan."""
 
     def _active(self, mode: Ints) -> Ints:
-        """Operations of the routings that the published plan chose, or that the engine chooses where none was."""
-        arrays = self._arrays
-        return choose_routings(arrays) if not arrays.has_routings else (mode >= 0).astype(np.int64)
+        """Operations of the routings that the assignment performs."""
+        return (mode >= 0).astype(np.int64) if self._arrays.has_routings else np.ones(self._arrays.n, np.int64)
 
     def _plan(self, board: Board) -> Plan:
         return plan_of(self._arrays, board.mode, board.start, board.leave)

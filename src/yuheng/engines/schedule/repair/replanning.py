@@ -1,14 +1,16 @@
-"""Plans for a situation: three at once, and better ones for as long as there is time.
+"""Plans for a situation: several at once, and better ones for as long as there is time.
 
 At once: *wait* (everything as published, only later), *keep* (the published order on the published machines, gaps
-closed), *dispatch* (everything decided anew by a rule). The best by objective and price of change goes out first; the
+closed), *reroute* (the published order, on another machine where that gains more than it costs), *dispatch* (everything
+decided anew by a rule). The best by objective and price of change goes out first; the
 search then begins from it.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,12 +18,16 @@ import numpy.typing as npt
 
 from yuheng.engines.schedule.arrays import Arrays, HorizonTooShort, compile_problem
 from yuheng.engines.schedule.bound_paths import paths
-from yuheng.engines.schedule.decode import NoPlan
+from yuheng.engines.schedule.check import check
+from yuheng.engines.schedule.decode import NoPlan, choose_routings
 from yuheng.engines.schedule.dispatch.rules import Dispatcher, Rule
 from yuheng.engines.schedule.objective import Objective
+from yuheng.engines.schedule.parts import OperationKey
 from yuheng.engines.schedule.plan import Plan, plan_of
+from yuheng.engines.schedule.problem import Problem
+from yuheng.engines.schedule.repair.disturbances import Disturbance
 from yuheng.engines.schedule.repair.general import GeneralShop
-from yuheng.engines.schedule.repair.situation import Situation
+from yuheng.engines.schedule.repair.situation import Actual, Situation, situate
 from yuheng.engines.schedule.repair.weighing import KEEP_ALL, Weighing, weigh
 from yuheng.engines.schedule.tardiness.layout import Reference
 from yuheng.engines.schedule.tardiness.search import OrderContradiction, TardinessSearch
@@ -30,7 +36,9 @@ Ints = npt.NDArray[np.int64]
 type_order = tuple[Ints, Ints]
 """Absolute mode and start of every operation: an assignment and an order."""
 
-WAIT, KEEP, DISPATCH, SEARCH = "wait", "keep", "dispatch", "search"
+WAIT, KEEP, REROUTE, DISPATCH, SEARCH = "wait", "keep", "reroute", "dispatch", "search"
+DETOURS = (2.0, 6.0)
+"""How many times its price another machine must gain, in a rerouting: a plan's first order knows little of its gain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Proposal:
     Parameters
     ----------
     kind
-        "wait", "keep", "dispatch" or "search": how it was made.
+        "wait", "keep", "reroute", "dispatch" or "search": how it was made.
     objective, nervousness
         The objective's value, and the price of leaving the published plan; ``cost`` is their sum.
     """
@@ -54,6 +62,11 @@ class Proposal:
     def cost(self) -> float:
         """By which plans are compared at this position of the slider."""
         return self.objective + self.nervousness
+
+
+def _rounded(ticks: float) -> int:
+    """To a power of two: positions of the slider that lie near share their reroutings."""
+    return 0 if ticks < 1 else 1 << round(math.log2(ticks))
 
 
 class Replanner:
@@ -90,14 +103,22 @@ class Replanner:
             What is fixed leaves no room for a feasible plan; the sentence says which operations.
         """
         weighing = self.weigh(stability)
-        kinds = (WAIT, KEEP) if stability >= KEEP_ALL else (WAIT, KEEP, DISPATCH)
+        kinds = [WAIT, KEEP] if stability >= KEEP_ALL else [WAIT, KEEP, DISPATCH, *self._detours(weighing)]
         made = [self.judged_by(kind, plan, weighing) for kind in kinds if (plan := self.at_once(kind)) is not None]
-        if not made:
-            plan = self.at_once(DISPATCH)
-            if plan is None:
-                raise NoPlan(0, -1, -1)
-            made = [self.judged_by(DISPATCH, plan, weighing)]
-        return min(made, key=lambda proposal: proposal.cost)
+        made.sort(key=lambda proposal: proposal.cost)
+        for proposal in made:
+            if not self.arrays.needs_general or self._is_feasible(proposal.plan):
+                return proposal
+        raise NoPlan(0, -1, -1)
+
+    def _is_feasible(self, plan: Plan) -> bool:
+        """Whether the checker agrees; asked where facts may hold more than there is, as when people are away."""
+        return not check(self.situation.problem, plan)
+
+    def _detours(self, weighing: Weighing) -> list[str]:
+        """Reroutings worth trying: another machine for a gain of about its price, or of some of it."""
+        price = float(weighing.machine_cost.max(initial=0.0)) / max(weighing.unit, 1e-9)
+        return [f"{REROUTE} {ticks}" for ticks in dict.fromkeys(_rounded(price * share) for share in DETOURS)]
 
     def at_once(self, kind: str) -> Plan | None:
         """Return the plan of one kind; ``None`` where there is none, as when an order contradicts what is fixed."""
@@ -114,6 +135,8 @@ class Replanner:
         mode, start = self._published
         if kind == KEEP:
             return self._shop.kept(mode, start)
+        if kind.startswith(REROUTE):
+            return self._shop.rerouted(mode, start, int(kind.removeprefix(REROUTE)))
         # Nothing starts earlier than published: people and material come as planned.
         fixed, planned = self.arrays.fixed_start >= 0, self.situation.reference.start
         later = np.where(fixed, self.arrays.release, np.maximum(self.arrays.release, planned))
@@ -130,7 +153,9 @@ class Replanner:
         """The published assignment and order; what is new goes where it could start first, on its quickest machine."""
         arrays, reference = self.arrays, self.situation.reference
         mode, start = reference.modes(arrays), reference.start.copy()
-        new = np.flatnonzero(mode < 0)
+        new = np.flatnonzero((mode < 0) & (self.situation.origin < 0))
+        if arrays.has_routings:
+            new = new[choose_routings(arrays)[new] == 1]
         if len(new):
             head, _early, _tail, _job_tail = paths(arrays)
             start[new] = head[new]
@@ -139,7 +164,7 @@ class Replanner:
                 if arrays.fixed_mode[i] >= 0:
                     modes = arrays.fixed_mode[i : i + 1]
                 mode[i] = modes[np.argmin(arrays.mode_duration[modes])]
-        fixed = arrays.fixed_mode >= 0
+        fixed = (arrays.fixed_mode >= 0) & (mode >= 0)
         mode[fixed] = arrays.fixed_mode[fixed]
         return mode, np.where(arrays.fixed_start >= 0, arrays.fixed_start, start)
 
@@ -223,3 +248,35 @@ class Replanner:
             on_improvement(first)
         left = cpu_seconds - (time.process_time() - begun)
         return self.improve(first, stability, left, stop=stop, on_improvement=on_improvement)
+
+
+def repair(
+    problem: Problem,
+    published: Plan,
+    now: int,
+    disturbances: Iterable[Disturbance] = (),
+    *,
+    objective: Objective | None = None,
+    stability: float = 0.5,
+    frozen_ticks: int = 240,
+    cpu_seconds: float = 0.0,
+    actuals: Mapping[OperationKey, Actual] | None = None,
+    seed: int = 0,
+    stop: npt.NDArray[np.uint8] | None = None,
+    on_improvement: Callable[[Proposal], None] | None = None,
+) -> tuple[Situation, Proposal]:
+    """Return the problem of this moment and a plan for it: at once, or better after ``cpu_seconds``.
+
+    See `situate` for what is a fact and what is frozen, `weighing` for the slider. The plan is over the operations of
+    the returned situation's problem; ``on_improvement`` gets the first plan before the search begins.
+
+    Raises
+    ------
+    ProblemError
+        A disturbance names what does not exist.
+    NoPlan
+        What is fixed leaves no room for a feasible plan.
+    """
+    situation = situate(problem, published, now, disturbances, frozen_ticks=frozen_ticks, actuals=actuals)
+    replanner = Replanner(situation, objective, seed=seed)
+    return situation, replanner.repair(stability, cpu_seconds, stop=stop, on_improvement=on_improvement)

@@ -32,7 +32,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """What really happened to an operation; what is not told went as planned. ``end`` ``None``: it runs."""
+    """What really happened to an operation. ``end`` ``None``: it runs."""
 
     machine: Id
     start: int
@@ -79,8 +79,10 @@ def situate(
     Parameters
     ----------
     published
-        A plan of ``problem``. Whatever it starts before ``now`` is taken to have started as planned, unless
-        ``actuals`` say otherwise; an operation that ``actuals`` name with a start at or after ``now`` has not started.
+        A plan of ``problem``.
+    actuals
+        Everything that has started, from the floor; what is not in it has not started. ``None``: nobody knows, so
+        whatever the plan starts before ``now`` is taken to have gone as planned.
     frozen_ticks
         How far ahead machine and start are kept.
 
@@ -91,8 +93,7 @@ def situate(
     """
     happened = tuple(disturbances)
     draft = drafted(problem, happened)
-    told = dict(actuals or {})
-    history = _History(problem, published, now, draft, told)
+    history = _History(problem, published, now, draft, actuals)
     operations = [history.now_known(k, operation) for k, operation in enumerate(draft.operations)]
     kept = [k for k, operation in enumerate(operations) if operation is not None]
     rows = tuple(operation for operation in operations if operation is not None)
@@ -115,7 +116,7 @@ def situate(
         "calendars": tuple(draft.calendars),
         "now": now,
     }
-    is_sound = not told and all(isinstance(row, MachineDown | PersonAbsent) for row in happened)
+    is_sound = actuals is None and all(isinstance(row, MachineDown | PersonAbsent) for row in happened)
     changed = _unchecked(problem, rows_of) if is_sound else replace(problem, **rows_of)
     struck = frozenset(draft.struck)
     return Situation(changed, reference, origin, struck, tuple(zone.frozen), tuple(zone.delayed))
@@ -160,9 +161,11 @@ class _History:
     """What is already a fact at ``now``."""
 
     def __init__(
-        self, problem: Problem, published: Plan, now: int, draft: Draft, told: Mapping[OperationKey, Actual]
+        self, problem: Problem, published: Plan, now: int, draft: Draft, actuals: Mapping[OperationKey, Actual] | None
     ) -> None:
+        told = actuals or {}
         self._problem, self._now, self._draft, self._told = problem, now, draft, told
+        self._is_assumed = actuals is None
         self._machine, self._start = published.machine.tolist(), published.start.tolist()
         self._end = published.end.tolist()
         until = max([now, *self._end, *(actual.end or 0 for actual in told.values())]) + 1
@@ -178,6 +181,8 @@ class _History:
         actual = self._told.get(operation.key)
         planned = self._start[k] if k < len(self._start) else -1
         start = planned if actual is None else actual.start
+        if actual is None and not self._is_assumed:
+            start = -1
         if start < 0 or start >= self._now:
             return self._not_started(operation)
         machine = self._problem.machines[self._machine[k]].id if actual is None else actual.machine

@@ -23,9 +23,9 @@ from yuheng.engines.schedule.tardiness.layout import Costs, Reference
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-MACHINE_SHARE = 0.8
+MACHINE_SHARE = 0.15
 """Price of another machine at the slider's middle: this share of an average operation, late in an average order."""
-TICK_SHARE = 0.08
+TICK_SHARE = 0.02
 """Price of a tick's move now, at the slider's middle, in ticks of lateness of an average order."""
 FAR_TICKS = 960
 """Starts this far ahead may move at no cost: people have not prepared for them."""
@@ -43,6 +43,8 @@ class Weighing:
         ``(n,)``: published absolute mode and start, −1 for what is new.
     machine_cost, tick_cost
         ``(n,)``: of another machine, and per tick beyond `MOVED_TICKS`; 0 for what is fixed or new.
+    unit
+        Cost of a tick of lateness of an average open order.
     """
 
     arrays: Arrays
@@ -51,6 +53,7 @@ class Weighing:
     start: Ints
     machine_cost: Floats
     tick_cost: Floats
+    unit: float
 
     def reference(self) -> Reference | None:
         """What `TardinessSearch` takes; ``None`` where nothing is kept."""
@@ -118,4 +121,4 @@ def weigh(situation: Situation, arrays: Arrays, objective: Objective, stability:
     near = np.clip(1.0 - ahead / FAR_TICKS, 0.0, 1.0)
     machine_cost = np.where(open_rows, pressure * MACHINE_SHARE * unit * work, 0.0)
     tick_cost = np.where(open_rows, pressure * TICK_SHARE * unit * near, 0.0)
-    return Weighing(arrays, costs, mode, np.where(mode >= 0, reference.start, -1), machine_cost, tick_cost)
+    return Weighing(arrays, costs, mode, np.where(mode >= 0, reference.start, -1), machine_cost, tick_cost, unit)
