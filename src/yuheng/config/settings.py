@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "yuheng.telemetry",
     "yuheng.alarms",
     "yuheng.operations",
+    "yuheng.operations.terminal",
     "yuheng.analysis",
     "yuheng.web",
 ]

@@ -150,3 +150,23 @@ class FailedSignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} since {self.last_failed_at}"
+
+
+class FloorCredential(models.Model):
+    """How a person is known at a registered station terminal: a badge that is scanned, or a number and a PIN.
+
+    It opens nothing but terminals. Of the badge only the SHA-256 is kept, of the PIN a slow hash.
+    """
+
+    person = models.OneToOneField(Person, on_delete=models.CASCADE, related_name="floor_credential")
+    number = models.CharField(max_length=8, unique=True)  # digits: typed on the terminal's number pad
+    badge_sha256 = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    badge_hint = models.CharField(max_length=4, blank=True, default="")  # its last characters, to tell cards apart
+    pin = models.CharField(max_length=128, blank=True, default="")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return self.number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -145,6 +146,33 @@ FORGET_AFTER = timedelta(hours=24)
 SHORTEST_PASSWORD = 12
 FORMER_PASSWORDS = 3
 """So many passwords of before are not taken again; each costs a slow comparison."""
+
+
+# ---- badges and PINs of the floor --------------------------------------------------------------------------------
+
+PIN_PATTERN = re.compile(r"[0-9]{4,8}")
+BADGE_PATTERN = re.compile(r"[!-~]{8,80}")
+"""What a scanner can type: 8 to 80 visible ASCII characters. Ours have 100 random bits."""
+
+BADGE_PREFIX = "YHB-"
+FREE_FAILURES_OF_TERMINAL = 20
+"""Wrong badges and PINs at one terminal before the first delay: several people share it."""
+
+
+def badge_text(scanned: str) -> str:
+    """Return a scanned badge as it is compared: full-width characters of an input method made plain, no spaces.
+
+    Examples
+    --------
+    >>> badge_text(" ＹＨＢ－１２３４ ")
+    'YHB-1234'
+    """
+    return unicodedata.normalize("NFKC", scanned).strip().upper()
+
+
+def badge_fingerprint(scanned: str) -> str:
+    """How a badge is kept and looked up."""
+    return hashlib.sha256(badge_text(scanned).encode()).hexdigest()
 
 
 def failure_key(kind: str, text: str) -> str:

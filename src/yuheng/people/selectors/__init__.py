@@ -10,6 +10,7 @@ from yuheng.people.selectors.audit import (
     audit_sites,
     audit_trail,
 )
+from yuheng.people.selectors.badges import CredentialRow, FloorPerson, floor_credential, floor_people
 from yuheng.people.selectors.persons import (
     AssignmentRow,
     Choice,
@@ -34,6 +35,8 @@ __all__ = [
     "AuditPage",
     "AuditRow",
     "Choice",
+    "CredentialRow",
+    "FloorPerson",
     "PersonRow",
     "RoleRow",
     "TokenRow",
@@ -43,6 +46,8 @@ __all__ = [
     "audit_sites",
     "audit_trail",
     "demo_people",
+    "floor_credential",
+    "floor_people",
     "lock_of",
     "organisations_to_manage",
     "own_tokens",

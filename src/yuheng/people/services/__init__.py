@@ -1,5 +1,13 @@
 """Verbs about people: signing in, persons, roles, passwords, tokens, the demo's cast. The only writers."""
 
+from yuheng.people.services.badges import (
+    floor_actor,
+    issue_badge,
+    set_pin,
+    sign_in_with_badge,
+    sign_in_with_pin,
+    withdraw_badge,
+)
 from yuheng.people.services.external import sign_in_with_identity
 from yuheng.people.services.first_people import (
     DEMO_CAST,
@@ -46,7 +54,9 @@ __all__ = [
     "deactivate_person",
     "ensure_demo_people",
     "ensure_first_administrator",
+    "floor_actor",
     "impersonate",
+    "issue_badge",
     "issue_token",
     "may_manage",
     "note_audit_export",
@@ -54,10 +64,14 @@ __all__ = [
     "rename_person",
     "reset_password",
     "revoke_token",
+    "set_pin",
     "set_role_permissions",
     "sign_in",
+    "sign_in_with_badge",
     "sign_in_with_identity",
+    "sign_in_with_pin",
     "sign_out",
     "unlock_person",
+    "withdraw_badge",
     "withdraw_role",
 ]

@@ -36,12 +36,12 @@ def sign_in(*, username: str, password: str, address: str, at: datetime) -> Pers
         failure_key("name", username.lower()): FREE_FAILURES,
         failure_key("address", address): FREE_FAILURES_OF_ADDRESS,
     }
-    _refuse_while_blocked(keys, at)
+    refuse_while_blocked(keys, at)
     person = Person.objects.filter(username=username).first()
     if person is None:
         Person().set_password(password)  # as slow as a real check: the time must not tell which names exist
     if person is None or not person.check_password(password) or not person.is_active:
-        _count_failure(keys, person, address, at)
+        count_failure(keys, person, address, at)
         raise SignInRefused(_("The name or the password is wrong."))
     with transaction.atomic():
         FailedSignIn.objects.filter(key__in=[failure_key("name", username.lower())]).delete()
@@ -51,7 +51,8 @@ def sign_in(*, username: str, password: str, address: str, at: datetime) -> Pers
     return person
 
 
-def _refuse_while_blocked(keys: dict[str, int], at: datetime) -> None:
+def refuse_while_blocked(keys: dict[str, int], at: datetime) -> None:
+    """Raise `SignInRefused` while one of the keys (hash -> free failures) still has to wait."""
     for row in FailedSignIn.objects.filter(key__in=keys):
         until = blocked_until(failures=row.failures, last_failed_at=row.last_failed_at, free_failures=keys[row.key])
         if until is not None and at < until:
@@ -60,7 +61,8 @@ def _refuse_while_blocked(keys: dict[str, int], at: datetime) -> None:
 
 
 @transaction.atomic
-def _count_failure(keys: dict[str, int], person: Person | None, address: str, at: datetime) -> None:
+def count_failure(keys: dict[str, int], person: Person | None, address: str, at: datetime) -> None:
+    """Count one failure under each key, and record it; ``person`` is whom it was about, when that is known."""
     FailedSignIn.objects.filter(last_failed_at__lt=at - FORGET_AFTER).delete()
     FailedSignIn.objects.bulk_create(
         [FailedSignIn(key=key, last_failed_at=at) for key in sorted(keys)], ignore_conflicts=True
