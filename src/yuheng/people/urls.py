@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.people import views
+from yuheng.people import badge_views, views
 
 app_name = "people"
 urlpatterns = [
@@ -25,6 +25,10 @@ urlpatterns = [
     path("people/<int:person_id>/reactivate", views.reactivate_person, name="reactivate_person"),
     path("people/<int:person_id>/unlock", views.unlock_person, name="unlock_person"),
     path("people/<int:person_id>/password", views.reset_password, name="reset_password"),
+    path("people/<int:person_id>/badge", badge_views.issue_badge, name="issue_badge"),
+    path("people/<int:person_id>/badge/withdraw", badge_views.withdraw_badge, name="withdraw_badge"),
+    path("people/<int:person_id>/pin", badge_views.set_pin, name="set_pin"),
+    path("account/pin", badge_views.set_own_pin, name="set_own_pin"),
     path("account", views.account, name="account"),
     path("account/password", views.password, name="password"),
     path("account/tokens", views.issue_token, name="issue_token"),

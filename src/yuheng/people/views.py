@@ -356,6 +356,7 @@ def _person_page(
         "person": row,
         "is_self": actor.person_id == person_id,
         "lock": selectors.lock_of(actor=actor, person_id=person_id, now=_now()),
+        "badge": selectors.floor_credential(actor=actor, person_id=person_id),
         "names": names or NamesForm(initial={"name_zh": row.name_zh, "name_en": row.name_en}),
         "role_form": roles or _role_form(actor),
     }
@@ -435,6 +436,7 @@ def _account_page(
         "token_form": token or TokenForm(sites=selectors.visible_sites(actor=actor)),
         "tokens": selectors.own_tokens(actor=actor, now=_now()),
         "has_password": me.has_usable_password(),
+        "badge": selectors.floor_credential(actor=actor, person_id=me.pk),
     }
     has_errors = bool((preferences and preferences.errors) or (token and token.errors))
     return render(request, "people/account.html", context, status=422 if has_errors else 200)

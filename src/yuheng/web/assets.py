@@ -54,7 +54,7 @@ class AssetIndex:
         if kept is not None and kept.modified == _modified(kept.depends_on):
             return kept.asset
         paths: dict[str, Path] = {}
-        body = self._read(name, paths)
+        body = self._read(name, paths, {}, ())
         if body is None:
             return None
         asset = _make(name, body)
@@ -62,8 +62,21 @@ class AssetIndex:
         self._kept[name] = _Kept(_modified(files), files, asset)
         return asset
 
-    def _read(self, name: str, paths: dict[str, Path]) -> bytes | None:
-        """Return the file's bytes with versions in its imports; collect every file they depend on."""
+    def _read(
+        self, name: str, paths: dict[str, Path], read: dict[str, bytes | None], above: tuple[str, ...]
+    ) -> bytes | None:
+        """Return the file's bytes with versions in its imports; collect every file they depend on.
+
+        ``read`` keeps what was read on the way: two modules may import the same third one, and must name it alike, or
+        the browser would load it twice. ``above`` are the modules that led here.
+        """
+        if name not in read:
+            read[name] = self._read_anew(name, paths, read, (*above, name))
+        return read[name]
+
+    def _read_anew(
+        self, name: str, paths: dict[str, Path], read: dict[str, bytes | None], above: tuple[str, ...]
+    ) -> bytes | None:
         found = finders.find(name)
         if not isinstance(found, str) or not os.path.isfile(found):
             return None
@@ -71,13 +84,20 @@ class AssetIndex:
         body = Path(found).read_bytes()
         if not name.endswith(".js") or "/vendor/" in name:
             return body
-        return _IMPORT.sub(lambda match: self._version_import(name, match, paths), body)
+        return _IMPORT.sub(lambda match: self._version_import(name, match, paths, read, above), body)
 
-    def _version_import(self, name: str, match: re.Match[bytes], paths: dict[str, Path]) -> bytes:
+    def _version_import(
+        self,
+        name: str,
+        match: re.Match[bytes],
+        paths: dict[str, Path],
+        read: dict[str, bytes | None],
+        above: tuple[str, ...],
+    ) -> bytes:
         target = os.path.normpath(str(PurePosixPath(name).parent / match["name"].decode()))
-        if target in paths:  # a circle of imports: its first member is versioned from outside
+        if target in above:  # a circle of imports: its first member is versioned from outside
             return match[0]
-        body = self._read(target, paths)
+        body = self._read(target, paths, read, above)
         if body is None:
             return match[0]
         address = match["name"] + b"?v=" + _hash(body).encode()

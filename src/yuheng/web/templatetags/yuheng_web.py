@@ -6,9 +6,10 @@ import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import segno
 from django import template
 from django.template import Context
-from django.utils.html import json_script
+from django.utils.html import escape, json_script
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -160,6 +161,15 @@ def wall_time(at_us: int, time_zone: str) -> str:
     at = datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(zone)
     is_today = at.date() == datetime.now(zone).date()
     return at.strftime("%H:%M" if is_today else "%m-%d %H:%M")
+
+
+@register.simple_tag
+def qr_code(text: str, label: str = "") -> SafeString:
+    """Draw a QR code as SVG; what it says is beside it as text, so it is named and not read out."""
+    drawing = segno.make(text, error="m", micro=False).svg_inline(
+        border=2, xmldecl=False, svgns=True, nl=False, omitsize=True, svgclass="qr", lineclass=None
+    )
+    return mark_safe(drawing.replace("<svg ", f'<svg role="img" aria-label="{escape(label or text)}" ', 1))
 
 
 register.filter("local_name", local_name)

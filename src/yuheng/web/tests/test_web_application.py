@@ -138,3 +138,18 @@ async def test_the_stream_wants_a_token_and_known_topics():
     assert headers["content-type"].startswith("text/event-stream")
     assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
     assert body.startswith(b"retry: 1000")
+
+
+def test_two_modules_name_a_third_alike(tmp_path):
+    from django.contrib.staticfiles import finders  # noqa: PLC0415
+
+    (tmp_path / "top.js").write_text('import "./left.js";\nimport "./base.js";')
+    (tmp_path / "left.js").write_text('import "./base.js";')
+    (tmp_path / "base.js").write_text("export const a = 1;")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finders, "find", lambda name: str(tmp_path / name))
+        base = ASSETS.find("base.js").version
+        top, left = (ASSETS.find(name).body.decode() for name in ("top.js", "left.js"))
+        assert f"./base.js?v={base}" in top
+        assert f"./base.js?v={base}" in left
+        assert f"./left.js?v={ASSETS.find('left.js').version}" in top

@@ -14,6 +14,7 @@ from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
 from yuheng.operations.terminal.models import StationDevice, TerminalSession
 from yuheng.operations.terminal.rules import PAIRING_LENGTH, DeviceUnknown
+from yuheng.operations.terminal.selectors.devices import device_actor
 from yuheng.people.identity import hash_of_token
 from yuheng.people.rules import FREE_FAILURES_OF_ADDRESS, Permission, failure_key
 from yuheng.people.services.signing_in import count_failure, refuse_while_blocked
@@ -24,13 +25,6 @@ SEEN_RESOLUTION = timedelta(seconds=30)
 
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 _CODE_LENGTH = 10
-
-
-def device_actor(device: StationDevice) -> Actor:
-    """Return who the terminal itself is: it may look at its site, and do nothing."""
-    reads = {Permission.OPERATIONS_VIEW, Permission.ENGINEERING_VIEW, Permission.EQUIPMENT_VIEW}
-    names = frozenset(permission.value for permission in reads)
-    return Actor(kind="device", name=f"terminal:{device.name}", permissions={device.site_id: names})
 
 
 @transaction.atomic

@@ -31,7 +31,7 @@ from yuheng.operations.terminal.rules import (
     moment_taken,
     waits_for,
 )
-from yuheng.operations.terminal.services.devices import device_actor
+from yuheng.operations.terminal.selectors.devices import device_actor
 from yuheng.operations.terminal.services.performing import perform
 from yuheng.people.services.badges import actor_of_badge
 

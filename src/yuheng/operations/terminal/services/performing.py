@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.actor import Actor
+from yuheng.kernel.errors import NotVisible
+from yuheng.operations.rules import Act, Source
+from yuheng.operations.services import execute
+from yuheng.operations.services import help as help_calls
 from yuheng.operations.terminal.models import StationDevice, TerminalAction
 from yuheng.operations.terminal.rules import Kind
 from yuheng.operations.terminal.services import sessions
@@ -38,4 +43,139 @@ def _sign_in(row: TerminalAction, device: StationDevice) -> Actor:
     return actor
 
 
-VERBS: dict[Kind, Verb] = {}
+def _act(row: TerminalAction) -> Act:
+    return Act(action_id=str(row.action_id), happened_at=row.happened_at, source=Source.PERSON)
+
+
+def _job(row: TerminalAction) -> int:
+    """Return the job order that the action names; `rules.read_action` has seen to it that it names one."""
+    if row.job_order_id is None:
+        raise NotVisible(_("There is no such job order."))
+    return row.job_order_id
+
+
+def _start(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    execute.start_job_order(
+        actor=actor,
+        job_order_id=_job(row),
+        work_unit_id=row.work_unit_id,
+        at=at,
+        crew=row.payload["crew"],
+        act=_act(row),
+    )
+
+
+def _set_up(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    execute.set_up_done(actor=actor, job_order_id=_job(row), at=at, act=_act(row))
+
+
+def _pause(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    said = row.payload
+    execute.pause_job_order(
+        actor=actor, job_order_id=_job(row), reason=said["reason"], note=said["note"], at=at, act=_act(row)
+    )
+
+
+def _resume(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    execute.resume_job_order(actor=actor, job_order_id=_job(row), at=at, act=_act(row))
+
+
+def _quantities(row: TerminalAction) -> dict[str, Decimal]:
+    return {name: Decimal(row.payload[name]) for name in ("good", "scrap", "rework")}
+
+
+def _report(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    said = row.payload
+    execute.report_quantities(
+        actor=actor,
+        job_order_id=_job(row),
+        at=at,
+        reason=said["reason"],
+        note=said["note"],
+        act=_act(row),
+        **_quantities(row),
+    )
+
+
+def _finish(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    said = row.payload
+    execute.finish_job_order(
+        actor=actor,
+        job_order_id=_job(row),
+        at=at,
+        reason=said["reason"],
+        note=said["note"],
+        is_short=said["is_short"],
+        act=_act(row),
+        **_quantities(row),
+    )
+
+
+def _consume(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    said = row.payload
+    execute.consume_material(
+        actor=actor,
+        job_order_id=_job(row),
+        lot=said["lot"],
+        quantity=Decimal(said["quantity"]),
+        requirement_id=said["requirement"],
+        at=at,
+        act=_act(row),
+    )
+
+
+def _check(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    said = row.payload
+    execute.record_check(
+        actor=actor,
+        job_order_id=_job(row),
+        check=said["check"],
+        value=said["value"],
+        passed=said["passed"],
+        note=said["note"],
+        at=at,
+        act=_act(row),
+    )
+
+
+def _parameters(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    execute.record_parameters(actor=actor, job_order_id=_job(row), values=row.payload["values"], at=at, act=_act(row))
+
+
+def _crew(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    execute.change_crew(actor=actor, job_order_id=_job(row), crew=row.payload["crew"], at=at, act=_act(row))
+
+
+def _note(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    execute.add_note(actor=actor, job_order_id=_job(row), note=row.payload["note"], at=at, act=_act(row))
+
+
+def _help(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    if row.work_unit_id is None:
+        raise NotVisible(_("The terminal has no station."))
+    help_calls.call_for_help(
+        actor=actor,
+        work_unit_id=row.work_unit_id,
+        kind=row.payload["kind"],
+        note=row.payload["note"],
+        job_order_id=row.job_order_id,
+        at=at,
+        act=_act(row),
+    )
+
+
+VERBS: dict[Kind, Verb] = {
+    Kind.START: _start,
+    Kind.SET_UP: _set_up,
+    Kind.PAUSE: _pause,
+    Kind.RESUME: _resume,
+    Kind.REPORT: _report,
+    Kind.FINISH: _finish,
+    Kind.CONSUME: _consume,
+    Kind.CHECK: _check,
+    Kind.PARAMETERS: _parameters,
+    Kind.CREW: _crew,
+    Kind.NOTE: _note,
+    Kind.HELP: _help,
+}
+"""Every kind but signing in and out, which `perform` does itself."""

@@ -1,0 +1,1 @@
+"""Questions about terminals: the picture that a tablet keeps, registered tablets, reports and conflicts."""

@@ -1,0 +1,1 @@
+"""Pages of orders, job orders, stock and dispatching."""
