@@ -19,8 +19,9 @@ from yuheng.web.live.hub import Hub
 class RunningWeb:
     """The application on a free port, in a thread of its own."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, port: int = 0) -> None:
         self.feed = feed
+        self.port = port
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.url = ""
@@ -43,7 +44,9 @@ class RunningWeb:
         self.feed.loop = asyncio.get_running_loop()
         hub = self.hub = Hub(self.feed)
         application = make_application(hub, hub.run, get_asgi_application())
-        config = uvicorn.Config(application, port=0, log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
+        config = uvicorn.Config(
+            application, port=self.port, log_level="warning", timeout_graceful_shutdown=1, lifespan="on"
+        )
         self.server = WebServer(config, hub, when_ready=self._announce)
         config.load()
         await self.server.serve()

@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("yuheng.telemetry.urls")),
     path("", include("yuheng.analysis.urls")),
     path("", include("yuheng.alarms.urls")),
+    path("", include("yuheng.operations.terminal.urls")),
+    path("", include("yuheng.operations.urls")),
     path("api/v1/", api.urls),
     path("", include("yuheng.equipment.urls")),
     path("", include("yuheng.engineering.urls")),

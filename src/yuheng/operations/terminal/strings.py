@@ -117,6 +117,7 @@ STRINGS = (
     _("Why rework?"),
     _("Why scrap?"),
     _("Without a network only a badge works."),
+    _("a badge"),
     _("at work"),
     _("choose why"),
     _("due %(time)s"),

@@ -128,7 +128,7 @@ def test_the_pages_give_and_withdraw():
     lin, ana = Client(), a_person("ana").pk
     lin.force_login(a_person("lin"))
     shown = lin.post(f"/people/{ana}/badge", {"code": ""})
-    assert shown["Cache-Control"] == "no-store"
+    assert "no-store" in shown["Cache-Control"]
     assert b"YHB-" in shown.content
     assert b"<svg" in shown.content
     assert lin.post(f"/people/{ana}/badge", {"code": "CARD-0001"}).status_code == 302

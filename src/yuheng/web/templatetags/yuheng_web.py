@@ -167,7 +167,7 @@ def wall_time(at_us: int, time_zone: str) -> str:
 def qr_code(text: str, label: str = "") -> SafeString:
     """Draw a QR code as SVG; what it says is beside it as text, so it is named and not read out."""
     drawing = segno.make(text, error="m", micro=False).svg_inline(
-        border=2, xmldecl=False, svgns=True, nl=False, omitsize=True, svgclass="qr", lineclass=None
+        border=2, omitsize=True, svgclass="qr", lineclass=None
     )
     return mark_safe(drawing.replace("<svg ", f'<svg role="img" aria-label="{escape(label or text)}" ', 1))
 

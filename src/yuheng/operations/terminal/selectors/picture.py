@@ -14,6 +14,7 @@ from django.urls import reverse
 from yuheng.engineering import selectors as engineering
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
+from yuheng.kernel.unit_symbols import symbol_of
 from yuheng.operations.rules import HelpKind, ReasonKind, ResponseKind
 from yuheng.operations.selectors import help as help_calls
 from yuheng.operations.selectors import jobs, reasons
@@ -173,7 +174,7 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "scrap": float(row.scrap),
         "rework": float(row.rework),
         "remaining": float(row.remaining),
-        "unit": row.unit,
+        "unit": _unit(row.unit),
         "is_rush": row.is_rush,
         "is_rework": row.is_rework,
         "due_ms": _ms(row.due_at),
@@ -202,7 +203,7 @@ def _check(check: Mapping[str, Any], detail: JobDetail) -> Json:
     return {
         "code": check["code"],
         "kind": check["kind"],
-        "unit": check.get("unit", ""),
+        "unit": _unit(check.get("unit", "")),
         "low": _number(check.get("low")),
         "high": _number(check.get("high")),
         "target": _number(check.get("target")),
@@ -221,7 +222,7 @@ def _parameter(parameter: Mapping[str, Any]) -> Json:
         "code": parameter["code"],
         "name_zh": parameter.get("name_zh", ""),
         "name_en": parameter.get("name_en", ""),
-        "unit": parameter.get("unit", ""),
+        "unit": _unit(parameter.get("unit", "")),
         "target": _number(parameter.get("target")),
         "low": _number(parameter.get("low")),
         "high": _number(parameter.get("high")),
@@ -241,7 +242,7 @@ def _material(row: RequirementRow) -> Json:
         "name_zh": row.name_zh,
         "name_en": row.name_en,
         "tracking": row.tracking,
-        "unit": row.unit,
+        "unit": _unit(row.unit),
         "needed": float(row.quantity),
         "consumed": float(row.issued),
         "lots": [{"code": lot.code, "uri": lot.uri, "quantity": float(lot.quantity)} for lot in row.lots],
@@ -250,6 +251,11 @@ def _material(row: RequirementRow) -> Json:
 
 def _names(row: Any) -> Json:
     return {"name_zh": row.name_zh, "name_en": row.name_en}
+
+
+def _unit(code: str) -> str:
+    """Return a UCUM code as people write the unit; nothing for pieces."""
+    return "" if code in {"", "1", "{piece}"} else symbol_of(code)
 
 
 def _number(value: Any) -> float | str | None:

@@ -54,10 +54,10 @@ class Terminal extends HTMLElement {
   async registerWorker() {
     if (!("serviceWorker" in navigator)) return;
     const hadOne = Boolean(navigator.serviceWorker.controller);
-    await navigator.serviceWorker.register(this.urls.worker, { scope: this.urls.page }).catch((error) => console.warn("terminal: worker", error));
-    await navigator.serviceWorker.ready;
-    this.dataset.offlineReady = "true";
-    navigator.serviceWorker.addEventListener("controllerchange", () => { this.isOutdated = hadOne; this.draw(); });
+    navigator.serviceWorker.register(this.urls.worker, { scope: this.urls.page }).catch((error) => console.warn("terminal: worker", error));
+    const ready = () => { if (navigator.serviceWorker.controller) this.dataset.offlineReady = "true"; }; // survives a reload now
+    ready();
+    navigator.serviceWorker.addEventListener("controllerchange", () => { ready(); this.isOutdated = hadOne; this.draw(); });
   }
 
   // ---- what is known ------------------------------------------------------------------------------------------------
@@ -191,16 +191,17 @@ class Terminal extends HTMLElement {
   // ---- scans --------------------------------------------------------------------------------------------------------
 
   async scanned(code) {
-    this.lastCode = code;
+    const isBadge = code.toUpperCase().startsWith(BADGE) || this.isSigningIn || (this.state?.station && !this.active()) || Boolean(await this.personOfBadge(code));
+    this.lastCode = isBadge ? t("a badge") : code;
     navigator.vibrate?.(50);
-    if (!dispatchEvent(new CustomEvent("yuheng:scan", { detail: code, cancelable: true }))) return; // a dialog took it
+    const wasTaken = !dispatchEvent(new CustomEvent("yuheng:scan", { detail: this.lastCode, cancelable: true }));
     if (!this.state?.station) { this.pairWith?.(code); return; }
-    if (code.toUpperCase().startsWith(BADGE) || this.isSigningIn || !this.active() || (await this.personOfBadge(code))) {
+    if (isBadge) {
       closeDialogs();
       await this.signInByBadge(code);
       return;
     }
-    await this.jobScreen.scanned(code);
+    if (!wasTaken) await this.jobScreen.scanned(code); // else a dialog has it
   }
 
   async openCamera() {
@@ -243,7 +244,9 @@ class Terminal extends HTMLElement {
     const screen = this.screen();
     this.replaceChildren(this.header(), ...screen);
     if (focused) this.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-    this.dataset.drawn = String(Number(this.dataset.drawn ?? 0) + 1);
+    this.dataset.waiting = String(this.waitingCount ?? 0);
+    this.dataset.kept = String(this.queue?.length ?? 0);
+    this.dataset.net = this.sync.isOnline === null ? "unknown" : this.sync.isOnline ? "online" : "offline";
   }
 
   screen() {
