@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
 from yuheng.operations.rules import Act, Source
-from yuheng.operations.services import execute
+from yuheng.operations.services import execute, materials, records
 from yuheng.operations.services import help as help_calls
 from yuheng.operations.terminal.models import StationDevice, TerminalAction
 from yuheng.operations.terminal.rules import Kind
@@ -113,7 +113,7 @@ def _finish(row: TerminalAction, actor: Actor, at: datetime) -> None:
 
 def _consume(row: TerminalAction, actor: Actor, at: datetime) -> None:
     said = row.payload
-    execute.consume_material(
+    materials.consume_material(
         actor=actor,
         job_order_id=_job(row),
         lot=said["lot"],
@@ -126,7 +126,7 @@ def _consume(row: TerminalAction, actor: Actor, at: datetime) -> None:
 
 def _check(row: TerminalAction, actor: Actor, at: datetime) -> None:
     said = row.payload
-    execute.record_check(
+    records.record_check(
         actor=actor,
         job_order_id=_job(row),
         check=said["check"],
@@ -139,15 +139,15 @@ def _check(row: TerminalAction, actor: Actor, at: datetime) -> None:
 
 
 def _parameters(row: TerminalAction, actor: Actor, at: datetime) -> None:
-    execute.record_parameters(actor=actor, job_order_id=_job(row), values=row.payload["values"], at=at, act=_act(row))
+    records.record_parameters(actor=actor, job_order_id=_job(row), values=row.payload["values"], at=at, act=_act(row))
 
 
 def _crew(row: TerminalAction, actor: Actor, at: datetime) -> None:
-    execute.change_crew(actor=actor, job_order_id=_job(row), crew=row.payload["crew"], at=at, act=_act(row))
+    records.change_crew(actor=actor, job_order_id=_job(row), crew=row.payload["crew"], at=at, act=_act(row))
 
 
 def _note(row: TerminalAction, actor: Actor, at: datetime) -> None:
-    execute.add_note(actor=actor, job_order_id=_job(row), note=row.payload["note"], at=at, act=_act(row))
+    records.add_note(actor=actor, job_order_id=_job(row), note=row.payload["note"], at=at, act=_act(row))
 
 
 def _help(row: TerminalAction, actor: Actor, at: datetime) -> None:
