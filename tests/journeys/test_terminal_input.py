@@ -128,7 +128,8 @@ def test_a_composition_that_ends_late_does_not_keep_the_scan_in_the_field(keys: 
     keys.evaluate(
         """(k) => {
           const note = document.getElementById("note");
-          note.addEventListener("blur", () => { note.value = "before白色"; }, { once: true }); // the input method commits
+          const commit = () => { note.value = "before白色"; }; // what the input method made of it
+          note.addEventListener("blur", commit, { once: true });
           type(k, 10, note);
         }""",
         [*under_an_input_method("bs1187"), ENTER],

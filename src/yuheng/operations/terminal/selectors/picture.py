@@ -16,13 +16,12 @@ from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.unit_symbols import symbol_of
 from yuheng.operations.rules import HelpKind, ReasonKind, ResponseKind
-from yuheng.operations.selectors import help as help_calls
-from yuheng.operations.selectors import jobs, reasons
+from yuheng.operations.selectors import floor, jobs
 from yuheng.operations.selectors.jobs import JobDetail, RequirementRow
 from yuheng.operations.terminal.labels import HELP_LABELS, in_both
 from yuheng.operations.terminal.models import StationDevice, StationStream, TerminalSession
 from yuheng.operations.terminal.selectors.devices import device_actor
-from yuheng.operations.terminal.selectors.reports import ReportRow, open_reports_of_device
+from yuheng.operations.terminal.selectors.reports import ReportRow, codes_of_jobs, open_reports_of_device
 from yuheng.people import selectors as people
 
 JOBS_KEPT = 8
@@ -36,7 +35,8 @@ def picture_of(*, device: StationDevice, stream: uuid.UUID | None, now: datetime
 
     ``taken_through`` is read before everything else: the picture then includes at least what it says.
     """
-    taken = StationStream.objects.filter(device=device, stream=stream).values_list("last_sequence", flat=True).first()
+    positions = StationStream.objects.filter(device=device, stream=stream or uuid.UUID(int=0))
+    taken = positions.values_list("last_sequence", flat=True).first()
     actor, unit = device_actor(device), device.work_unit
     picture: Json = {
         "server_ms": _ms(now),
@@ -50,7 +50,7 @@ def picture_of(*, device: StationDevice, stream: uuid.UUID | None, now: datetime
         return picture | {"stations": _stations(actor, device.site_id)}
     queue = jobs.station_queue(actor=actor, work_unit_id=unit.pk, limit=JOBS_KEPT)
     details = jobs.job_details(actor=actor, job_order_ids=[row.id for row in queue])
-    files = _files(actor, details)
+    files = _files(actor, device.site_id, details)
     found = [_job(detail, unit.pk, files) for detail in details]
     return picture | {
         "station": {"id": unit.pk, "code": unit.code} | _names(unit),
@@ -59,25 +59,27 @@ def picture_of(*, device: StationDevice, stream: uuid.UUID | None, now: datetime
         "people": _people(device, now),
         "jobs": found,
         "documents": sorted({one["url"] for job in found for one in job["documents"]}),
-        "reasons": {
-            kind.value: [
-                {"code": row.code} | _names(row)
-                for row in reasons.reasons(actor=actor, site_id=device.site_id, kind=kind)
-            ]
-            for kind in REASON_KINDS
-        },
+        "reasons": _reasons(actor, device.site_id),
         "help_kinds": [{"code": kind.value} | in_both(HELP_LABELS[kind]) for kind in HelpKind],
         "help": [
-            {"kind": row.kind, "at_ms": _ms(row.called_at), "is_answered": row.answered_at is not None}
-            for row in help_calls.open_help(actor=actor, work_unit_id=unit.pk)
+            {"kind": row.kind.value, "at_ms": _ms(row.called_at), "is_answered": row.answered_at is not None}
+            for row in floor.open_help(actor=actor, site_id=device.site_id, work_unit_id=unit.pk)
         ],
-        "conflicts": _conflicts(actor, open_reports_of_device(device)),
+        "conflicts": _conflicts(open_reports_of_device(device)),
     }
 
 
 def _stations(actor: Actor, site_id: int) -> list[Json]:
     rows = equipment.work_units(actor=actor, site_id=site_id)
     return [{"id": row.id, "code": row.code} | _names(row) for row in rows]
+
+
+def _reasons(actor: Actor, site_id: int) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = {kind.value: [] for kind in REASON_KINDS}
+    for row in floor.reasons(actor=actor, site_id=site_id):
+        if row.kind in REASON_KINDS:
+            found[row.kind.value].append({"code": row.code} | _names(row))
+    return found
 
 
 def _directory(actor: Actor, device: StationDevice) -> list[Json]:
@@ -108,8 +110,8 @@ def _people(device: StationDevice, now: datetime) -> list[Json]:
     ]
 
 
-def _conflicts(actor: Actor, rows: list[ReportRow]) -> list[Json]:
-    codes = jobs.codes_of([row.job_order_id for row in rows if row.job_order_id is not None])
+def _conflicts(rows: list[ReportRow]) -> list[Json]:
+    codes = codes_of_jobs(rows)
     return [
         {
             "id": row.id,
@@ -128,7 +130,7 @@ def _conflicts(actor: Actor, rows: list[ReportRow]) -> list[Json]:
 # ---- jobs ---------------------------------------------------------------------------------------------------------
 
 
-def _files(actor: Actor, details: list[JobDetail]) -> dict[int, Json]:
+def _files(actor: Actor, site_id: int, details: list[JobDetail]) -> dict[int, Json]:
     """Return document id -> what the tablet needs to show it."""
     ids = {int(one) for detail in details for one in _document_ids(detail.directive)}
     return {
@@ -138,7 +140,7 @@ def _files(actor: Actor, details: list[JobDetail]) -> dict[int, Json]:
             "media_type": row.media_type,
             "url": f"{reverse('terminal:document', args=[row.id])}?{row.sha256[:12]}",
         }
-        for row in engineering.documents(actor=actor, document_ids=sorted(ids))
+        for row in (engineering.document_names(actor=actor, site_id=site_id, ids=ids) if ids else [])
     }
 
 
@@ -159,9 +161,9 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "customer_zh": row.customer_zh,
         "customer_en": row.customer_en,
         "material_code": row.material_code,
-        "material_zh": row.material_name_zh,
-        "material_en": row.material_name_en,
-        "segment_code": row.segment_code,
+        "material_zh": row.material_zh,
+        "material_en": row.material_en,
+        "segment_code": row.segment,
         "segment_zh": row.segment_zh,
         "segment_en": row.segment_en,
         "instruction_zh": directive.get("instruction_zh", ""),
@@ -239,12 +241,12 @@ def _material(row: RequirementRow) -> Json:
     return {
         "id": row.id,
         "material_code": row.material_code,
-        "name_zh": row.name_zh,
-        "name_en": row.name_en,
+        "name_zh": row.material_zh,
+        "name_en": row.material_en,
         "tracking": row.tracking,
         "unit": _unit(row.unit),
-        "needed": float(row.quantity),
-        "consumed": float(row.issued),
+        "needed": float(row.needed),
+        "consumed": float(row.consumed),
         "lots": [{"code": lot.code, "uri": lot.uri, "quantity": float(lot.quantity)} for lot in row.lots],
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
 
 from yuheng.kernel.actor import Actor
+from yuheng.operations.models import JobOrder
 from yuheng.operations.terminal.models import StationDevice, TerminalAction
 from yuheng.operations.terminal.rules import OPEN, Kind, Outcome
 from yuheng.people.rules import Permission
@@ -61,6 +63,12 @@ def count_open(*, actor: Actor, site_id: int) -> int:
     """Return how many reports of a site wait for a decision. One query."""
     actor.require(VIEW, site_id=site_id)
     return TerminalAction.objects.filter(site_id=site_id, outcome__in=sorted(OPEN)).count()
+
+
+def codes_of_jobs(rows: Iterable[ReportRow]) -> dict[int, str]:
+    """Return job order -> code, of those that reports name and that exist. One query."""
+    ids = {row.job_order_id for row in rows if row.job_order_id is not None}
+    return dict(JobOrder.objects.filter(pk__in=ids).values_list("pk", "code")) if ids else {}
 
 
 def _reports(rows: QuerySet[TerminalAction]) -> list[ReportRow]:

@@ -152,7 +152,7 @@ def device_of_token(*, token: str, at: datetime) -> StationDevice:
         raise DeviceUnknown(_("This tablet is not registered. Ask the engineer for a code."))
     if found.last_seen_at is None or at - found.last_seen_at > SEEN_RESOLUTION:
         StationDevice.objects.filter(pk=found.pk).update(last_seen_at=at)
-    return found
+    return found  # type: ignore[no-any-return]
 
 
 @transaction.atomic

@@ -193,7 +193,9 @@ def _refuse_strange_moments(row: TerminalAction) -> None:
 
 def _who_said_it(row: TerminalAction) -> int | None:
     """Return the person behind a conflict, for the list; None when even that is unknown."""
-    from_session = row.device.sessions.filter(pk=row.session).values_list("person_id", flat=True).first()
+    from_session = (
+        row.device.sessions.filter(pk=row.session or uuid.UUID(int=0)).values_list("person_id", flat=True).first()
+    )
     if from_session is None and row.kind == Kind.SIGN_IN:
         actor = actor_of_badge(row.payload.get("badge", ""))
         return actor.person_id if actor else None

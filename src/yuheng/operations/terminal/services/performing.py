@@ -80,10 +80,6 @@ def _resume(row: TerminalAction, actor: Actor, at: datetime) -> None:
     execute.resume_job_order(actor=actor, job_order_id=_job(row), at=at, act=_act(row))
 
 
-def _quantities(row: TerminalAction) -> dict[str, Decimal]:
-    return {name: Decimal(row.payload[name]) for name in ("good", "scrap", "rework")}
-
-
 def _report(row: TerminalAction, actor: Actor, at: datetime) -> None:
     said = row.payload
     execute.report_quantities(
@@ -93,7 +89,9 @@ def _report(row: TerminalAction, actor: Actor, at: datetime) -> None:
         reason=said["reason"],
         note=said["note"],
         act=_act(row),
-        **_quantities(row),
+        good=Decimal(said["good"]),
+        scrap=Decimal(said["scrap"]),
+        rework=Decimal(said["rework"]),
     )
 
 
@@ -107,7 +105,9 @@ def _finish(row: TerminalAction, actor: Actor, at: datetime) -> None:
         note=said["note"],
         is_short=said["is_short"],
         act=_act(row),
-        **_quantities(row),
+        good=Decimal(said["good"]),
+        scrap=Decimal(said["scrap"]),
+        rework=Decimal(said["rework"]),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
@@ -61,18 +61,17 @@ MODULES = (
 STYLES = ("web/icon.svg", "web/tokens.css", "terminal/terminal.css")
 STATUS_OF = ((PermissionRefused, 403), (NotVisible, 404), (InvalidInput, 422), (Conflict, 409))
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[..., HttpResponse]
 """A view of Django, whatever parameters its address has."""
 
 
-def speaks_json(view: View[P]) -> View[P]:
+def speaks_json(view: View) -> View:
     """Answer refusals as JSON with the sentence: the terminal shows it."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, **parts: Any) -> HttpResponse:
         try:
-            return view(request, *args, **kwargs)
+            return view(request, **parts)
         except DomainError as error:
             status = next((code for kind, code in STATUS_OF if isinstance(error, kind)), 409)
             return JsonResponse({"title": type(error).__name__, "detail": str(error)}, status=status)

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.errors import InvalidInput
-from yuheng.operations.selectors import jobs
 from yuheng.operations.terminal.labels import KIND_LABELS, OUTCOME_LABELS
 from yuheng.operations.terminal.models import StationDevice
 from yuheng.operations.terminal.rules import Outcome
@@ -96,7 +95,7 @@ def conflict_list(request: HttpRequest) -> HttpResponse:
     is_settled = request.GET.get("shown") == "settled"
     ask = reports.settled_reports if is_settled else reports.open_reports
     rows = ask(actor=actor, site_id=site.id)
-    codes = jobs.codes_of([row.job_order_id for row in rows if row.job_order_id is not None])
+    codes = reports.codes_of_jobs(rows)
     context = {
         "rows": [
             (row, KIND_LABELS[row.kind], OUTCOME_LABELS[row.outcome], codes.get(row.job_order_id or 0, ""))
