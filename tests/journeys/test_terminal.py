@@ -116,9 +116,9 @@ def test_a_tablet_is_registered_and_a_job_is_made_at_it(station: Station):
     station.verb("pieces")
     station.page.keyboard.type("12", delay=150)
     station.page.locator("dialog[open] button.primary").click()
+    expect(station.page.locator(".count b").first).to_have_text("12 / 400")
     station.synced()
     job = JobOrder.objects.get(state=JobState.RUNNING)
-    print(list(TerminalAction.objects.values_list("kind","outcome","sentence","payload")))
     assert (job.good, job.work_unit.code, job.operator) == (12, "C1", "ana")
     kinds = list(JobResponse.objects.filter(job_order=job).order_by("id").values_list("kind", flat=True))
     assert kinds[:3] == ["started", "paused", "resumed"]
@@ -222,6 +222,7 @@ def test_a_store_that_was_rolled_back_loses_and_doubles_nothing(station: Station
     station.register()
     station.badge("CARD-0001", "安娜")
     station.verb("start")
+    expect(station.page.locator("[data-verb=finish]")).to_be_visible()
     station.report(5)
     station.synced()
     station.page.evaluate(

@@ -61,6 +61,7 @@ class Link:
 PAGES: tuple[Page, ...] = (
     Page(_("Plant"), "web:home", "telemetry.view"),
     Page(_("Alarms"), ALARM_LIST, "alarms.view"),
+    Page(_("Orders"), "operations:orders", "operations.view"),
     Page(_("Trends"), "analysis:trends", "telemetry.view"),
     Page(_("Stops"), "analysis:stops", "telemetry.view"),
     Page(_("Products"), "engineering:products", "engineering.view"),

@@ -8,6 +8,26 @@ from decimal import Decimal
 from django import template
 from django.utils.translation import gettext as _
 
+from yuheng.kernel.unit_symbols import symbol_of
+from yuheng.operations.labels import (
+    HELP_LABELS,
+    JOB_STATE_LABELS,
+    JOB_SUBSTATE_LABELS,
+    LOT_STATE_LABELS,
+    ORDER_STATE_LABELS,
+    REQUEST_STATE_LABELS,
+    RESPONSE_LABELS,
+)
+from yuheng.operations.rules import (
+    HelpKind,
+    JobState,
+    JobSubstate,
+    LotState,
+    MassBalance,
+    OrderState,
+    RequestState,
+    ResponseKind,
+)
 from yuheng.operations.views.asking import in_language
 
 register = template.Library()
@@ -53,3 +73,76 @@ def later_by(actual: datetime | None, planned: datetime | None) -> str:
     seconds = (actual - planned).total_seconds()
     sign = "+" if seconds >= 0 else "−"
     return f"{sign}{lasting(abs(seconds))}"
+
+
+@register.filter
+def job_state(row: object) -> str:
+    """Say where a job order stands: its substate where it has one, else its state."""
+    substate, state = getattr(row, "substate", ""), getattr(row, "state", "")
+    if substate:
+        return str(JOB_SUBSTATE_LABELS[JobSubstate(substate)])
+    return str(JOB_STATE_LABELS[JobState(state)])
+
+
+@register.filter
+def order_state(state: str) -> str:
+    """Say where a customer order stands."""
+    return str(ORDER_STATE_LABELS[OrderState(state)])
+
+
+@register.filter
+def request_state(state: str) -> str:
+    """Say where a production order stands."""
+    return str(REQUEST_STATE_LABELS[RequestState(state)])
+
+
+@register.filter
+def lot_state(state: str) -> str:
+    """Say whether a lot may be used."""
+    return str(LOT_STATE_LABELS[LotState(state)])
+
+
+@register.filter
+def help_word(kind: str) -> str:
+    """Say who is called."""
+    return str(HELP_LABELS[HelpKind(kind)])
+
+
+@register.filter
+def piece_unit(code: str) -> str:
+    """Write a unit as people do; pieces need none."""
+    return "" if code in {"", "1", "{piece}"} else symbol_of(code)
+
+
+@register.filter
+def at_id(mapping: dict[int, object], key: int) -> object:
+    """Return what a mapping holds under a number, or ""."""
+    return mapping.get(key, "")
+
+
+@register.filter
+def job_state_word(state: str) -> str:
+    """Say a job order's state alone."""
+    return str(JOB_STATE_LABELS[JobState(state)])
+
+
+@register.filter
+def response_word(kind: str) -> str:
+    """Say what a job response tells."""
+    return str(RESPONSE_LABELS[ResponseKind(kind)])
+
+
+@register.filter
+def mass_lines(mass: MassBalance) -> list[tuple[str, Decimal]]:
+    """Return the lines of a mass balance with their words; those that are nothing are left out but the last two."""
+    lines = [
+        (_("received"), mass.received),
+        (_("made"), mass.produced),
+        (_("returned"), mass.returned),
+        (_("counted more"), mass.counted_more),
+        (_("used"), -mass.consumed),
+        (_("scrapped"), -mass.scrapped),
+        (_("counted less"), -mass.counted_less),
+    ]
+    ends = [(_("on hand"), mass.on_hand), (_("unexplained"), mass.difference)]
+    return [line for line in lines if line[1]] + ends

@@ -24,6 +24,7 @@ KIND_LABELS: dict[Kind, Promise] = {
     Kind.CREW: _("Crew changed"),
     Kind.NOTE: _("Note"),
     Kind.HELP: _("Called for help"),
+    Kind.UNREADABLE: _("Something unreadable"),
 }
 OUTCOME_LABELS: dict[Outcome, Promise] = {
     Outcome.APPLIED: _("accepted"),

@@ -22,6 +22,7 @@ MOST_ACTIONS = 100
 
 LONGEST_TEXT = 500
 LONGEST_CODE = 200
+LONGEST_KEPT = 2000
 CLOCK_SLACK = timedelta(seconds=90)
 """A report from the future up to this is a clock that is a little off; it is taken as of now."""
 
@@ -50,9 +51,10 @@ class Kind(StrEnum):
     CREW = "crew"
     NOTE = "note"
     HELP = "help"
+    UNREADABLE = "unreadable"  # something that this server does not understand: kept for a person, never sent
 
 
-OF_A_JOB = frozenset(Kind) - {Kind.SIGN_IN, Kind.SIGN_OUT, Kind.HELP}
+OF_A_JOB = frozenset(Kind) - {Kind.SIGN_IN, Kind.SIGN_OUT, Kind.HELP, Kind.UNREADABLE}
 """Kinds that say something about a job order, and must name it."""
 
 CHANGES_THE_JOB = OF_A_JOB - {Kind.NOTE}
@@ -169,19 +171,38 @@ def moment_taken(said: datetime, received: datetime) -> datetime:
 # ---- reading what was sent ----------------------------------------------------------------------------------------
 
 
-def read_actions(sent: Any) -> list[Action]:
+def read_actions(sent: Any, received_at: datetime) -> list[Action]:
     """Read a batch, by sequence.
 
     Raises
     ------
     InvalidInput
-        Not a list of actions as described here. Nothing of the batch is taken then: it is a fault of a program, not
-        of a person.
+        Not a list, or something in it has neither an id nor a sequence: nothing of the batch is taken then. What has
+        both and cannot be read otherwise becomes an action of `Kind.UNREADABLE`: it must neither vanish nor block
+        those after it.
     """
     if not isinstance(sent, list) or len(sent) > MOST_ACTIONS:
         raise InvalidInput(f"Send a list of at most {MOST_ACTIONS} actions.")
-    found = [read_action(one) for one in sent]
+    found = [_read_or_keep(one, received_at) for one in sent]
     return sorted(found, key=lambda action: action.sequence)
+
+
+def _read_or_keep(sent: Any, received_at: datetime) -> Action:
+    try:
+        return read_action(sent)
+    except InvalidInput as refusal:
+        if not isinstance(sent, Mapping):
+            raise
+        job = sent.get("job")
+        return Action(
+            id=_uuid(sent, "id"),
+            sequence=_sequence(sent),
+            kind=Kind.UNREADABLE,
+            happened_at=received_at if _is_no_moment(sent.get("at_ms")) else _moment(sent.get("at_ms")),
+            session=None,
+            job_order_id=job if isinstance(job, int) and not isinstance(job, bool) and 0 < job < 2**63 else None,
+            payload={"why": str(refusal), "sent": repr(dict(sent)).replace("\x00", "")[:LONGEST_KEPT]},
+        )
 
 
 def read_action(sent: Any) -> Action:
@@ -189,9 +210,7 @@ def read_action(sent: Any) -> Action:
     if not isinstance(sent, Mapping):
         raise InvalidInput("An action is an object.")
     kind = _kind(sent.get("kind"))
-    sequence = sent.get("sequence")
-    if not isinstance(sequence, int) or isinstance(sequence, bool) or not 1 <= sequence < 2**53:
-        raise InvalidInput("An action's 'sequence' is a whole number from 1.")
+    sequence = _sequence(sent)
     job_order_id = sent.get("job")
     if job_order_id is not None and (
         not isinstance(job_order_id, int) or isinstance(job_order_id, bool) or not 0 < job_order_id < 2**63
@@ -216,11 +235,17 @@ def read_action(sent: Any) -> Action:
     )
 
 
+def _sequence(sent: Mapping[str, Any]) -> int:
+    sequence = sent.get("sequence")
+    if not isinstance(sequence, int) or isinstance(sequence, bool) or not 1 <= sequence < 2**53:
+        raise InvalidInput("An action's 'sequence' is a whole number from 1.")
+    return sequence
+
+
 def _kind(value: Any) -> Kind:
-    try:
+    if isinstance(value, str) and value in READ:
         return Kind(value)
-    except ValueError as error:
-        raise InvalidInput("An action's 'kind' is one that terminals know.") from error
+    raise InvalidInput("An action's 'kind' is one that terminals know.")
 
 
 def _uuid(sent: Mapping[str, Any], name: str) -> uuid.UUID:
@@ -230,8 +255,12 @@ def _uuid(sent: Mapping[str, Any], name: str) -> uuid.UUID:
         raise InvalidInput(f"An action's '{name}' is a UUID.") from error
 
 
+def _is_no_moment(value: Any) -> bool:
+    return not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 4_102_444_800_000
+
+
 def _moment(value: Any) -> datetime:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 4_102_444_800_000:
+    if _is_no_moment(value):
         raise InvalidInput("An action's 'at_ms' is milliseconds since 1970.")
     return datetime.fromtimestamp(value / 1000, UTC)
 

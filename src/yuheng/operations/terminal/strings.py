@@ -93,6 +93,7 @@ STRINGS = (
     _("Sign out"),
     _("Signed in"),
     _("Signed out"),
+    _("Something unreadable"),
     _("Start"),
     _("Started"),
     _("Station terminal"),

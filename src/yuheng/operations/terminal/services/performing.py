@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.actor import Actor
-from yuheng.kernel.errors import NotVisible
+from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.operations.rules import Act, Source
 from yuheng.operations.services import execute, materials, records
 from yuheng.operations.services import help as help_calls
@@ -24,6 +24,8 @@ Verb = Callable[[TerminalAction, Actor, datetime], None]
 
 def perform(row: TerminalAction, device: StationDevice, at: datetime) -> Actor:
     """Do what an action says, as the person who did it; return them. Raises `DomainError` when a rule says no."""
+    if row.kind == Kind.UNREADABLE:
+        raise InvalidInput(_("The terminal sent something that cannot be read: %(why)s") % {"why": row.payload["why"]})
     if row.kind == Kind.SIGN_IN:
         return _sign_in(row, device)
     actor = sessions.actor_of_session(device=device, session=row.session, happened_at=row.happened_at)
@@ -178,4 +180,4 @@ VERBS: dict[Kind, Verb] = {
     Kind.NOTE: _note,
     Kind.HELP: _help,
 }
-"""Every kind but signing in and out, which `perform` does itself."""
+"""Every kind but those that `perform` does itself."""

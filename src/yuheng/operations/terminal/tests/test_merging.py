@@ -288,7 +288,7 @@ GOOD = {
     "id": str(uuid.UUID(int=5)),
     "sequence": 1,
     "kind": "finish",
-    "at_ms": 1.7e12,
+    "at_ms": AT.timestamp() * 1000,
     "session": str(SESSION),
     "job": 4,
 }
@@ -296,7 +296,7 @@ GOOD = {
 
 def test_a_batch_is_read_in_its_order():
     second = GOOD | {"id": str(uuid.UUID(int=6)), "sequence": 2, "payload": {"good": "2.50", "unknown": 1}}
-    found = read_actions([second, GOOD])
+    found = read_actions([second, GOOD], AT)
     assert [one.sequence for one in found] == [1, 2]
     assert found[1].payload == {
         "good": "2.50",
@@ -309,13 +309,21 @@ def test_a_batch_is_read_in_its_order():
 
 
 @pytest.mark.parametrize(
+    "wrong", [{"id": "x"}, {"id": None}, {"sequence": 0}, {"sequence": True}, {"sequence": 1.5}], ids=str
+)
+def test_what_has_no_id_or_number_is_refused_with_its_batch(wrong):
+    with pytest.raises(InvalidInput):
+        read_actions([GOOD, GOOD | wrong], AT)
+    with pytest.raises(InvalidInput):
+        read_actions([GOOD, "no action"], AT)
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
-        {"id": "x"},
-        {"sequence": 0},
-        {"sequence": True},
-        {"sequence": 1.5},
         {"kind": "drop_table"},
+        {"kind": "unreadable"},
+        {"kind": ["finish"]},
         {"at_ms": None},
         {"at_ms": "1"},
         {"session": None},
@@ -338,16 +346,21 @@ def test_a_batch_is_read_in_its_order():
     ],
     ids=str,
 )
-def test_what_is_no_action_is_refused_whole(wrong):
-    with pytest.raises(InvalidInput):
-        read_actions([GOOD, GOOD | wrong])
+def test_what_cannot_be_read_is_a_conflict_and_blocks_nothing(wrong, device):
+    second = GOOD | {"id": str(uuid.UUID(int=6)), "sequence": 2, "job": 5, "kind": "note"}
+    actions = read_actions([second, GOOD | wrong], AT)
+    assert [one.kind for one in actions] == [Kind.UNREADABLE, Kind.NOTE]
+    merge(device=device, stream=STREAM, actions=actions[:1], at=AT)
+    row = TerminalAction.objects.get()
+    assert (row.outcome, row.kind) == ("conflict", "unreadable")
+    assert row.sentence
 
 
 def test_a_batch_is_bounded():
     with pytest.raises(InvalidInput):
-        read_actions([GOOD] * 101)
+        read_actions([GOOD] * 101, AT)
     with pytest.raises(InvalidInput):
-        read_actions({"actions": []})
+        read_actions({"actions": []}, AT)
 
 
 # ---- registered tablets -------------------------------------------------------------------------------------------

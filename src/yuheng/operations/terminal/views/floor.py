@@ -145,7 +145,8 @@ def merge_actions(request: HttpRequest) -> HttpResponse:
     stream = _stream(str(sent.get("stream", "")))
     if stream is None:
         raise InvalidInput("'stream' is a UUID.")
-    merged = merge(device=device, stream=stream, actions=read_actions(sent.get("actions")), at=_now())
+    at = _now()
+    merged = merge(device=device, stream=stream, actions=read_actions(sent.get("actions"), at), at=at)
     return JsonResponse({"answers": [_answer(one) for one in merged.answers], "last_sequence": merged.last_sequence})
 
 

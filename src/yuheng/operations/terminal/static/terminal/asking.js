@@ -54,7 +54,7 @@ export async function askCheck(terminal, job, check) {
       const note = h("p", { class: "lead", role: "status" });
       const isInside = (value) => (check.low === null || value >= check.low) && (check.high === null || value <= check.high);
       const pad = numberPad([{ key: "value", label: `${t("Measured")}${check.unit ? ` (${check.unit})` : ""}`, value: "", isDecimal: true, isSigned: true, hasFocus: true }], { words: padWords(), onChange: ({ value }) => {
-        note.textContent = value === "" || value === "-" ? limits(check) : isInside(Number(value)) ? `${t("in order")} (${limits(check)} )` : `▲ ${t("outside")} (${limits(check)} )`;
+        note.textContent = value === "" || value === "-" ? limits(check) : isInside(Number(value)) ? `${t("in order")} (${limits(check).trim()})` : `▲ ${t("outside")} (${limits(check).trim()})`;
       } });
       body.append(pad.node, note, h("button", { type: "button", class: "primary big", onclick: () => { const { value } = pad.values(); if (value !== "" && Number.isFinite(Number(value))) take({ value: Number(value) }); } }, t("Take down")));
     } else {

@@ -65,7 +65,7 @@ export function project(picture, actions) {
   state.jobs ??= [];
   state.people ??= [];
   for (const action of actions) {
-    if (action.sequence <= (state.stream === action.stream ? state.taken_through : 0)) continue;
+    if (action.outcome && state.stream === action.stream && action.sequence <= state.taken_through) continue;
     if (action.outcome && action.outcome !== "applied") continue;
     if (action.kind === "sign_in") signIn(state, action);
     else if (action.kind === "sign_out") state.people = state.people.filter((one) => one.session !== action.session);

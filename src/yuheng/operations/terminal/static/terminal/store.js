@@ -89,14 +89,20 @@ export class Store {
     await finished(change);
   }
 
-  /** Keep a picture of the station and, in the same step, let go of the actions that it includes. */
+  /**
+   * Keep a picture of the station and, in the same step, let go of the actions that it includes: those that the server
+   * has answered. A number alone says nothing: a store that was rolled back gives numbers twice.
+   */
   async keep(picture) {
     const change = this.write(["facts", "queue"]);
     const facts = change.objectStore("facts");
     const stream = await done(facts.get("stream"));
     facts.put(picture, "picture");
     if (stream && picture.stream === stream.id && picture.taken_through > 0) {
-      change.objectStore("queue").delete(IDBKeyRange.upperBound(picture.taken_through));
+      const queue = change.objectStore("queue");
+      for (const action of await done(queue.getAll(IDBKeyRange.upperBound(picture.taken_through)))) {
+        if (action.outcome) queue.delete(action.sequence);
+      }
     }
     await finished(change);
   }

@@ -8,7 +8,7 @@ export function kindWord(kind) {
   const words = {
     sign_in: t("Signed in"), sign_out: t("Signed out"), start: t("Started"), set_up: t("Set-up done"), pause: t("Paused"), resume: t("Resumed"),
     report: t("Pieces reported"), finish: t("Finished"), consume: t("Material scanned"), check: t("Step checked"), parameters: t("Parameters set"),
-    crew: t("Crew changed"), note: t("Note"), help: t("Called for help"),
+    crew: t("Crew changed"), note: t("Note"), help: t("Called for help"), unreadable: t("Something unreadable"),
   };
   return words[kind] ?? kind;
 }

@@ -16,6 +16,7 @@ const THEME = "yuheng.terminal.theme";
 const FILES = "yh-terminal-files";
 const BADGE = "YHB-";
 const SECOND_MS = 1000;
+const JOBLESS = new Set(["sign_in", "sign_out", "help"]);
 
 /** SHA-256 as hex; only where the page came with TLS or from this machine. */
 async function sha256(text) {
@@ -113,6 +114,7 @@ class Terminal extends HTMLElement {
   async act(kind, job, payload = {}, more = {}) {
     const who = more.session ?? this.active()?.session;
     if (!who) { this.isSigningIn = true; this.draw(); return; }
+    if (!job && !JOBLESS.has(kind)) return; // the job went while the button was pressed
     const action = { id: uuid(), kind, at_ms: this.nowMs(), session: who, job: job?.id ?? null, payload, ...more };
     await this.store.append(action);
     navigator.vibrate?.(30);
