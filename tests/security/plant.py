@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.security.orders import an_order_to_keep_secret
+from tests.security.terminals import a_terminal_to_keep_secret
 from yuheng.alarms.models import Alarm, AlarmDefinition, NotificationChannel, NotificationMessage, NotificationRule
 from yuheng.alarms.services.checks import DefinitionSpec
 from yuheng.alarms.services.definitions import define
@@ -90,6 +91,7 @@ def a_secret_plant() -> SecretPlant:
     view = saved_views.save_view(actor=owner, site_id=site.pk, query="", is_shared=True, at=SHIFT_START, **NAMES)
     command = _command(source, tag)
     known = an_order_to_keep_secret(site, unit, owner, secret=SECRET) | _products(site, kind)
+    known |= a_terminal_to_keep_secret(site, unit, owner, secret=SECRET)
     values = known | {
         "reason_id": reason_id,
         "view_id": view.pk,

@@ -27,6 +27,9 @@ ROUTES = all_routes()
 OPERATIONS = all_operations()
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 TURNED_AWAY = {401, 403, 404, 405}
+TABLET_ROUTES = ("page", "worker", "pair", "snapshot", "merge", "station", "sign_in", "documents", "document")
+"""They answer to a registered tablet's cookie; `test_only_a_registered_tablet_is_answered` asks without one."""
+
 OWN_THINGS = ("people.signed", "people.preferences", "people.password", "people.token")
 
 
@@ -70,7 +73,10 @@ def test_the_walk_knows_a_value_for_every_parameter(plant):
 def test_only_a_few_routes_are_public():
     public = {route.name for route in ROUTES} & settings.PUBLIC_ROUTES
     oidc = {"people:oidc_leave", "people:oidc_return", "people:signed_out"}
-    assert public == {"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"} | oidc
+    tablets = {f"terminal:{name}" for name in TABLET_ROUTES}
+    assert (
+        public == {"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"} | oidc | tablets
+    )
 
 
 def test_the_walk_would_notice_a_leak(plant):
@@ -107,6 +113,15 @@ def test_public_routes_tell_nothing_of_the_plant(plant):
                 answer = _client().generic(method, route.path(plant.values))
                 assert answer.status_code < 500
                 assert SECRET not in _text(answer)
+
+
+def test_only_a_registered_tablet_is_answered(plant):
+    for name in set(TABLET_ROUTES) - {"page", "worker", "pair"}:
+        route = next(one for one in ROUTES if one.name == f"terminal:{name}")
+        for client in (_client(), _client(Person.objects.get(username=f"{SECRET}chief"))):
+            client.cookies["yuheng_terminal"] = "yht_guessed"
+            answers = [client.get(route.path(plant.values)), client.post(route.path(plant.values), "{}", "text/json")]
+            assert {answer.status_code for answer in answers} <= {403, 405}, name
 
 
 # ---- wrong site, wrong role ---------------------------------------------------------------------------------------

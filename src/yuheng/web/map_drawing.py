@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from yuheng.engines.states.vocabulary import UnitState
 from yuheng.web.durations import in_words
 from yuheng.web.indicators import UnitNow
+from yuheng.web.orders_now import JobOnTile
 from yuheng.web.states import look
 
 FONT_EM = 9.5  # pixels of one em in the words of a tile, see map.css
@@ -104,7 +105,13 @@ def _count_that_fits(text: str, em: float) -> int:
 
 
 def draw(
-    areas: Sequence[AreaDrawing], places: Mapping[int, Box], *, width: float, height: float, now_us: int
+    areas: Sequence[AreaDrawing],
+    places: Mapping[int, Box],
+    *,
+    width: float,
+    height: float,
+    now_us: int,
+    jobs: Mapping[int, JobOnTile] | None = None,
 ) -> SafeString:
     """Return the ``<svg>`` of a plant.
 
@@ -114,9 +121,11 @@ def draw(
         With their units, names in the reader's language.
     places
         Work unit id -> where its tile is.
+    jobs
+        Work unit id -> what is made there, where something is.
     """
     parts = [_area(area) for area in areas]
-    parts += [_tile(unit, places[unit.id], now_us) for area in areas for unit in area.units]
+    parts += [_tile(unit, places[unit.id], now_us, (jobs or {}).get(unit.id)) for area in areas for unit in area.units]
     total = sum(len(area.units) for area in areas)
     label = escape(_("Plant map with %(n)d work units; the same as a table is on the page 'All units'.") % {"n": total})
     size = f"{width + MARGIN:.0f} {height + MARGIN:.0f}"
@@ -155,7 +164,7 @@ def alarm_mark(unit: UnitNow) -> str:
     return MARKS[unit.alarm_priority] + (f"×{min(unit.alarm_count, 9)}" if unit.alarm_count > 1 else "")
 
 
-def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
+def _tile(unit: UnitNow, b: Box, now_us: int, job: JobOnTile | None) -> str:
     shown = look(unit.state)
     waits = unit.waits(now_us)
     mark = "●3" if waits else shown.mark
@@ -163,7 +172,10 @@ def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
     what, more = two_lines(unit.cause_text or str(shown.word), b.w)
     since = in_words(unit.lasting_s(now_us)) if unit.since_us else ""
     alarms = _("%(n)s alarms") % {"n": f"{MARKS[unit.alarm_priority]} {unit.alarm_count}"} if unit.alarm_count else ""
-    parts = (f"{unit.code} {unit.name}", str(shown.word), unit.cause_text, alarms)
+    base = f"{unit.code} {unit.name}"
+    whole = f"{base} · {job.text}" if job else base
+    done = max(1.0, job.share * b.w) if job else 0.0
+    parts = (whole, str(shown.word), unit.cause_text, alarms)
     title = " · ".join(part for part in parts if part)
     x = f"{b.x + 5:g}"
     classes = f"tile is-{shown.name}{' is-waiting' if waits else ''}{' is-long' if more else ''}"
@@ -172,12 +184,13 @@ def _tile(unit: UnitNow, b: Box, now_us: int) -> str:
     badge_x = b.x + b.w - BADGE_W + 1.5
     tight = " data-tight" if b.h < TIGHT else ""
     last = b.y + b.h - 3.5
-    name = escape(f"{unit.code} {unit.name}")
     return (
         f'<a class="{classes}" href="/work-units/{unit.id}" data-unit="{unit.id}" data-area="{unit.area_id}"'
         f' data-class="{escape(unit.class_code)}" data-state="{unit.state}" data-cause="{escape(unit.cause)}"'
-        f' data-since="{unit.since_us}"{tight}><title data-name="{name}">{escape(title)}</title>'
+        f' data-since="{unit.since_us}"{tight}>'
+        f'<title data-name="{escape(whole)}" data-base="{escape(base)}">{escape(title)}</title>'
         f'<rect x="{b.x:g}" y="{b.y:g}" width="{b.w:g}" height="{b.h:g}" rx="2"/>'
+        f'<rect class="tile-job" x="{b.x:g}" y="{b.y + b.h - 2:g}" width="{done:g}" height="2"/>'
         f'<text class="tile-code" x="{x}" y="{b.y + 12:g}" data-code="{escape(unit.code)}">{escape(code)}</text>'
         f'<text class="tile-what" x="{x}" y="{b.y + 22.5:g}">{escape(what)}</text>'
         f'<text class="tile-more" x="{x}" y="{(b.y + 22.5 + last) / 2:g}">{escape(more)}</text>'

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("sites/<slug:code>/", views.site, name="site"),
     path("sites/<slug:code>/now", views.now, name="now"),
+    path("sites/<slug:code>/jobs", views.jobs, name="jobs"),
     path("sites/<slug:code>/board", views.board, name="board"),
     path("sites/<slug:code>/board/changes", views.board_changes, name="board_changes"),
     path("sites/<slug:code>/activity", views.activity, name="activity"),

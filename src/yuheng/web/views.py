@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,15 +13,17 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.kernel.moments import EARLIEST_US, EPOCH, moment_of, replay_context
+from yuheng.operations.selectors.running import RunningJob
 from yuheng.people.identity import actor_of
 from yuheng.telemetry.selectors import commands
-from yuheng.web import centre, plant_data, stations
+from yuheng.web import centre, orders_now, plant_data, stations
 from yuheng.web.drawn_bullets import drawn
 from yuheng.web.durations import in_words
 from yuheng.web.indicators import bullets, looks_for_islands, order_rule
@@ -98,7 +100,14 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
         **_plant_context(plant),
         **_figures_context(request, plant),
         **replay_context(plant.site, plant.moment),
-        "map": draw(plant.areas, plant.places, width=plant.width, height=plant.height, now_us=plant.now_us),
+        "map": draw(
+            plant.areas,
+            plant.places,
+            width=plant.width,
+            height=plant.height,
+            now_us=plant.now_us,
+            jobs=orders_now.on_tiles(_jobs(request, plant), plant.site.time_zone),
+        ),
         "looks": looks_for_islands(),
         "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
         "causes": plant.causes,
@@ -107,6 +116,34 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
     response = render(request, "web/command_centre.html", context)
     _remember(request, response, SITE_COOKIE, code)
     return response
+
+
+def _jobs(request: HttpRequest, plant: centre.PlantNow) -> dict[int, RunningJob]:
+    """What the units make now; nothing while the past is shown."""
+    if plant.moment is not None:
+        return {}
+    return orders_now.jobs_now(
+        actor=actor_of(request),
+        site_id=plant.site.id,
+        work_unit_ids=[unit.id for unit in plant.units],
+        now=plant.now,
+    )
+
+
+@never_cache
+@require_GET
+def jobs(request: HttpRequest, code: str) -> JsonResponse:
+    """What every work unit makes now, for the renewal of the map: ``[unit, share, text]``."""
+    actor = actor_of(request)
+    site = equipment.site_by_code(actor=actor, code=code)
+    actor.require("telemetry.view", site_id=site.id)
+    found = orders_now.jobs_now(
+        actor=actor,
+        site_id=site.id,
+        work_unit_ids=equipment.work_unit_ids(site_id=site.id).values(),
+        now=datetime.now(UTC),
+    )
+    return JsonResponse({"jobs": orders_now.as_json(found, site.time_zone)})
 
 
 @require_GET
@@ -120,9 +157,10 @@ def now(request: HttpRequest, code: str) -> HttpResponse:
 def units(request: HttpRequest, code: str) -> HttpResponse:
     """The plant map as a table."""
     plant = _plant(request, code)
+    jobs_here = _jobs(request, plant)
     rows = [
         {"id": u.id, "code": u.code, "name": u.name, "area": u.area, "state": u.state, "cause_text": u.cause_text}
-        | {"since_us": u.since_us, "lasting": u.lasting_s(plant.now_us)}
+        | {"since_us": u.since_us, "lasting": u.lasting_s(plant.now_us), "job": jobs_here.get(u.id)}
         for u in plant.units
     ]
     return render(request, "web/units.html", {**_plant_context(plant), "units": rows})
@@ -303,6 +341,12 @@ def station(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         "spans": SPANS,
         "alarm_lines": stations.alarm_lines(actor=actor, unit=unit, moment=moment),
         "picture": _picture(actor, unit),
+        "may_see_orders": moment is None and actor.may("operations.view", site_id=unit.site_id),
+        "job": None
+        if moment
+        else orders_now.jobs_now(actor=actor, site_id=unit.site_id, work_unit_ids=[unit.id], now=datetime.now(UTC)).get(
+            unit.id
+        ),
         **replay_context(found.site, moment),
     }
     return render(request, "web/station.html", context)
