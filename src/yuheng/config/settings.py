@@ -123,6 +123,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PLANT_FILE_SECTIONS = "yuheng.config.plant_file.SECTIONS"
 """What can be imported and exported; see `equipment.importing`."""
+ENGINEERING_IMPACT = "yuheng.operations.selectors.impact.impact_of_change"
+"""Who tells engineering what a change touches; see `engineering.selectors.where_used`."""
 LOGIN_URL = "people:sign_in"
 LOGIN_REDIRECT_URL = "/"
 PUBLIC_ROUTES = frozenset(

@@ -256,7 +256,10 @@ def _narrowed(site_id: int, narrowed: JobFilter, now: datetime) -> Any:
 
 
 def _says(site_id: int, text: str) -> Q:
-    """Return the condition that a job order is about a text: the few orders, requests that say it are found first."""
+    """Return the condition that a job order is about a text: the few orders and requests that say it are found first.
+
+    A job order's code begins with its request's; its whole code is found by itself.
+    """
     said = text.strip()[:80]
     customer = Q(customer__code__icontains=said) | Q(customer__name_zh__icontains=said)
     customer |= Q(customer__name_en__icontains=said) | Q(code__icontains=said) | Q(reference__icontains=said)
@@ -272,7 +275,8 @@ def _says(site_id: int, text: str) -> Q:
         .order_by("rank", "due_at", "pk")
         .values_list("pk", flat=True)[:MOST_NAMED]
     )
-    return Q(code__icontains=said) | Q(request__order_id__in=orders) | Q(request_id__in=requests)
+    of_orders = OperationsRequest.objects.filter(order_id__in=orders).values_list("pk", flat=True)
+    return Q(request_id__in=[*requests, *of_orders]) | Q(code=said)
 
 
 # ---- one with everything ---------------------------------------------------------------------------------------------

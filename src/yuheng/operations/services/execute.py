@@ -78,13 +78,7 @@ def start_job_order(
     taken = take_tools(job, tools, at)
     job.actual_start, job.running_since = job.actual_start or happened, happened
     _work_of(job, actor)
-    try:
-        with transaction.atomic():  # the savepoint lets us turn a broken constraint into a sentence
-            job.save(
-                update_fields=[*_STATE, *_CLOCK, "work_unit", "actual_start", "operator", "operator_zh", "operator_en"]
-            )
-    except IntegrityError as error:
-        raise _busy(job, unit) from error
+    _begin(job, unit, "work_unit", "actual_start")
     told = {name: value for name, value in (("crew", list(crew)), ("tools", taken)) if value}
     row = respond(job, ResponseKind.STARTED, actor=actor, at=at, happened=happened, act=act, data=told)
     if job.request.state != "running":
@@ -162,11 +156,7 @@ def resume_job_order(*, actor: Actor, job_order_id: int, at: datetime, act: Act 
     move(job, Command.RESUME, at=at)
     job.running_since = happened
     _work_of(job, actor)
-    try:
-        with transaction.atomic():
-            job.save(update_fields=[*_STATE, *_CLOCK, "operator", "operator_zh", "operator_en"])
-    except IntegrityError as error:
-        raise _busy(job, job.work_unit.code if job.work_unit else "–") from error
+    _begin(job, job.work_unit.code if job.work_unit else "–")
     row = respond(job, ResponseKind.RESUMED, actor=actor, at=at, happened=happened, act=act)
     publish(
         JobOrderResumed(
@@ -399,14 +389,21 @@ def check_unit(job: JobOrder, work_unit_id: int) -> str:
     return code
 
 
-def _busy(job: JobOrder, unit: str) -> Conflict:
-    running = (
-        JobOrder.objects.filter(work_unit_id=job.work_unit_id, state=JobState.RUNNING.value, shares_work_unit=False)
-        .exclude(pk=job.pk)
-        .values_list("code", flat=True)
-        .first()
-    )
-    return unit_is_busy(running or "–", unit)
+def _begin(job: JobOrder, unit: str, *more: str) -> None:
+    """Save a job order that runs from now on. Two queries. Raises `Conflict` when its work unit runs another one.
+
+    Who comes in between is stopped by the constraint; the refusal ends the transaction, so no savepoint is needed.
+    """
+    if job.work_unit_id is not None and not job.shares_work_unit:
+        others = JobOrder.objects.filter(
+            work_unit_id=job.work_unit_id, state=JobState.RUNNING.value, shares_work_unit=False
+        )
+        if (running := others.exclude(pk=job.pk).values_list("code", flat=True).first()) is not None:
+            raise unit_is_busy(running, unit)
+    try:
+        job.save(update_fields=[*_STATE, *_CLOCK, "operator", "operator_zh", "operator_en", *more])
+    except IntegrityError as error:
+        raise unit_is_busy("–", unit) from error
 
 
 def _work_of(job: JobOrder, actor: Actor) -> None:

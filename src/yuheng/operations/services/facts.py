@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from yuheng.kernel import audit
@@ -143,24 +143,23 @@ def respond(
     if len(told.get("note", "")) > LONGEST_NOTE:
         raise InvalidInput(_("The note is too long."), {"note": _("At most 1,000 characters.")})
     try:
-        with transaction.atomic(savepoint=bool(act.action_id)):
-            return JobResponse.objects.create(
-                site_id=job.site_id,
-                job_order=job,
-                request_id=job.request_id,
-                kind=kind.value,
-                action_id=act.action_id,
-                at=happened,
-                recorded_at=at,
-                source=act.source.value,
-                run_id=act.run_id[:80],
-                work_unit_id=act.work_unit_id or job.work_unit_id,
-                actor_kind=actor.kind,
-                actor_name=actor.name,
-                person_id=actor.person_id,
-                impersonator=actor.impersonator,
-                **told,
-            )
+        return JobResponse.objects.create(
+            site_id=job.site_id,
+            job_order=job,
+            request_id=job.request_id,
+            kind=kind.value,
+            action_id=act.action_id,
+            at=happened,
+            recorded_at=at,
+            source=act.source.value,
+            run_id=act.run_id[:80],
+            work_unit_id=act.work_unit_id or job.work_unit_id,
+            actor_kind=actor.kind,
+            actor_name=actor.name,
+            person_id=actor.person_id,
+            impersonator=actor.impersonator,
+            **told,
+        )
     except IntegrityError as error:
         if "job_response_action_once" in str(error):
             raise action_used_otherwise(act.action_id) from error

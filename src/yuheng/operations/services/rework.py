@@ -27,14 +27,13 @@ def make_rework(job: JobOrder, quantity: Decimal, *, reason: str, at: datetime) 
     """
     plan = job.directive.get("rework") or {}
     most = int(plan.get("most") or USUAL_MOST)
-    times = _times_reworked(job)
+    first, times = _origin(job)
     if times >= most:
         raise Conflict(
             _("These pieces were reworked %(count)s times, which is all that is allowed. Report them as scrap.")
             % {"count": times}
         )
     directive = {**(plan.get("directive") or job.directive), "rework": {**plan, "most": most}}
-    first = job if job.rework_of_id is None else JobOrder.objects.get(pk=job.rework_of_id)
     number = JobOrder.objects.filter(request_id=job.request_id, segment=job.segment, is_rework=True).count() + 1
     setup_s, run_s = float(directive.get("setup_s", 0.0)), _run_s(directive, quantity)
     place = stored(is_allowed=True, is_ready=True)
@@ -77,12 +76,13 @@ def make_rework(job: JobOrder, quantity: Decimal, *, reason: str, at: datetime) 
     return made
 
 
-def _times_reworked(job: JobOrder) -> int:
+def _origin(job: JobOrder) -> tuple[JobOrder, int]:
+    """Return the job order that the pieces come from, and how often they were reworked. One query each time."""
     times, current = 0, job
     while current.rework_of_id is not None:
         times += 1
-        current = JobOrder.objects.only("pk", "rework_of_id").get(pk=current.rework_of_id)
-    return times
+        current = JobOrder.objects.only("pk", "code", "rework_of_id").get(pk=current.rework_of_id)
+    return current, times
 
 
 def _run_s(directive: dict[str, object], quantity: Decimal) -> float:
