@@ -22,8 +22,8 @@ from yuheng.engines.schedule.tardiness.layout import (
     START,
 )
 from yuheng.engines.schedule.tardiness.moves import (
-    earlier_place,
-    other_place,
+    earlier_places,
+    other_places,
     propagate,
     relink,
     settle,
@@ -54,6 +54,7 @@ class Search(NamedTuple):
     promise: npt.NDArray[np.float64]
     sample: npt.NDArray[np.int64]
     listed: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
     lists: npt.NDArray[np.int64]
     heap: npt.NDArray[np.int64]
     waiting: npt.NDArray[np.bool_]
@@ -115,11 +116,10 @@ def list_machines(nodes: Ints, ops: Ints, order: Ints, listed: Ints, lists: Ints
 @helper
 def fill_sample(
     order: Ints, low: int, high: int, promise: Floats, total: float, spread: float, sample: Ints, rng: Seeds
-) -> bool:
-    """Draw operations in proportion to what they promise, by one pass with even steps; False if none promises."""
+) -> None:
+    """Draw operations in proportion to what they promise, by one pass with even steps."""
+    # Where nothing promises anything, something may still help: estimates see one operation at a time.
     base = spread * total / (high - low) if total > 0.0 else 1.0
-    if total <= 0.0 and spread == 0.0:
-        return False
     step = (total + base * (high - low)) / len(sample)
     at = uniform(rng) * step
     reached = 0.0
@@ -133,7 +133,6 @@ def fill_sample(
     while k < len(sample):
         sample[k] = order[high - 1]
         k += 1
-    return True
 
 
 @inlined
@@ -157,23 +156,24 @@ def propose(
     void: int,
     listed: Ints,
     lists: Ints,
+    places: Ints,
     i: int,
     reassign: float,
     rng: Seeds,
 ) -> tuple[int, int]:
-    """Choose where ``i`` could go; returns row to follow, mode (row −1: nowhere)."""
+    """Choose a mode for ``i`` and note the rows that it could follow; returns how many and the mode."""
+    mode = ops[i, MODE]
     if ops[i, MOVABLE] == 0:
-        return -1, ops[i, MODE]
+        return 0, mode
     count = ops[i, MODES_END] - ops[i, MODES]
     if count > 1 and uniform(rng) < reassign:
         mode = ops[i, MODES] + int(uniform(rng) * count)
-        machine = modes[mode, 0]
-        if machine == ops[i, MACHINE]:
-            return -1, mode
-        return other_place(nodes, ops, plant, void, listed, lists, i, machine, rng), mode
+        if modes[mode, 0] == ops[i, MACHINE]:
+            return 0, mode
+        return other_places(nodes, ops, plant, void, listed, lists, i, modes[mode, 0], places), mode
     if nodes[i, START] <= arrival(nodes, ops, plant, i):
-        return -1, ops[i, MODE]
-    return earlier_place(nodes, ops, plant, void, i, rng), ops[i, MODE]
+        return 0, mode
+    return earlier_places(nodes, ops, plant, void, i, places), mode
 
 
 @inlined
@@ -246,9 +246,10 @@ def anneal(
     reassign: float,
     low: int,
     high: int,
+    behind: int,
     age: int,
     spread: float,
-) -> bool:
+) -> None:
     """Make proposals at one temperature.
 
     Parameters
@@ -262,45 +263,45 @@ def anneal(
         Share of proposals that go to another machine.
     low, high
         Part of the plan to work on, as places in the order by start.
+    behind
+        Up to which place the estimates are made anew at first: a window needs those of what follows it.
     age
         Accepted moves after which the estimates are made anew.
     spread
         Share of proposals given to operations that promise nothing; for costs that estimates do not see.
-
-    Returns
-    -------
-    bool
-        False if nothing is left to gain.
     """
     shifts, steps, order, promise, sample = s.shifts, s.steps, s.order, s.promise, s.sample
-    listed, lists, heap, waiting, log = s.listed, s.lists, s.heap, s.waiting, s.log
+    listed, lists, places, heap, waiting, log = s.listed, s.lists, s.places, s.heap, s.waiting, s.log
     order_log, orders_seen, sizes, spans = s.order_log, s.orders_seen, s.sizes, s.spans
     rng, amounts, counts = s.rng, s.amounts, s.counts
     changed, is_changed, best_start, best_mode = s.changed, s.is_changed, s.best_start, s.best_mode
     list_machines(nodes, ops, order, listed, lists)
-    if high - low < len(order):
-        refresh(nodes, ops, orders, plant, void, shifts, steps, order, 0, len(order), promise, spans)
+    if behind > high:
+        refresh(nodes, ops, orders, plant, void, shifts, steps, order, high, behind, promise, spans)
     counts[DRAWN] = len(sample)
     has_span = plant is not None and plant.weights[MAKESPAN] > 0.0
+    slack = margin * temperature
     for _ in range(proposals):
         if counts[AGE] >= age or counts[DRAWN] >= len(sample):
             counts[AGE] = 0
             counts[DRAWN] = 0
             counts[REFRESHED] += 1
             total = refresh(nodes, ops, orders, plant, void, shifts, steps, order, low, high, promise, spans)
-            if not fill_sample(order, low, high, promise, total, spread, sample, rng):
-                return False
+            fill_sample(order, low, high, promise, total, spread, sample, rng)
         i = next_drawn(sample, counts, rng)
-        allowed = -temperature * np.log(uniform(rng) + 1e-300)
-        before, mode = propose(nodes, ops, modes, plant, void, listed, lists, i, reassign, rng)
+        found, mode = propose(nodes, ops, modes, plant, void, listed, lists, places, i, reassign, rng)
         counts[PROPOSED] += 1
-        if before < 0:
-            continue
         machine = modes[mode, 0]
-        sure = sure_change(nodes, ops, plant, void, i, before, machine, mode)
-        slack = margin * temperature
-        estimate = sure + moved(nodes, ops, orders, plant, void, shifts, steps, i, before, machine, modes[mode, 1])
-        if estimate > allowed + slack:
+        before, best, estimate, allowed, sure = -1, slack, 0.0, 0.0, 0.0
+        for k in range(found):
+            # Each place with its own threshold: the one that seems to stay below it by most is tried.
+            limit = -temperature * np.log(uniform(rng) + 1e-300)
+            fixed = sure_change(nodes, ops, plant, void, i, places[k], machine, mode)
+            guess = fixed + moved(nodes, ops, orders, plant, void, shifts, steps, i, places[k], machine, modes[mode, 1])
+            if guess - limit <= best:
+                best = guess - limit
+                before, estimate, allowed, sure = places[k], guess, limit, fixed
+        if before < 0:
             continue
         counts[EVALUATED] += 1
         old_mode, old_before, left = ops[i, MODE], nodes[i, BEFORE], nodes[i, AFTER]
@@ -328,4 +329,3 @@ def anneal(
         take_back(nodes, orders, log, order_log, orders_seen, sizes)
         relink(nodes, i, old_before)
         set_mode(nodes, ops, modes, i, old_mode)
-    return True

@@ -24,6 +24,7 @@ from yuheng.engines.schedule.tardiness.layout import (
     PREDS,
     PREDS_END,
     READY,
+    SHORTEST,
     START,
     SUCC,
     SUCCS,
@@ -208,7 +209,8 @@ def refresh(
             _pass_on(nodes, ops, plant, shifts, steps, i, to, reach, True)
         gain = 0.0
         if ops[i, MOVABLE] != 0:
-            room = nodes[i, START] - arrival(nodes, ops, plant, i)
+            # It may start as early as it arrives, and be done sooner on a quicker machine.
+            room = nodes[i, START] - arrival(nodes, ops, plant, i) + nodes[i, LENGTH] - ops[i, SHORTEST]
             if room > 0:
                 gain = max(0.0, interpolated(shifts, i, STEPS, steps, float(room)))
         promise[i] = gain

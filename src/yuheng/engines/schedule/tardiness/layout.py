@@ -49,7 +49,8 @@ START, END, LENGTH, READY, BEFORE, AFTER, PRED, SUCC = range(8)
     MOVABLE,
     ENDS,
     SPLITS,
-) = range(19)
+    SHORTEST,
+) = range(20)
 
 # Columns of the machine table.
 OPEN, OPEN_END, MATRIX = range(3)
@@ -179,7 +180,7 @@ def lay_out(arrays: Arrays, costs: Costs, reference: Reference | None, full: boo
     nodes[void, [START, END]] = NEVER, -NEVER
     nodes[void + 1 :, START] = -NEVER
     nodes[void + 1 :, END] = arrays.machine_free
-    ops = np.zeros((rows, 19), np.int64)
+    ops = np.zeros((rows, 20), np.int64)
     ops[:n, JOB] = arrays.job
     ops[:, MODE] = -1
     ops[:, MACHINE] = -1
@@ -270,6 +271,7 @@ def _arcs(arrays: Arrays, joins: list[tuple[int, type_ints]], ops: type_ints) ->
 def _tails(arrays: Arrays, ops: type_ints, succs: type_ints, modes: type_ints) -> None:
     """Least time from an operation's end to its order's completion: a bound that aborts hopeless moves early."""
     shortest = np.minimum.reduceat(modes[:, 1], arrays.op_ptr[:-1]) if arrays.n else np.zeros(0, np.int64)
+    ops[: arrays.n, SHORTEST] = shortest
     tail = [0] * len(ops)
     first, last, job = ops[:, SUCCS].tolist(), ops[:, SUCCS_END].tolist(), ops[:, JOB].tolist()
     shorts, arcs = shortest.tolist(), succs.tolist()

@@ -29,12 +29,10 @@ from yuheng.engines.schedule.tardiness.primitives import (
     Bools,
     Floats,
     Ints,
-    Seeds,
     drop_first,
     helper,
     inlined,
     push,
-    uniform,
 )
 from yuheng.engines.schedule.tardiness.timing import (
     arrival,
@@ -43,6 +41,11 @@ from yuheng.engines.schedule.tardiness.timing import (
     placed,
     shift_cost,
 )
+
+DEPTH = 4
+"""Places considered further forward on its own machine."""
+LATER, EARLIER = 2, 2
+"""Places considered behind and before the first possible one on another machine."""
 
 
 @inlined
@@ -98,17 +101,18 @@ def may_fall_behind(nodes: Ints, ops: Ints, plant: Any, x: int, i: int, guard: i
 
 
 @inlined
-def earlier_place(nodes: Ints, ops: Ints, plant: Any, void: int, i: int, rng: Seeds) -> int:
-    """Place further forward on its own machine for ``i``: the row to follow, −1 if there is none."""
+def earlier_places(nodes: Ints, ops: Ints, plant: Any, void: int, i: int, places: Ints) -> int:
+    """Rows that ``i`` could follow further forward on its own machine, nearest first; returns how many."""
     guard = latest_pred_start(nodes, ops, plant, void, i)
-    before = -1
     x = nodes[i, BEFORE]
-    while x < void and may_fall_behind(nodes, ops, plant, x, i, guard):
-        before = nodes[x, BEFORE]
-        if uniform(rng) >= 0.4 or before >= void or nodes[before, END] != nodes[x, START]:
+    count = 0
+    while count < DEPTH and x < void and may_fall_behind(nodes, ops, plant, x, i, guard):
+        places[count] = nodes[x, BEFORE]
+        count += 1
+        if nodes[places[count - 1], END] != nodes[x, START]:
             break
-        x = before
-    return before
+        x = places[count - 1]
+    return count
 
 
 @helper
@@ -140,20 +144,34 @@ def first_from(nodes: Ints, ops: Ints, void: int, listed: Ints, lists: Ints, mac
 
 
 @helper
-def other_place(
-    nodes: Ints, ops: Ints, plant: Any, void: int, listed: Ints, lists: Ints, i: int, machine: int, rng: Seeds
+def other_places(
+    nodes: Ints,
+    ops: Ints,
+    plant: Any,
+    void: int,
+    listed: Ints,
+    lists: Ints,
+    i: int,
+    machine: int,
+    places: Ints,
 ) -> int:
-    """Place for ``i`` on another machine, near the moment at which it could start there."""
+    """Rows that ``i`` could follow on another machine, near the moment at which it could start there; how many."""
     before = first_from(nodes, ops, void, listed, lists, machine, arrival(nodes, ops, plant, i))
+    places[0] = before
+    count = 1
     limit = earliest_succ_end(nodes, ops, plant, void, i)
     x = nodes[before, AFTER]
-    while x < void and uniform(rng) < 0.5 and nodes[x, START] < limit and not is_succ(nodes, ops, plant, i, x):
-        before = x
+    while count <= LATER and x < void and nodes[x, START] < limit and not is_succ(nodes, ops, plant, i, x):
+        places[count] = x
+        count += 1
         x = nodes[x, AFTER]
     guard = latest_pred_start(nodes, ops, plant, void, i)
-    while before < void and uniform(rng) < 0.3 and may_fall_behind(nodes, ops, plant, before, i, guard):
+    most = count + EARLIER
+    while count < most and before < void and may_fall_behind(nodes, ops, plant, before, i, guard):
         before = nodes[before, BEFORE]
-    return before
+        places[count] = before
+        count += 1
+    return count
 
 
 @inlined

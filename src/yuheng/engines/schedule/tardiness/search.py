@@ -53,12 +53,19 @@ PROPOSALS = 4096
 MARGIN = 0.0
 """See `anneal.anneal`; a negative one would spare more evaluations and miss more moves worth making."""
 REASSIGN = 0.4
-AGE = 40
-HOT, COLD = 1.6, 0.04
-"""First and last temperature, in the cost of a mean operation's length."""
+AGE = 20
+"""Accepted moves after which estimates are made anew."""
+WINDOW = 3000
+"""Operations worked on at a time where there are more than twice as many."""
+HOT, COLD = 0.56, 0.04
+"""First and last temperature, in the cost of a mean operation's length; the first for 1,000 proposals an operation."""
+HOTTER = 0.35
+"""Power of the proposals per operation by which the first temperature grows: long coolings may begin hotter."""
+PLAIN_PACE, FULL_PACE = 800_000.0, 250_000.0
+"""Proposals in a second to reckon with; only the first temperature depends on it."""
 QUENCH, QUENCHED = 0.04, 0.7
 """Share of a budget for the cold beginning, and where in the cooling that begins."""
-SPREAD = 0.1
+SPREAD, SPREAD_ANYWAY = 0.1, 0.02
 """Share of proposals anywhere, where a term of the costs has no place in the estimates."""
 
 type_improved = Callable[[float, type_ints, type_ints], None]
@@ -111,8 +118,9 @@ def _new_search(shop: Shop, arrays: Arrays, seed: int) -> Search:
         steps=np.maximum(np.round(steps), [1.0, 2.0, 3.0, 4.0]),
         order=np.argsort(shop.nodes[:void, START], kind="stable"),
         promise=np.zeros(rows),
-        sample=np.zeros(SAMPLE, np.int64),
+        sample=np.zeros(max(SAMPLE, 2 * void), np.int64),
         listed=np.zeros(arrays.machines + 1, np.int64),
+        places=np.zeros(16, np.int64),
         lists=np.zeros(rows, np.int64),
         heap=np.zeros(rows + 8, np.int64),
         waiting=np.zeros(rows, np.bool_),
@@ -198,17 +206,24 @@ class TardinessSearch:
         self.search = _new_search(self.shop, arrays, seed)
         self._offset = self._flow_offset(costs)
         self.search.amounts[[COST, BEST]] = self.exact_value()
-        unit = _unit(arrays, costs, reference)
-        self._hot, self._cold = HOT * unit, COLD * unit
-        self._spread = SPREAD if costs.setup or costs.makespan or costs.late or reference is not None else 0.0
+        self._unit = _unit(arrays, costs, reference)
+        self._hot, self._cold = HOT * self._unit, COLD * self._unit
+        self._spread = SPREAD if costs.setup or costs.makespan or costs.late or reference is not None else SPREAD_ANYWAY
         self._chunk = PROPOSALS if self.shop.plant is None else PROPOSALS // 4
-        self.finished = arrays.n == 0
+        self._windows = 0
+        self._draw = np.random.default_rng(seed)
+        self._is_least_zero = not (costs.flow or costs.makespan)
+        self.finished = self._done()
         """Nothing is left to gain."""
 
     def exact_value(self) -> float:
         """Cost of the current (not the best) plan, from nothing; equals what the increments add up to."""
         shop = self.shop
         return float(total_cost(shop.nodes, shop.ops, shop.orders, shop.plant, self._void))
+
+    def _done(self) -> bool:
+        """Whether no plan can cost less; all terms but flow and makespan can come to nothing."""
+        return self.arrays.n == 0 or (self._is_least_zero and self.search.amounts[BEST] <= 1e-9)
 
     def decode_again(self) -> None:
         """Time the current plan from nothing: proves increments in tests, changes nothing."""
@@ -272,6 +287,9 @@ class TardinessSearch:
             Value, absolute mode index and start of every operation of the best plan so far.
         """
         begin, made, seen = time.process_time(), 0, self.value
+        pace = PLAIN_PACE if self.shop.plant is None else FULL_PACE
+        expected = (pace * cpu_seconds if proposals is None else proposals) / max(1e-3, part[1] - part[0])
+        self._hot = self._unit * HOT * (max(1.0, expected / max(1, self.arrays.n)) / 1000.0) ** HOTTER
         while not self.finished:
             gone = (time.process_time() - begin) / cpu_seconds if cpu_seconds > 0 else 1.0
             done = gone if proposals is None else made / proposals
@@ -285,11 +303,29 @@ class TardinessSearch:
             seen = min(seen, self.value)
         return (self.value, *self.plan)
 
+    def _window(self) -> tuple[int, int, int]:
+        """Part of the plan for the next call, drawn by what it promises: large plans are improved piece by piece.
+
+        The memory that a piece needs stays in the cache, and its estimates are soon made anew.
+        """
+        n = self._void
+        if n <= 2 * WINDOW:
+            return 0, n, n
+        reached = np.cumsum(self.search.promise[self.search.order])
+        if self._windows % 16 == 0 or reached[-1] <= 0.0:  # all estimates anew, in order to know where to look
+            self._windows += 1
+            return 0, n, n
+        self._windows += 1
+        middle = int(np.searchsorted(reached, self._draw.random() * reached[-1]))
+        low = min(max(0, middle - WINDOW // 2), n - WINDOW)
+        return low, low + WINDOW, min(n, low + 3 * WINDOW)
+
     def _step(self, proposals: int, progress: float) -> None:
         """Make proposals at the temperature that belongs to a point of the cooling."""
-        shop, n = self.shop, self._void
+        shop = self.shop
         temperature = self._hot * (self._cold / self._hot) ** progress
-        self.finished = not anneal(
+        low, high, behind = self._window()
+        anneal(
             shop.nodes,
             shop.ops,
             shop.orders,
@@ -301,11 +337,13 @@ class TardinessSearch:
             temperature,
             MARGIN,
             REASSIGN,
-            0,
-            n,
+            low,
+            high,
+            behind,
             AGE,
             self._spread,
         )
+        self.finished = self._done()
 
 
 def warm() -> None:

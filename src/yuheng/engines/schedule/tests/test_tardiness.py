@@ -160,3 +160,16 @@ def test_learned_lead_times_never_lose_against_the_sweep_they_begin_with():
     for seed in range(3):
         arrays: Arrays = compile_problem(plant(60, seed, machines=20))
         assert first_plan(arrays).value <= sweep(arrays).value
+
+
+def test_a_search_goes_on_where_no_single_operation_promises_anything():
+    arrays = compile_problem(plant(50, 1))
+    begun = first_plan(arrays)
+    assert begun.value > 0
+    search = TardinessSearch(arrays, Costs(), 1, (begun.mode, begun.start))
+    for _ in range(40):
+        search.run(60.0, proposals=50_000)
+        if search.finished:
+            break
+    assert search.value == 0.0
+    assert search.finished
