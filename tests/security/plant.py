@@ -17,6 +17,7 @@ from yuheng.analysis.models import Explanation, Reason
 from yuheng.analysis.services import saved_views
 from yuheng.analysis.services.reasons import ReasonSpec, write_reasons
 from yuheng.bus.messages import AlarmTransition
+from yuheng.engineering import importing as product_files
 from yuheng.engineering import services as products
 from yuheng.engineering.rules import (
     BomSpec,
@@ -147,7 +148,17 @@ def _products(site: Site, kind: Any) -> dict[str, Any]:
     document = products.keep_document(
         actor=SYSTEM, site_id=site.pk, name=f"{SECRET}.pdf", content=f"%PDF-1.7 {SECRET}".encode(), at=at
     )
+    file = product_files.upload(
+        actor=SYSTEM,
+        site_id=site.pk,
+        kind="materials",
+        file_name=f"{SECRET}.csv",
+        pieces=[f"code,name_zh\n{SECRET}x,{SECRET}\n".encode()],
+        at=at,
+    )
     return {
+        "product_import_id": file.pk,
+        "kind": "materials",
         "material_id": product.pk,
         "bom_id": bom.pk,
         "work_master_id": master.pk,

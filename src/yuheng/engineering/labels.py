@@ -35,6 +35,13 @@ COMPARED_KINDS: dict[str, Promise] = {
     "option": _("option"),
     "version": _("version"),
 }
+IMPORT_PHASES: dict[str, Promise] = {
+    "waiting": _("is being read"),
+    "planned": _("dry run"),
+    "applying": _("is being written"),
+    "applied": _("written"),
+    "failed": _("cannot be read"),
+}
 COLUMNS: dict[str, Promise] = {
     "find_number": _("Find number"),
     "component": _("Component"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.engineering.views import bills, changes, materials, work_masters
+from yuheng.engineering.views import bills, changes, imports, materials, work_masters
 
 app_name = "engineering"
 urlpatterns = [
@@ -26,6 +26,10 @@ urlpatterns = [
         work_masters.compare,
         name="compare_work_masters",
     ),
+    path("products/sites/<int:site_id>/import", imports.upload, name="import"),
+    path("products/sites/<int:site_id>/export/<str:kind>.csv", imports.export, name="export"),
+    path("products/imports/<int:product_import_id>", imports.dry_run, name="dry_run"),
+    path("products/imports/<int:product_import_id>/progress", imports.progress, name="import_progress"),
     path("products/changes", changes.changes, name="changes"),
     path("products/changes/new", changes.new_change, name="new_change"),
     path("products/changes/<int:change_id>", changes.change, name="change"),

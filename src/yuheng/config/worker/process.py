@@ -37,6 +37,7 @@ from yuheng.config.worker.notifying import NotificationWork
 from yuheng.config.worker.order_webhooks import OrderWebhookWork
 from yuheng.config.worker.publishing import publish_configuration
 from yuheng.config.worker.replaying import replay_what_waits
+from yuheng.engineering import importing as product_files
 from yuheng.engines.points import Refusal
 from yuheng.kernel.actor import system_actor
 from yuheng.kernel.outbox import deliver_pending
@@ -59,6 +60,7 @@ HISTORIAN_KNOWS_WITHIN_S = 3.0
 STOP_WITHIN_S = 1.5
 COMMANDS_EVERY_S = 5.0
 COMMANDS_AGAIN_S = 0.5
+IMPORTS_EVERY_S = 1.0
 
 
 class Worker:
@@ -66,6 +68,7 @@ class Worker:
 
     def __init__(self, environment: Environment, *, ready_file: str = "") -> None:
         self.database = Database()
+        self.imports = Database()
         self.alarms = AlarmWork()
         self.notifications = NotificationWork()
         self.order_webhooks = OrderWebhookWork()
@@ -109,6 +112,7 @@ class Worker:
             asyncio.create_task(self.alarms.keep_time(), name="clock of alarms"),
             asyncio.create_task(self.notifications.run(), name="notifications"),
             asyncio.create_task(self.order_webhooks.run(), name="webhooks of orders"),
+            asyncio.create_task(self._import_products(), name="imports of products"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -121,6 +125,7 @@ class Worker:
         self.alarms.database.close()
         self.notifications.close()
         self.order_webhooks.close()
+        self.imports.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
 
@@ -167,6 +172,17 @@ class Worker:
                 with suppress(OSError):  # a full disk is told by others
                     forgetting.note(self._environment.data_dir, "worker", at=at.isoformat(), removed=removed)
             await asyncio.sleep(RETENTION_EVERY_S)
+
+    async def _import_products(self) -> None:
+        """Files of products that are too large for a person to wait: one after another, in a thread of their own.
+
+        What was interrupted is begun again: an application is one transaction, a dry run writes nothing else.
+        """
+        while True:
+            with suppress(DatabaseAway):
+                while await self.imports.run(product_files.work_once, at=datetime.now(UTC)):
+                    pass
+            await asyncio.sleep(IMPORTS_EVERY_S)
 
     # ---- broker ---------------------------------------------------------------------------------------------------
 

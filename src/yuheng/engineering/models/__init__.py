@@ -1,7 +1,8 @@
-"""Tables: materials, versions of bills of material and work masters, their effectivity, changes."""
+"""Tables: materials, versions of bills of material and work masters, their effectivity, changes, imports."""
 
 from yuheng.engineering.models.changes import AffectedVersion, EngineeringChangeOrder
 from yuheng.engineering.models.documents import Document
+from yuheng.engineering.models.imports import ImportedRow, ImportPiece, ProductImport
 from yuheng.engineering.models.materials import (
     MaterialClass,
     MaterialDefinition,
@@ -19,10 +20,13 @@ __all__ = [
     "Document",
     "Effectivity",
     "EngineeringChangeOrder",
+    "ImportPiece",
+    "ImportedRow",
     "MaterialClass",
     "MaterialDefinition",
     "MaterialRevision",
     "MaterialUnit",
+    "ProductImport",
     "SegmentAlternative",
     "SegmentLink",
     "Version",

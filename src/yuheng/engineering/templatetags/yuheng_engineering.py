@@ -7,7 +7,15 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext as _
 
-from yuheng.engineering.labels import CHANGE_STATES, COLUMNS, SEGMENT_KINDS, SOURCES, TRACKINGS, VERSION_STATES
+from yuheng.engineering.labels import (
+    CHANGE_STATES,
+    COLUMNS,
+    IMPORT_PHASES,
+    SEGMENT_KINDS,
+    SOURCES,
+    TRACKINGS,
+    VERSION_STATES,
+)
 from yuheng.engineering.rules.effectivity import spoken
 from yuheng.kernel.unit_symbols import symbol_of
 
@@ -64,3 +72,9 @@ def unit_word(code: str) -> str:
 def holds_for(effectivity: Any) -> str:
     """Write for what a version holds, in signs."""
     return spoken(effectivity)
+
+
+@register.filter
+def import_phase(value: Any) -> str:
+    """Say how far an uploaded file is."""
+    return _word(IMPORT_PHASES, value)
