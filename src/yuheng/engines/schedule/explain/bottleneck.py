@@ -27,7 +27,7 @@ type_ints = npt.NDArray[np.int64]
 
 STORIES = 200
 """So many late orders, the costliest, say what is waited for."""
-CANDIDATES = 3
+CANDIDATES = 6
 PLACES = 4
 MANY = 10_000
 """From so many operations on, fewer places are tried."""
@@ -77,7 +77,8 @@ def bottleneck(floor: Floor, objective: Objective | None = None) -> Bottleneck |
         return None
     hour = hour_of(floor)
     trial = _Trial(floor, scorer(floor.problem, floor.arrays, objective, floor.plan), hour)
-    names = sorted(waited, key=lambda key: -waited[key][0])[:CANDIDATES]
+    enough = CANDIDATES if floor.arrays.n < MANY else CANDIDATES // 2
+    names = sorted(waited, key=lambda key: -waited[key][0])[:enough]
     names = names or [(int(worked.argmax()), -1)]
     found = []
     for machine, resource in names:
