@@ -17,6 +17,7 @@ import numpy as np
 
 from yuheng.bench.report import Reporter
 from yuheng.bench.schedule_peer import best_after
+from yuheng.bench.schedule_replan import first_replan_ms, published, slider
 from yuheng.engines.schedule.arrays import compile_problem
 from yuheng.engines.schedule.check import check
 from yuheng.engines.schedule.decode import by_rule, choose_routings, new_board, urgency
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     reporter.step("compiling the engine (not measured)")
     warm()
     result: dict[str, Any] = {"cpu_scale": scale}
-    for name, part in (("makespan", _makespans), ("tardiness", _tardiness), ("first", _first)):
+    for name, part in (("makespan", _makespans), ("tardiness", _tardiness), ("first", _first), ("replan", _replan)):
         if options.only in (None, name):
             result |= part(options, reporter, scale)
     return result
@@ -254,3 +255,26 @@ def _first(options: argparse.Namespace, reporter: Reporter, _scale: float) -> di
         "first_plan_30k_ms": rows[1]["first_plan_ms"],
         "first_plans": rows,
     }
+
+
+def _replan(options: argparse.Namespace, reporter: Reporter, scale: float) -> dict[str, Any]:
+    """A machine stands for eight hours: time to a valid plan, and what a second and a half of search makes of it."""
+    rows = []
+    for orders in (options.orders, 10 * options.orders):
+        reporter.step(f"a breakdown among {15 * orders:,} operations")
+        problem, plan = published(orders, options.seed, 10.0 * scale)
+        took, situation, is_feasible = first_replan_ms(problem, plan, options.seed)
+        row = {
+            "operations": len(problem.operations),
+            "open": len(situation.problem.operations),
+            "replan_ms": round(took, 1),
+        }
+        rows.append({**row, "feasible": is_feasible, "slider": slider(situation, 2.0 * scale, options.seed)})
+    head = ("operations", "open", "valid plan, ms", "feasible")
+    names = ("operations", "open", "replan_ms", "feasible")
+    reporter.table("after a breakdown of 8 h", [head, *([row[name] for name in names] for row in rows)])
+    head = ("operations", "stability", "tardiness", "machine changed", "next shift moved")
+    names = ("stability", "tardiness", "changed_machine_ratio", "next_shift_moved_ratio")
+    shown = [[row["operations"], *(point[name] for name in names)] for row in rows for point in row["slider"]]
+    reporter.table(f"the slider after {2 * scale:.1f} CPU-s", [head, *shown])
+    return {"replan_ms": rows[0]["replan_ms"], "replan_30k_ms": rows[1]["replan_ms"], "replans": rows}
