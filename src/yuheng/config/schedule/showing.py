@@ -13,6 +13,7 @@ from yuheng.config.schedule.explaining import explained
 from yuheng.config.schedule.files import read_bytes, read_problem
 from yuheng.config.schedule.words import LANGUAGES, language_of, translator
 from yuheng.engines.schedule.faults import Fault, ProblemError, gettext_noop
+from yuheng.engines.schedule.objective import Objective, parse_objective
 from yuheng.engines.schedule.plan import plan_from_rows
 from yuheng.engines.schedule.problem import Id, Problem
 from yuheng.engines.schedule.readers import read_plant
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if problem is not None:
         plan = plan_from_rows(problem, rows)
         rows = plan.rows(problem)
-        told = explained(problem, plan, translate)
+        told = explained(problem, plan, translate, _objective(document))
         why = told.why
         chains = {job: [sentence] for job, sentence in told.late.items()}
         remarks = [told.narrow_said] if told.narrow_said else []
@@ -80,6 +81,12 @@ def _problem(args: argparse.Namespace, document: Any) -> Problem | None:
         return read_problem(args.problem, args.format, use_setups=args.setups)[0]
     carried = document.get("problem") if isinstance(document, Mapping) else None
     return read_plant(json.dumps(carried)) if isinstance(carried, Mapping) else None
+
+
+def _objective(document: Any) -> Objective:
+    """What the plan was made for, as its file says; else tardiness."""
+    terms = document.get("terms") if isinstance(document, Mapping) else None
+    return parse_objective(terms) if isinstance(terms, str) else Objective()
 
 
 def _name(document: Any, path: str) -> str:

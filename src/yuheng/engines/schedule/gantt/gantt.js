@@ -38,7 +38,7 @@ function moment(tick) {
 
 function amount(ticks) {
   if (plan.unit !== "minute") return `${ticks}`;
-  return ticks < 120 ? `${ticks} ${word("min")}` : `${(ticks / 60).toFixed(1)} ${word("h")}`;
+  return ticks < 60 ? `${ticks} ${word("min")}` : `${(ticks / 60).toFixed(1)} ${word("h")}`;
 }
 
 function width() { return canvas.clientWidth - GUTTER; }
