@@ -59,6 +59,8 @@ def test_a_short_run_gives_every_number(tmp_path, capsys):
     for name in ("mean_gap_5s", "mean_gap_30s", "worst_gap_30s", "tardiness_ratio_1s", "tardiness_ratio_10s"):
         assert isinstance(result[name], int | float), name
     assert isinstance(result["first_plan_ms"], float)
+    assert isinstance(result["replan_ms"], float)
+    assert all(point["feasible"] for row in result["replans"] for point in row["slider"])
     assert result["peer_gap_30s"] is None
     assert all(row["feasible"] for part in ("instances", "plants", "first_plans") for row in result[part])
 
