@@ -158,7 +158,7 @@ def _products(site: Site, kind: Any) -> dict[str, Any]:
     )
     return {
         "product_import_id": file.pk,
-        "kind": "materials",
+        "file_kind": "materials",
         "material_id": product.pk,
         "bom_id": bom.pk,
         "work_master_id": master.pk,

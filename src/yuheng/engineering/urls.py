@@ -27,7 +27,7 @@ urlpatterns = [
         name="compare_work_masters",
     ),
     path("products/sites/<int:site_id>/import", imports.upload, name="import"),
-    path("products/sites/<int:site_id>/export/<str:kind>.csv", imports.export, name="export"),
+    path("products/sites/<int:site_id>/export/<str:file_kind>.csv", imports.export, name="export"),
     path("products/imports/<int:product_import_id>", imports.dry_run, name="dry_run"),
     path("products/imports/<int:product_import_id>/progress", imports.progress, name="import_progress"),
     path("products/changes", changes.changes, name="changes"),

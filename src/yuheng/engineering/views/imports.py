@@ -95,11 +95,11 @@ def progress(request: HttpRequest, product_import_id: int) -> JsonResponse:
 
 
 @require_GET
-def export(request: HttpRequest, site_id: int, kind: str) -> StreamingHttpResponse:
+def export(request: HttpRequest, site_id: int, file_kind: str) -> StreamingHttpResponse:
     """Download all materials, or the newest bills or routings; importing the file again changes nothing."""
     actor_of(request).require(VIEW, site_id=site_id)
-    if kind not in importing.KINDS:
+    if file_kind not in importing.KINDS:
         raise NotVisible(_("There is no such thing here."))
-    lines = (line.encode() for line in importing.csv_lines(kind, site_id))
-    headers = {"Content-Disposition": f'attachment; filename="{kind}.csv"'}
+    lines = (line.encode() for line in importing.csv_lines(file_kind, site_id))
+    headers = {"Content-Disposition": f'attachment; filename="{file_kind}.csv"'}
     return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
