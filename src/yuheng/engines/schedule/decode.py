@@ -92,12 +92,17 @@ class Board:
     @property
     def leave(self) -> Table:
         """``(n,)``: when each operation's part left its machine; later than its end where that was blocked."""
-        leave = self.end
-        held = np.flatnonzero(self.waits == -1)
-        if len(held):
-            after = np.repeat(np.arange(len(leave)), np.diff(self.layout.inn_ptr))[held]
-            np.maximum.at(leave, self.layout.inn[held, 0], self.place[after, START])
-        return leave
+        return leave_of(self.layout, self.start, self.end, self.waits)
+
+
+def leave_of(layout: Layout, start: Table, end: Table, waits: Table) -> Table:
+    """Return when each part left its machine: at its end, or when the operation it waited for on the machine began."""
+    leave = end.copy()
+    held = np.flatnonzero(waits == -1)
+    if len(held):
+        after = np.repeat(np.arange(len(leave)), np.diff(layout.inn_ptr))[held]
+        np.maximum.at(leave, layout.inn[held, 0], start[after])
+    return leave
 
 
 def new_board(layout: Layout, active: Table | None = None, nodes: int = 0) -> Board:
