@@ -151,6 +151,21 @@ class RebuildSearch:
                 self._best_boost += 0.02 * (late / late.max()) - 0.02 * (late / late.max()).mean()
         return done
 
+    def try_order(self, order: type_ints, want: type_ints, found: type_found) -> bool:
+        """Decode an order (see `decode.by_order`) and go on from it if it is better."""
+        spare, late = self.trial, np.zeros(len(self._late))
+        spare.active[:] = self.board.active
+        try:
+            by_order(spare, np.where(order >= 0, order, FOREVER), want)
+        except NoPlan:
+            return False
+        cost = self._value(spare, late)
+        if cost >= self._costs[1] - 1e-9:
+            return False
+        self._adopt(spare, cost, late)
+        found(spare.mode, spare.start, spare.leave)
+        return True
+
     def _adopt(self, other: Board, cost: float, late: npt.NDArray[np.float64]) -> None:
         """Go on from another board's plan."""
         self.board, self.trial = other, self.board
@@ -183,8 +198,8 @@ class RebuildSearch:
                 self._weights, self._wish, self._near, self.known.tail, board.place, board.ends, board.dem, board.node,
                 board.hint, board.state, board.waits, board.active, trial.place, trial.ends, trial.dem, trial.node,
                 trial.hint, trial.state, trial.waits, trial.active, self._want, self._bias, board.last, board.bound,
-                board.left, board.keys, board.values, self._prio, self._todo, self._best, self._best_waits, self._done, self._late,
-                self._sure, self._history, self._costs, self._rng, self._counts, stop, left,
+                board.left, board.keys, board.values, self._prio, self._todo, self._best, self._best_waits,
+                self._done, self._late, self._sure, self._history, self._costs, self._rng, self._counts, stop, left,
             )  # fmt: skip
             if is_full:
                 self._widen()

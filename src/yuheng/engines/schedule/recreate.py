@@ -1,8 +1,8 @@
 # mypy: disable-error-code="no-any-return"
 """Local search for problems with every rule: change the order or a machine somewhere, decode anew from there on.
 
-A step picks an order that costs something, walks back along what made it wait, and moves one operation before the one it
-waited for, to another machine, or its order to another routing. Everything that starts from that moment on is taken
+A step picks an order that costs something, walks back along what made it wait, and moves one operation before the one
+it waited for, to another machine, or its order to another routing. Everything that starts from that moment on is taken
 out and put in again, in the old order but for the change, so that all of it moves to where it fits. The decoding is
 given up as soon as what is certain to be late costs more than would be accepted (late acceptance).
 
@@ -13,6 +13,9 @@ Burke, E., Bykov, Y. (2017). The late acceptance hill-climbing heuristic. Europe
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from numba import njit
 
 from yuheng.engines.schedule.bookings import (
@@ -35,6 +38,8 @@ from yuheng.engines.schedule.bookings import (
 from yuheng.engines.schedule.dispatching import Reals
 from yuheng.engines.schedule.serial import place_group, pop, push
 from yuheng.engines.schedule.slots import MOST_FINISH_START, OTHER, link_asks, remove
+
+Flags = np.ndarray[Any, np.dtype[np.uint8]]
 
 TARDINESS, MAKESPAN, FLOW, SETUP, LATE, NERVOUSNESS = range(6)
 """Columns of ``weights``."""
@@ -109,7 +114,7 @@ def _sure(end: int, j: int, due: Table, weight: Reals, weights: Reals, job_relea
 
 
 @njit(cache=True)
-def _pivot(
+def _pivot(  # noqa: C901  (one compiled loop; every call in it costs)
     op: Table,
     modes: Table,
     mach: Table,
@@ -195,7 +200,7 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
     weights: Reals,
     tail: Table,
     sure: Reals,
-    stop: Table,
+    stop: Flags,
 ) -> int:
     """Take out everything that starts at or after ``t0``, and put it in again by ``prio`` (of groups).
 
@@ -237,8 +242,25 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
             if op[i, FIXED_START] >= 0 and op[i, 5] >= 0:
                 continue
             if place[i, MODE] >= 0 and place[i, START] >= t0:
-                remove(op, modes, mach, cal, setup, place, ends, dem_ptr, dem, node, hint, state, keeps, inn_ptr, inn,
-                       waits, i)
+                remove(
+                    op,
+                    modes,
+                    mach,
+                    cal,
+                    setup,
+                    place,
+                    ends,
+                    dem_ptr,
+                    dem,
+                    node,
+                    hint,
+                    state,
+                    keeps,
+                    inn_ptr,
+                    inn,
+                    waits,
+                    i,
+                )
             if place[i, MODE] < 0 and active[i] == 1:
                 is_out = True
         if is_out:
@@ -264,8 +286,36 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
     while size > 0:
         size = pop(keys, values, size)
         g = values[size]
-        fault = place_group(op, op_ptr, modes, mach, cal, setup, place, ends, dem_ptr, dem, node, hint, state, keeps,
-                            inn_ptr, inn, out_ptr, out, grp_ptr, grp, active, want, bias, last, waits, bound, g, 0)
+        fault = place_group(
+            op,
+            op_ptr,
+            modes,
+            mach,
+            cal,
+            setup,
+            place,
+            ends,
+            dem_ptr,
+            dem,
+            node,
+            hint,
+            state,
+            keeps,
+            inn_ptr,
+            inn,
+            out_ptr,
+            out,
+            grp_ptr,
+            grp,
+            active,
+            want,
+            bias,
+            last,
+            waits,
+            bound,
+            g,
+            0,
+        )
         if fault != 0:
             return fault
         steps += 1
@@ -294,8 +344,22 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
 
 @njit(cache=True)
 def copy_board(
-    place: Table, ends: Table, dem: Table, node: Table, hint: Table, state: Table, waits: Table, active: Table,
-    place2: Table, ends2: Table, dem2: Table, node2: Table, hint2: Table, state2: Table, waits2: Table, active2: Table,
+    place: Table,
+    ends: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    waits: Table,
+    active: Table,
+    place2: Table,
+    ends2: Table,
+    dem2: Table,
+    node2: Table,
+    hint2: Table,
+    state2: Table,
+    waits2: Table,
+    active2: Table,
 ) -> None:
     """Copy one plan under construction over another."""
     place2[:, :] = place
@@ -329,9 +393,9 @@ def propose(  # noqa: C901  (one compiled loop; every call in it costs)
     late: Reals,
     rng: Table,
 ) -> int:
-    """Choose a change of the plan in ``place``: fills ``want`` and ``prio``, may change ``active``; returns from when on
+    """Choose a change of the plan in ``place``: fills ``want`` and ``prio``, may change ``active``.
 
-    it takes effect, -1 for none.
+    Returns from when on it takes effect, -1 for none.
     """
     n, jobs, groups = op.shape[0], late.shape[0], grp_ptr.shape[0] - 1
     for i in range(n):
@@ -408,8 +472,17 @@ def _ready(modes: Table, mach: Table, cal: Table, place: Table, inn_ptr: Table, 
 
 @njit(cache=True)
 def _reroute(
-    op: Table, place: Table, active: Table, want: Table, prio: Table, routing_ptr: Table, job_ptr: Table, job_ops: Table,
-    rng: Table, j: int, options: int,
+    op: Table,
+    place: Table,
+    active: Table,
+    want: Table,
+    prio: Table,
+    routing_ptr: Table,
+    job_ptr: Table,
+    job_ops: Table,
+    rng: Table,
+    j: int,
+    options: int,
 ) -> int:
     """Let order ``j`` take another of its routings; -1 when what it does now has begun."""
     now, t0 = -1, -1
@@ -438,15 +511,66 @@ def _reroute(
 
 @njit(cache=True, nogil=True)
 def climb(
-    op: Table, op_ptr: Table, modes: Table, mach: Table, cal: Table, setup: Table, dem_ptr: Table, keeps: Table,
-    inn_ptr: Table, inn: Table, out_ptr: Table, out: Table, grp_ptr: Table, grp: Table, routing_ptr: Table,
-    job_ptr: Table, job_ops: Table, due: Table, weight: Reals, job_release: Table, weights: Reals, wish: Table,
-    near: Reals, tail: Table,
-    place: Table, ends: Table, dem: Table, node: Table, hint: Table, state: Table, waits: Table, active: Table,
-    place2: Table, ends2: Table, dem2: Table, node2: Table, hint2: Table, state2: Table, waits2: Table, active2: Table,
-    want: Table, bias: Table, last: Table, bound: Table, left: Table, keys: Table, values: Table, prio: Table,
-    todo: Table, best: Table, best_waits: Table, done: Table, late: Reals, sure: Reals, history: Reals, costs: Reals, rng: Table,
-    counts: Table, stop: Table, steps: int,
+    op: Table,
+    op_ptr: Table,
+    modes: Table,
+    mach: Table,
+    cal: Table,
+    setup: Table,
+    dem_ptr: Table,
+    keeps: Table,
+    inn_ptr: Table,
+    inn: Table,
+    out_ptr: Table,
+    out: Table,
+    grp_ptr: Table,
+    grp: Table,
+    routing_ptr: Table,
+    job_ptr: Table,
+    job_ops: Table,
+    due: Table,
+    weight: Reals,
+    job_release: Table,
+    weights: Reals,
+    wish: Table,
+    near: Reals,
+    tail: Table,
+    place: Table,
+    ends: Table,
+    dem: Table,
+    node: Table,
+    hint: Table,
+    state: Table,
+    waits: Table,
+    active: Table,
+    place2: Table,
+    ends2: Table,
+    dem2: Table,
+    node2: Table,
+    hint2: Table,
+    state2: Table,
+    waits2: Table,
+    active2: Table,
+    want: Table,
+    bias: Table,
+    last: Table,
+    bound: Table,
+    left: Table,
+    keys: Table,
+    values: Table,
+    prio: Table,
+    todo: Table,
+    best: Table,
+    best_waits: Table,
+    done: Table,
+    late: Reals,
+    sure: Reals,
+    history: Reals,
+    costs: Reals,
+    rng: Table,
+    counts: Table,
+    stop: Flags,
+    steps: int,
 ) -> int:
     """Take ``steps`` steps from the plan in ``place``; ``best`` keeps the best plan met.
 
@@ -457,17 +581,90 @@ def climb(
         if stop[0] != 0 or costs[1] <= 0.0:
             return 0
         counts[0] += 1
-        copy_board(place, ends, dem, node, hint, state, waits, active,
-                   place2, ends2, dem2, node2, hint2, state2, waits2, active2)
-        t0 = propose(op, op_ptr, modes, mach, cal, place2, inn_ptr, inn, grp_ptr, grp, active2, want, prio,
-                     routing_ptr, job_ptr, job_ops, late, rng)
+        copy_board(
+            place,
+            ends,
+            dem,
+            node,
+            hint,
+            state,
+            waits,
+            active,
+            place2,
+            ends2,
+            dem2,
+            node2,
+            hint2,
+            state2,
+            waits2,
+            active2,
+        )
+        t0 = propose(
+            op,
+            op_ptr,
+            modes,
+            mach,
+            cal,
+            place2,
+            inn_ptr,
+            inn,
+            grp_ptr,
+            grp,
+            active2,
+            want,
+            prio,
+            routing_ptr,
+            job_ptr,
+            job_ops,
+            late,
+            rng,
+        )
         if t0 < 0:
             continue
         spot = counts[0] % history.shape[0]
         limit = max(history[spot], costs[0])
-        fault = refill(op, op_ptr, modes, mach, cal, setup, place2, ends2, dem_ptr, dem2, node2, hint2, state2, keeps,
-                       inn_ptr, inn, out_ptr, out, grp_ptr, grp, active2, want, bias, last, waits2, bound, left, keys,
-                       values, prio, todo, t0, limit, due, weight, job_release, weights, tail, sure, stop)
+        fault = refill(
+            op,
+            op_ptr,
+            modes,
+            mach,
+            cal,
+            setup,
+            place2,
+            ends2,
+            dem_ptr,
+            dem2,
+            node2,
+            hint2,
+            state2,
+            keeps,
+            inn_ptr,
+            inn,
+            out_ptr,
+            out,
+            grp_ptr,
+            grp,
+            active2,
+            want,
+            bias,
+            last,
+            waits2,
+            bound,
+            left,
+            keys,
+            values,
+            prio,
+            todo,
+            t0,
+            limit,
+            due,
+            weight,
+            job_release,
+            weights,
+            tail,
+            sure,
+            stop,
+        )
         if state2[FULL] == 1:
             return 1
         if fault == 0:
@@ -475,8 +672,24 @@ def climb(
             cost = cost_of(op, modes, place2, state2, due, weight, job_release, weights, wish, near, done, sure)
             if cost <= limit:
                 counts[2] += 1
-                copy_board(place2, ends2, dem2, node2, hint2, state2, waits2, active2,
-                           place, ends, dem, node, hint, state, waits, active)
+                copy_board(
+                    place2,
+                    ends2,
+                    dem2,
+                    node2,
+                    hint2,
+                    state2,
+                    waits2,
+                    active2,
+                    place,
+                    ends,
+                    dem,
+                    node,
+                    hint,
+                    state,
+                    waits,
+                    active,
+                )
                 costs[0] = cost
                 late[:] = sure
                 if cost < costs[1] - 1e-9:

@@ -13,43 +13,42 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from yuheng.engines.schedule import tardiness
 from yuheng.engines.schedule.arrays import HorizonTooShort, compile_problem
 from yuheng.engines.schedule.bound import bounds
 from yuheng.engines.schedule.calendars import FOREVER
 from yuheng.engines.schedule.check import check
+from yuheng.engines.schedule.crew import Crew
 from yuheng.engines.schedule.decode import Board, NoPlan, by_order, choose_routings, new_board, urgency
+from yuheng.engines.schedule.dispatch import first_plan
+from yuheng.engines.schedule.exact import is_available, solve_exact
 from yuheng.engines.schedule.faults import Fault, ProblemError, gettext_noop
 from yuheng.engines.schedule.layout import lay_out
-from yuheng.engines.schedule.makespan import MakespanSearch, supports
 from yuheng.engines.schedule.objective import Objective
 from yuheng.engines.schedule.plan import Plan, plan_of
 from yuheng.engines.schedule.problem import Problem
 from yuheng.engines.schedule.rules import sweep
 from yuheng.engines.schedule.scoring import Scorer, scorer
+from yuheng.engines.schedule.searching import Cancel, Found, Limits, costs_of, improve
 from yuheng.engines.schedule.validate import name_of
+
+__all__ = ["Cancel", "Improvement", "Solution", "solve"]
 
 type_ints = npt.NDArray[np.int64]
 
 HORIZONS = 4
 """So many times the calendars are laid out four times as far before the engine gives up."""
+EXACT = 150
+"""Up to so many operations the exact solver has the last word."""
+EXACT_S, EXACT_SHARE, EXACT_END_S = 2.0, 0.6, 0.15
+"""It needs this long at least; searches have this share before it; what its end may take."""
+RULES_SHARE = 0.2
+"""Share of the time for rules."""
+LEARN = 60_000
+"""Operations a second that the learning rules manage; with less time only one rule is tried."""
 _NO_TIME = gettext_noop("%(value)s is no time to search. Give seconds, more than 0.")
+_NO_WORKERS = gettext_noop("%(value)s workers cannot search. Give at least 1.")
 _NO_END = gettext_noop("the work does not end within %(covered)s ticks. Open the calendars for longer.")
-
-
-class Cancel:
-    """Ask a running `solve` to return what it has; it does within 50 ms. May be set from any thread."""
-
-    def __init__(self) -> None:
-        self.flag = np.zeros(1, np.uint8)
-
-    def set(self) -> None:
-        """Ask."""
-        self.flag[0] = 1
-
-    @property
-    def is_set(self) -> bool:
-        """Whether somebody asked."""
-        return bool(self.flag[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +89,16 @@ type_told = Callable[[Plan, float, float], None]
 
 @dataclass(slots=True)
 class Best:
-    """The best plan so far, and what was told of it.
-
-    Attributes
-    ----------
-    begun
-        `time.monotonic` when `solve` was called.
-    """
+    """The best plan so far, and what was told of it."""
 
     problem: Problem
     scorer: Scorer
-    begun: float
+    limits: Limits
+    reference: Plan | None = None
     told: type_told | None = None
     terms: tuple[float, ...] | None = None
     plan: Plan | None = None
+    bound: float | None = None
     mode: type_ints = field(default_factory=lambda: np.zeros(0, np.int64))
     improvements: list[Improvement] = field(default_factory=list)
 
@@ -112,9 +107,13 @@ class Best:
         """Objective value; infinite without a plan."""
         return float("inf") if self.terms is None else self.scorer.value(self.terms)
 
-    def seconds(self) -> float:
-        """Wall time since the beginning."""
-        return time.monotonic() - self.begun
+    def is_optimal(self) -> bool:
+        """Whether nothing can be better: no term costs anything, or the bound is reached."""
+        if self.terms is None:
+            return False
+        if len(self.terms) > 1 and self.scorer.objective.lexicographic:
+            return not any(self.terms)
+        return self.value <= 1e-9 or (self.bound is not None and self.value <= self.bound * (1 + 1e-12) + 1e-9)
 
     def offer(self, mode: type_ints, start: type_ints, leave: type_ints | None = None) -> bool:
         """Take a plan if it is the best; what reaches behind the horizon is not, unless there is no other yet."""
@@ -132,7 +131,7 @@ class Best:
         if self.terms is not None and not self.scorer.is_better(terms, self.terms):
             return False
         self.terms, self.plan, self.mode = terms, plan, mode
-        self.improvements.append(Improvement(self.seconds(), self.value))
+        self.improvements.append(Improvement(self.limits.seconds, self.value))
         if self.told is not None:
             self.told(plan, self.value, self.improvements[-1].seconds)
         return True
@@ -150,6 +149,7 @@ def solve(
     cancel: Cancel | None = None,
     on_improvement: type_told | None = None,
     effort: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Solution:
     """Find the best plan in the time given.
 
@@ -174,118 +174,166 @@ def solve(
     effort
         Units of search (proposals, moves, iterations: what the search counts) instead of time; ``time_limit_s`` still
         ends the run.
+    clock
+        What time is measured by; `time.process_time` for measurements on a busy machine.
 
     Raises
     ------
     ProblemError
         No plan was found, and why.
     """
-    begun = time.monotonic()
     if not time_limit_s > 0:
         raise ProblemError([Fault("solve", "time", _NO_TIME, {"value": time_limit_s})])
+    if workers < 1:
+        raise ProblemError([Fault("solve", "workers", _NO_WORKERS, {"value": workers})])
     objective = objective or Objective()
-    limits = Limits(begun, begun + time_limit_s, effort, cancel or Cancel())
-    arrays = compile_problem(problem)
-    for _attempt in range(HORIZONS):
-        best = Best(
-            problem,
-            scorer(problem, arrays, objective, start if reference is None else reference),
-            begun,
-            on_improvement,
-        )
-        try:
-            finished_by, bound = _search(best, start, limits, seed)
-        except HorizonTooShort:
-            arrays = compile_problem(problem, covered=4 * arrays.covered)
-            continue
-        except NoPlan as error:
-            raise ProblemError([_fault(problem, error)]) from error
-        if best.plan is None:
-            break
-        return Solution(best.plan, best.value, bound, best.seconds(), tuple(best.improvements), finished_by)
+    near_to = start if reference is None else reference
+    with Limits(time_limit_s, effort, cancel, clock) as limits:
+        arrays = compile_problem(problem)
+        for _attempt in range(HORIZONS):
+            scores = scorer(problem, arrays, objective, near_to)
+            best = Best(problem, scores, limits, near_to, on_improvement)
+            try:
+                finished_by = _search(best, start, limits, seed, workers)
+            except HorizonTooShort:
+                arrays = compile_problem(problem, covered=4 * arrays.covered)
+                continue
+            except NoPlan as error:
+                finished_by = _last_resort(best, error, limits, seed)
+            if best.plan is None:
+                break
+            return Solution(best.plan, best.value, best.bound, limits.seconds, tuple(best.improvements), finished_by)
     raise ProblemError([Fault("problem", "calendars", _NO_END, {"covered": arrays.covered})])
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a run ends. ``begun`` and ``deadline`` are `time.monotonic`."""
+def _search(best: Best, start: Plan | None, limits: Limits, seed: int, workers: int) -> str:
+    """Run one phase after the other; return what ended the run."""
+    _first_plans(best, start, limits)
+    if best.is_optimal():
+        return "optimal"
+    arrays = best.scorer.arrays
+    is_small = arrays.n <= EXACT and limits.deadline - limits.begun >= EXACT_S and is_available()
+    share = 1.0 if not is_small else EXACT_SHARE if arrays.n > EXACT // 2 else EXACT_SHARE / 2
+    if limits.phase(share) and _improve(best, seed, limits, workers):
+        best.bound = best.value
+        return "optimal"
+    if best.is_optimal():
+        return "optimal"
+    if is_small and limits.phase(1.0) and limits.left >= 0.5 and _prove(best, limits, seed):
+        return "optimal"
+    if limits.cancel.is_set:
+        return "cancelled"
+    if limits.left <= 0:
+        return "time"
+    return "search" if limits.effort is None else "effort"
 
-    begun: float
-    deadline: float
-    effort: int | None
-    cancel: Cancel
 
-    def left(self) -> float:
-        """Seconds to the deadline."""
-        return self.deadline - time.monotonic()
-
-    def share(self, fraction: float) -> float:
-        """Seconds until this fraction of the whole time is used."""
-        return self.begun + fraction * (self.deadline - self.begun) - time.monotonic()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether time is up or somebody cancelled."""
-        return self.cancel.is_set or self.left() <= 0
-
-
-def _search(best: Best, start: Plan | None, limits: Limits, seed: int) -> tuple[str, float | None]:
-    """Run one phase after the other; return what ended the run, and the bound."""
+def _first_plans(best: Best, start: Plan | None, limits: Limits) -> None:
+    """Take the plan given, then what rules make."""
     arrays, objective = best.scorer.arrays, best.scorer.objective
-    bound = bounds(arrays).of(objective.terms[:1] if objective.lexicographic else objective.terms)
+    best.bound = bounds(arrays).of(objective.terms[:1] if objective.lexicographic else objective.terms)
     layout = lay_out(arrays)
     board = new_board(layout, choose_routings(arrays))
-    _begin_with(best, board, start)
-    for plan in sweep(board, urgency(layout), objective):
+    if start is not None:
+        _begin_with(best, board, start)
+        board.active[:] = choose_routings(arrays)
+    known = urgency(layout)
+    is_plain = tardiness.supports(arrays)
+    limits.phase(RULES_SHARE)
+    for plan in sweep(board, known, objective):
         best.offer(plan.mode, plan.start, plan.leave)
-        if limits.is_over or limits.share(0.2) <= 0:
+        if is_plain or limits.stop[0] or best.is_optimal():
             break
-    if _is_optimal(best, bound):
-        return "optimal", bound
-    if objective.terms == (("makespan", 1.0),) and supports(arrays):
-        _shorten(best, limits, seed)
-    if _is_optimal(best, bound):
-        return "optimal", bound
-    if limits.cancel.is_set:
-        return "cancelled", bound
-    return "time" if limits.left() <= 0 else "search", bound
+    if is_plain and not limits.stop[0] and not best.is_optimal() and arrays.n <= LEARN * limits.phase_left:
+        made = first_plan(arrays, costs_of(objective))
+        best.offer(made.mode, made.start)
 
 
-def _begin_with(best: Best, board: Board, start: Plan | None) -> None:
+def _begin_with(best: Best, board: Board, start: Plan) -> None:
     """Take a given plan: as it is if it is feasible, and as its order decodes."""
-    if start is None:
-        return
     arrays = best.scorer.arrays
     if not check(best.problem, start):
         best.offer_plan(start, start.modes(arrays))
     board.active[:] = np.where(arrays.routing_of_op >= 0, start.is_present, 1)
-    try:
-        by_order(board, np.where(start.is_present, start.start, FOREVER), start.modes(arrays), keep_order=True)
-    except NoPlan:
+    order = np.where(start.is_present, start.start, FOREVER)
+    for keep_order in (True, False):
+        try:
+            by_order(board, order, start.modes(arrays), keep_order=keep_order)
+        except NoPlan:
+            continue
+        best.offer(board.mode, board.start, board.leave)
         return
-    best.offer(board.mode, board.start, board.leave)
 
 
-def _shorten(best: Best, limits: Limits, seed: int) -> None:
-    search = MakespanSearch(best.scorer.arrays, seed, None if best.plan is None else (best.mode, best.plan.start))
-    search.run(
-        limits.left(),
-        limits.cancel.flag,
-        lambda _makespan, mode, start: _offered(best, mode, start),
-        moves=limits.effort,
+def _improve(best: Best, seed: int, limits: Limits, workers: int) -> bool:
+    """Search from the best plan, alone or with others; True when the result is optimal."""
+    plan = best.plan
+    assert plan is not None
+    given = Found(best.mode, plan.start)
+    if workers == 1:
+        return improve(best.scorer, given, seed, limits, best.offer, lambda: None)
+    with Crew(workers, best.scorer, given, plan.leave, seed, limits) as crew:
+        shown = best.value
+
+        def look() -> Found | None:
+            nonlocal shown
+            before = best.value
+            for mode, start, leave in crew.news():
+                best.offer(mode, start, leave)
+            if best.value < shown and best.plan is not None:
+                shown = best.value
+                crew.show(best.terms or (), best.mode, best.plan.start, best.plan.leave)
+            return Found(best.mode, best.plan.start) if best.value < before and best.plan is not None else None
+
+        is_optimal = improve(best.scorer, given, seed, limits, best.offer, look)
+        if not is_optimal:
+            while limits.effort is None and not limits.stop[0] and any(p.is_alive() for p in crew.processes):
+                time.sleep(0.01)
+                look()
+        crew.ask()
+        for process in crew.processes:
+            process.join(0.3)
+        look()
+    return is_optimal
+
+
+def _prove(best: Best, limits: Limits, seed: int) -> bool:
+    """Let the exact solver prove the plan optimal, or better it; True when proven."""
+    result = solve_exact(
+        best.problem,
+        best.scorer.objective,
+        arrays=best.scorer.arrays,
+        start=best.plan,
+        reference=best.reference,
+        time_limit_s=max(0.1, limits.left - EXACT_END_S),
+        seed=seed,
+        is_cancelled=lambda: bool(limits.stop[0]),
+        on_improvement=lambda plan: _take_checked(best, plan),
     )
+    if result.plan is not None:
+        _take_checked(best, result.plan)
+    if result.bound is not None:
+        best.bound = result.bound if best.bound is None else max(best.bound, result.bound)
+    return result.status == "optimal" and best.is_optimal()
 
 
-def _offered(best: Best, mode: type_ints, start: type_ints) -> None:
-    best.offer(mode, start)
+def _take_checked(best: Best, plan: Plan) -> None:
+    """Take what another solver found, if the checker agrees."""
+    terms = best.scorer.terms(plan.modes(best.scorer.arrays), plan.start, plan.end)
+    if (best.terms is None or best.scorer.is_better(terms, best.terms)) and not check(best.problem, plan):
+        best.offer_plan(plan, plan.modes(best.scorer.arrays))
 
 
-def _is_optimal(best: Best, bound: float | None) -> bool:
-    if best.terms is None:
-        return False
-    if best.scorer.objective.lexicographic:
-        return not any(best.terms)
-    return best.value <= 1e-9 or (bound is not None and best.value <= bound + 1e-9)
+def _last_resort(best: Best, error: NoPlan, limits: Limits, seed: int) -> str:
+    """Where no rule finds a plan, the exact solver may; else what hindered the rules is said."""
+    if best.terms is not None:
+        return "search"
+    if best.scorer.arrays.n <= EXACT * 2 and is_available():
+        limits.phase(1.0)
+        _prove(best, limits, seed)
+    if best.plan is None:
+        raise ProblemError([_fault(best.problem, error)]) from error
+    return "optimal" if best.is_optimal() else "time"
 
 
 def _fault(problem: Problem, error: NoPlan) -> Fault:
