@@ -13,8 +13,8 @@ from yuheng.engines.schedule.objective import Objective
 from yuheng.engines.schedule.problem import Problem
 from yuheng.engines.schedule.solve import solve
 
-MOMENT_S = 0.05
-"""Search this long: long enough to come to every kernel once."""
+STEPS, LONG_S = 200, 600.0
+"""Search so much, however long compiling takes: enough to come to every kernel once."""
 PLAIN = ("alternatives", "assembly", "lags", "release", "due")
 TIMED = (*PLAIN, "calendars", "whole", "setups")
 
@@ -31,11 +31,11 @@ def warm(problem: Problem | None = None, objective: Objective | None = None) -> 
     wanted = None if problem is None else kind_of(compile_problem(problem))
     for kind, tiny, what in _tiny():
         if wanted is None or (kind == wanted and objective in (None, what)):
-            solve(tiny, what, MOMENT_S)
+            solve(tiny, what, LONG_S, effort=STEPS)
     if problem is not None and objective not in (None, _MAKESPAN, _TARDINESS):
         for kind, tiny, what in _tiny():
             if kind == wanted and what == _TARDINESS:
-                solve(tiny, objective, MOMENT_S)
+                solve(tiny, objective, LONG_S, effort=STEPS)
 
 
 def kind_of(arrays: Arrays) -> str:
