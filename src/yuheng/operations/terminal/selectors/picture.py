@@ -15,7 +15,7 @@ from yuheng.engineering import selectors as engineering
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.unit_symbols import symbol_of
-from yuheng.operations.rules import HelpKind, ReasonKind, ResponseKind
+from yuheng.operations.rules import HelpKind, JobState, ReasonKind, ResponseKind
 from yuheng.operations.selectors import floor, jobs
 from yuheng.operations.selectors.jobs import JobDetail, RequirementRow
 from yuheng.operations.terminal.labels import HELP_LABELS, in_both
@@ -170,7 +170,7 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "instruction_en": directive.get("instruction_en", ""),
         "state": row.state.value,
         "isHere": row.work_unit_id in {None, work_unit_id},
-        "reason": row.hold_reason,
+        "reason": _why_it_rests(detail),
         "quantity": float(row.quantity),
         "good": float(row.good),
         "scrap": float(row.scrap),
@@ -191,6 +191,14 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "materials": [_material(one) for one in detail.requirements],
         "documents": [files[one] for one in dict.fromkeys(_document_ids(directive)) if one in files],
     }
+
+
+def _why_it_rests(detail: JobDetail) -> str:
+    """Return the dispatcher's reason of a hold, else the reason of the pause; "" when the job does not rest."""
+    if detail.job.state != JobState.INTERRUPTED:
+        return ""
+    last = next((one for one in detail.responses if one.kind == ResponseKind.PAUSED), None)
+    return detail.job.hold_reason or (last.reason if last else "")
 
 
 def _since(detail: JobDetail) -> int | None:

@@ -38,7 +38,7 @@ class Tablet(Client):
     def send(self, address: str, body: Any) -> Any:
         return self.post(address, json.dumps(body), content_type="application/json")
 
-    def action(self, kind: str, job: int | None = None, **payload: Any) -> dict[str, Any]:
+    def action(self, kind: str, job: int | None = None, /, **payload: Any) -> dict[str, Any]:
         self.count += 1
         at_ms = datetime.now(UTC).timestamp() * 1000
         mark = {"id": str(uuid.uuid4()), "sequence": self.count, "session": self.session_mark}
@@ -247,7 +247,7 @@ def test_the_pages_register_and_revoke(plant):
     lin = Client()
     lin.force_login(a_person("lin"))
     page = lin.post("/terminals/", {"name": "T7", "station": plant.units["C1"].pk})
-    assert page["Cache-Control"] == "no-store"
+    assert "no-store" in page["Cache-Control"]
     device = StationDevice.objects.get(name="T7")
     assert 'class="pairing-code"' in page.content.decode()
     assert lin.post("/terminals/", {"name": "T7"}).status_code == 422
