@@ -2,8 +2,7 @@
 
 Rows ``0..n-1`` of the node table are operations. Row ``n`` is an empty neighbour (no predecessor or successor in the
 routing, no successor on the machine) and row ``n + 1 + m`` is the time from which machine ``m`` is free. With these
-empty
-rows the kernels need no test for "has no neighbour". A row is sixteen 32-bit numbers: one cache line.
+empty rows the kernels need no test for "has no neighbour". A row is sixteen 32-bit numbers: one cache line.
 
 Two numbers are kept per node, both *including* its duration ``p``:
 

@@ -1,15 +1,17 @@
 """The neighbourhood of a plan: which operation of a critical path could stand elsewhere, and what that would give.
 
-Only operations of a critical path are worth moving. Two kinds of move are looked at:
+Only operations of a critical path are worth moving. Three kinds of move are looked at:
 
-* inside a critical block (a run of operations that wait for each other on one machine): an operation right behind or
-right
-  before another one of its block (N6 of Balas and Vazacopoulos 1998, N7 of Zhang et al. 2007),
-* to another machine, at the best place of its sequence (the k-insertion of Mastrolilli and Gambardella 2000).
+* inside a critical block (a run of operations that wait for each other on one machine): an operation right behind the
+  last or before the first one of its block, or as far as it may go (N6 of Balas and Vazacopoulos 1998),
+* to another machine, at the best place of its sequence (the k-insertion of Mastrolilli and Gambardella 2000),
+* to the place of an operation on another machine, which comes here: where machines are equally loaded, nothing else
+  helps.
 
-A move is offered only when heads, tails or the topological order prove that it closes no cycle. Its value is
-estimated from
-the heads and tails as they are: exact on the moved segment except for what would shift around it.
+A move is offered when heads, tails or the topological order prove that it closes no cycle (an exchange: that neither
+half of it does). Its value is estimated from the heads and tails as they are (Balas and Vazacopoulos): the longest
+path through the moved segment. A move that saves work, by a faster machine, is valued a little better than its path:
+on the plateaus of a loaded shop nothing else tells where to go.
 """
 
 import numpy as np
@@ -25,13 +27,11 @@ Random = NDArray[np.uint64]
 # A critical block: operation, duration, local number, head and tail without its machine, head or tail after a move.
 BLOCK = np.dtype([(name, np.int32) for name in ("op", "p", "local", "ready", "behind", "part")], align=True)
 
-# What `offer` keeps, for the best free move and for the best forbidden one: estimate, ties seen, operation, mode,
-# place.
-# For an exchange also the other operation, its mode and place.
-CANDIDATES = 16
 # Estimates are compared in sixteenths of a tick, so that work saved or added can weigh a little.
 FINE = 4
-SPARE = 8
+# What `_offer` keeps of the best free move, and behind `SPARE` of the best forbidden one: estimate, ties seen,
+# operation, mode, place; for an exchange (-1: none) also the other operation, its mode and place.
+CANDIDATES, SPARE = 16, 8
 
 
 @njit(cache=True, forceinline=True)
@@ -47,7 +47,7 @@ def below(rng: Random, limit: int) -> int:
     return value
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True)
 def _offer(found: Longs, rng: Random, at: int, value: int, i: int, k: int, index: int) -> None:
     if value < found[at]:
         found[at] = value
@@ -147,7 +147,7 @@ def _no_path(node: Nodes, a: int, b: int) -> bool:
     )
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True)
 def _may_follow(node: Nodes, arc_ptr: Table, arc: Table, n: int, i: int, b: int) -> bool:
     """Tell whether ``i`` may surely stand behind ``b`` on its machine."""
     s = node[i].succ
@@ -160,7 +160,7 @@ def _may_follow(node: Nodes, arc_ptr: Table, arc: Table, n: int, i: int, b: int)
     return True
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True)
 def _may_precede(node: Nodes, arc_ptr: Table, arc: Table, n: int, i: int, b: int) -> bool:
     """Tell whether ``i`` may surely stand before ``b`` on its machine."""
     j = node[i].pred
@@ -213,11 +213,11 @@ def _forward(
         return
     at = 0
     if value >= best:
-        cc = 0
+        again = 0
         for c in range(a + 1, b + 1):
             if tabu[(block[c].op * width + first.local) & mask] > it:
-                cc += 1
-        if 2 * cc > b - a:
+                again += 1
+        if 2 * again > b - a:  # most of what it would turn round was turned the other way lately
             at = SPARE
     _offer(found, rng, at, value << FINE, i, node[i].mode, node[block[b].op].place)
 
@@ -261,11 +261,11 @@ def _backward(
         return
     at = 0
     if value >= best:
-        cc = 0
+        again = 0
         for c in range(a, b):
             if tabu[(i * width + block[c].local) & mask] > it:
-                cc += 1
-        if 2 * cc > b - a:
+                again += 1
+        if 2 * again > b - a:  # most of what it would turn round was turned the other way lately
             at = SPARE
     _offer(found, rng, at, value << FINE, i, node[i].mode, node[block[a].op].place)
 
@@ -283,7 +283,6 @@ def block_moves(  # noqa: C901
     best: int,
     path: Table,
     length: int,
-    reach: int,
     window: int,
     block: Blocks,
     found: Longs,
@@ -293,9 +292,6 @@ def block_moves(  # noqa: C901
 
     Parameters
     ----------
-    reach
-        0: N6, an operation behind the last or before the first one of its block (or as far as it may go); 1: also the
-        first and the last one to everywhere inside (N7).
     window
         Longest way, in places, that an operation is moved inside a block.
     block
@@ -337,13 +333,6 @@ def block_moves(  # noqa: C901
                 # The swap with the last one was offered from the other side.
                 if a < b and not (b == last and a == b - 1 and z >= 0):
                     _backward(node, tabu, width, mask, it, block, a, b, found, rng, best)
-        if reach:
-            for b in range(1, min(last, window + 1)):
-                if _may_follow(node, arc_ptr, arc, n, block[0].op, block[b].op):
-                    _forward(node, tabu, width, mask, it, block, 0, b, found, rng, best)
-            for a in range(max(1, last - window), last):
-                if _may_precede(node, arc_ptr, arc, n, block[last].op, block[a].op):
-                    _backward(node, tabu, width, mask, it, block, a, last, found, rng, best)
 
 
 @njit(cache=True)
@@ -429,7 +418,7 @@ def machine_moves(  # noqa: C901
                 _offer(found, rng, at, (value << FINE) + work, i, k, index)
 
 
-@njit(cache=True, forceinline=True)
+@njit(cache=True)
 def _through(node: Nodes, arc_ptr: Table, arc: Table, i: int, p: int, before: int, after: int) -> int:
     """Return the longest path through ``i`` if it took ``p`` between these two on a machine."""
     h = max(_job_head(node, arc_ptr, arc, i), node[before].head)

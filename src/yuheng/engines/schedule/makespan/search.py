@@ -20,7 +20,24 @@ Steps = Generator[None, None, "Member"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was tuned (on families of instances, see decision record 029)."""
+    """What was tuned (on samples of families, see decision record 029).
+
+    Parameters
+    ----------
+    pool, growth, pool_most
+        Plans in the pool: so many at first, one more after each ``growth`` runs, at most ``pool_most``. A short search
+        must go down quickly, a long one must not run dry.
+    quiet
+        Moves without improvement that end a run of tabu search.
+    tenure, spread
+        A move is forbidden for ``tenure`` moves and up to ``spread`` more.
+    window
+        Longest way, in places, of an operation inside its block.
+    near
+        Places around the one that fits by time where an exchange is looked for; 0: none.
+    greed
+        Weight of work saved, in sixteenths of a tick of makespan for each tick of work.
+    """
 
     pool: int = 4
     pool_most: int = 20
@@ -28,7 +45,6 @@ class Settings:
     quiet: int = 8000
     tenure: int = 8
     spread: int = 8
-    reach: int = 0
     window: int = 8
     near: int = 3
     greed: int = 10
@@ -88,7 +104,6 @@ class MakespanSearch:
         self._ctl = np.zeros(tabu.CONTROLS, np.int64)
         self._ctl[tabu.TENURE] = self.settings.tenure
         self._ctl[tabu.SPREAD] = self.settings.spread
-        self._ctl[tabu.REACH] = self.settings.reach
         self._ctl[tabu.WINDOW] = self.settings.window
         self._ctl[tabu.GREED] = self.settings.greed
         self._ctl[tabu.NEAR] = self.settings.near

@@ -20,9 +20,8 @@ LARGE_TABLE = 1 << 22
 def supports(arrays: Arrays) -> bool:
     """Tell whether the makespan search can plan this problem.
 
-    It knows alternatives, any acyclic precedence with shortest lags, releases, machines that are free later and
-    operations
-    that are bound to one of their machines; no calendars, set-ups, resources, fixed starts, batches, buffers or
+    It knows alternatives, any acyclic precedence with shortest lags, releases, machines that are free later, and
+    operations bound to one of their machines; no calendars, set-ups, resources, fixed starts, batches, buffers or
     routings.
     """
     return not (

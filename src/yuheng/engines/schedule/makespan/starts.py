@@ -17,9 +17,7 @@ READY, DONE = 0, 1
 
 @njit(cache=True)
 def remaining(node: Nodes, arc_ptr: Table, arc: Table, left: Longs, load: Longs, order: Table, least: Longs) -> None:
-    """Fill the longest (``left``) and the total (``load``) work behind and including each operation, with its
-    shortest modes.
-    """
+    """Fill, per operation, the longest (``left``) and the whole work (``load``) from it on, with shortest modes."""
     n = least.shape[0]
     for k in range(n - 1, -1, -1):
         i = order[k]
@@ -61,8 +59,8 @@ def construct(  # noqa: C901
     """Schedule up to ``steps`` more operations.
 
     At each step the ready operation that can end first gives a machine; among the ready ones that would choose that
-    machine and
-    could start early enough the one with the greatest ``weight`` is taken.
+    machine
+    and could start early enough the one with the greatest ``weight`` is taken.
 
     Parameters
     ----------

@@ -1,6 +1,4 @@
-"""Tabu search on the disjunctive graph, cut into calls of a few thousand moves so that it can be stopped and goes
-on.
-"""
+"""Tabu search on the disjunctive graph, in calls of some thousand moves: it can be stopped and goes on."""
 
 from numba import njit
 
@@ -17,8 +15,8 @@ from yuheng.engines.schedule.makespan.moves import (
 )
 
 # Places in the control array of a run.
-IT, SPAN, BEST, QUIET, TENURE, SPREAD, REACH, FLEXIBLE, FAILED, WIDTH, WINDOW, NEAR, GREED = range(13)
-CONTROLS = 13
+IT, SPAN, BEST, QUIET, TENURE, SPREAD, FLEXIBLE, FAILED, WIDTH, WINDOW, NEAR, GREED = range(12)
+CONTROLS = 12
 
 RUNNING, STALLED, REACHED, OPTIMAL = range(4)
 
@@ -72,7 +70,6 @@ def run(  # noqa: C901
     still = ctl[QUIET]
     tenure = ctl[TENURE]
     spread = ctl[SPREAD]
-    reach = ctl[REACH]
     window = ctl[WINDOW]
     near = ctl[NEAR]
     greed = ctl[GREED]
@@ -87,7 +84,7 @@ def run(  # noqa: C901
         found[1] = 0
         found[SPARE] = 1 << 60
         found[SPARE + 1] = 0
-        block_moves(node, arc_ptr, arc, n, tabu, width, mask, it, best, path, length, reach, window, block, found, rng)
+        block_moves(node, arc_ptr, arc, n, tabu, width, mask, it, best, path, length, window, block, found, rng)
         if flexible:
             machine_moves(
                 node, arc_ptr, arc, seq_ptr, seq, count, mode_ptr, mode_table, n, greed, tabu_mode, it, best, path,
