@@ -52,12 +52,12 @@ PROPOSALS = 4096
 
 MARGIN = 0.0
 """See `anneal.anneal`; a negative one would spare more evaluations and miss more moves worth making."""
-REASSIGN = 0.4
+REASSIGN = 0.6
 AGE = 20
 """Accepted moves after which estimates are made anew."""
 WINDOW = 3000
 """Operations worked on at a time where there are more than twice as many."""
-HOT, COLD = 0.56, 0.04
+HOT, COLD = 0.56, 0.1
 """First and last temperature, in the cost of a mean operation's length; the first for 1,000 proposals an operation."""
 HOTTER = 0.35
 """Power of the proposals per operation by which the first temperature grows: long coolings may begin hotter."""
