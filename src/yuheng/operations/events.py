@@ -55,7 +55,7 @@ class OrderCancelled:
 
 @dataclass(frozen=True, slots=True)
 class RequestReleased:
-    """An operations request was released: its versions are frozen and its job orders are there."""
+    """A product's operations request was released with all below it: versions are frozen, job orders are there."""
 
     site_id: int
     request_id: int

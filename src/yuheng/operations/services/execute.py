@@ -25,7 +25,16 @@ from yuheng.operations.events import (
     QuantityReported,
 )
 from yuheng.operations.models import JobOrder, JobResponse
-from yuheng.operations.rules import BEGUN, Act, Command, JobState, ResponseKind, most_to_report, still_expected
+from yuheng.operations.rules import (
+    BEGUN,
+    Act,
+    Arrival,
+    Command,
+    JobState,
+    ResponseKind,
+    most_to_report,
+    still_expected,
+)
 from yuheng.operations.rules.progress import ZERO
 from yuheng.operations.services import ledger, rework
 from yuheng.operations.services.access import DISPATCH, EXECUTE, locked_job
@@ -255,7 +264,7 @@ def finish_job_order(
         raise too_few(job, missing)
     row = _take_report(
         job, ResponseKind.FINISHED, counts, actor=actor, at=at, happened=happened, act=act,
-        reason=reason.strip()[:80], note=note, serials=serials,
+        reason=reason.strip()[:80], note=note, serials=serials, come=come,
     )  # fmt: skip
     move(job, Command.STOP, at=at)
     stop_clock(job, happened)
@@ -264,8 +273,6 @@ def finish_job_order(
     give_back_tools(job)
     propagate([job], at=at)
     refresh_request(job.request, at=at)
-    if any(counts):
-        _tell_counts(job, counts, happened, at)
     publish(
         JobOrderFinished(
             site_id=job.site_id, job_order_id=job.pk, code=job.code, request_id=job.request_id,
@@ -316,11 +323,12 @@ def _take_report(
     reason: str,
     note: str,
     serials: Sequence[str],
+    come: Arrival | None = None,
 ) -> JobResponse:
     """Check and count the pieces, append the response, let rework and stock follow; the caller saves the job order."""
     asked = sum(counts, ZERO)
     if asked > 0:
-        come = arrival_of(job)
+        come = come or arrival_of(job)
         most = most_to_report(job.quantity, processed(job), come)
         if asked > most:
             has_arrived = come.quantity is not None and come.quantity < job.quantity

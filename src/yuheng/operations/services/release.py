@@ -86,13 +86,16 @@ def release(request: OperationsRequest, *, actor: Actor, at: datetime, on: date 
     _plan_backwards(built, at=at)
     needs = _write(request, resolution, built, at=at)
     _announce_lots(resolution, built, at=at)
-    for row in built.requests.values():
-        publish(
-            RequestReleased(
-                site_id=row.site_id, request_id=row.pk, code=row.code, order_id=row.order_id, job_orders=row.job_count
-            ),
-            at=at,
-        )
+    publish(
+        RequestReleased(
+            site_id=request.site_id,
+            request_id=request.pk,
+            code=request.code,
+            order_id=request.order_id,
+            job_orders=len(built.jobs),
+        ),
+        at=at,
+    )
     return Released(tuple(row.pk for row in built.requests.values()), len(built.jobs), needs)
 
 
@@ -108,7 +111,8 @@ def _build_requests(request: OperationsRequest, resolution: Any, built: Built, *
     """Make a request of every part that is made; the product's own row takes the frozen answer."""
     request.bom_version_id = resolution.bom_version_id
     request.work_master_version_id = resolution.work_master_version_id
-    request.resolution, request.resolution_sha256 = resolution.document, resolution.sha256
+    sha256 = resolution.sha256  # computed when asked for: once is enough
+    request.resolution, request.resolution_sha256 = resolution.document, sha256
     request.quantity, request.unit = resolution.quantity, resolution.unit
     built.requests[""] = request
     made = {line.path: line for line in resolution.lines if line.source == "make"}
@@ -129,7 +133,7 @@ def _build_requests(request: OperationsRequest, resolution: Any, built: Built, *
             options=request.options,
             bom_version_id=line.bom_version_id,
             work_master_version_id=routing.work_master_version_id,
-            resolution_sha256=resolution.sha256,
+            resolution_sha256=sha256,
             priority=request.priority,
             is_rush=request.is_rush,
             rank=request.rank,
