@@ -15,6 +15,9 @@ from yuheng.engines.schedule.problem import Problem
 from yuheng.engines.schedule.repair.disturbances import Draft
 from yuheng.engines.schedule.timeline import Capacities, compile_capacities
 
+LITTLE_LATE = 60
+"""Ticks: what starts so little after its plan keeps its turn on the machine."""
+
 
 def placed(row: Operation, status: Status, machine: Id | None, start: int | None) -> Operation:
     """Return an operation with another status; `dataclasses.replace`, five times as quick."""
@@ -57,9 +60,11 @@ class Zone:
         self._calendars = {row.id: row for row in draft.calendars}
         self._jobs = {job.id: job for job in draft.jobs}
         self._times: dict[int, OpenTime | None] = {}
+        self._names = [machine.id for machine in draft.machines]
         self._into: dict[int, list[tuple[int, Precedence]]] = {}
         self.longest = max((mode.duration for row in rows for mode in row.modes), default=0)
         self._candidates = self._zone()
+        self._overdue = self._late_already()
         self._index_links(links)
         self._most = _Most(draft, rows, self) if draft.resources or draft.operators else None
         self.frozen: list[int] = []
@@ -86,13 +91,23 @@ class Zone:
         inside = inside[np.lexsort((inside, starts[inside]))]
         return [i for i in inside.tolist() if self._machine[i] not in struck and self._is_free(self._rows[i])]
 
+    def _late_already(self) -> list[int]:
+        """What should have started before now and has not, by planned start."""
+        rows = [
+            i
+            for i, row in enumerate(self._rows)
+            if 0 <= self._start[i] < self._now and row.status is not Status.STARTED and self._is_free(row)
+        ]
+        able = [i for i in rows if any(self._names[self._machine[i]] == mode.machine for mode in self._rows[i].modes)]
+        return sorted(able, key=lambda i: (self._start[i], i))
+
     def _is_free(self, row: Operation) -> bool:
         return row.status is Status.OPEN or (row.status is Status.PINNED and row.fixed_start is None)
 
     def _index_links(self, links: Sequence[Precedence]) -> None:
         same = len(self._rows) == len(self._problem.operations)
         index = self._problem.operation_index if same else {row.key: i for i, row in enumerate(self._rows)}
-        wanted = set(self._candidates)
+        wanted = {*self._candidates, *self._overdue}
         self._limited: list[tuple[int, int]] = []
         for link in links:
             b = index[link.after]
@@ -133,16 +148,47 @@ class Zone:
                 last[m] = max(last.get(m, (-1, -1, -1)), (done, row.fixed_start, i))
         if self._most is not None:
             self._most.begin({i: ends[i] for i in ends if ends[i] > self._now})
+        expected = dict(ends)
+        for i in self._overdue:
+            self._expect(i, expected, last)
         for i in self._candidates:
-            if i in excluded or not self._can_keep(i, ends, last):
+            if i in excluded or not self._keeps(i, ends, last):
+                self._expect(i, expected, last)
                 continue
-            m = self._machine[i]
-            end = self.end_of(self._rows[i], m, self._start[i])
-            if self._most is not None and not self._most.take(i, m, self._start[i], end):
-                continue
-            ends[i] = end
-            last[m] = max(last.get(m, (-1, -1, -1)), (end, self._start[i], i))
+            expected[i] = ends[i]
             self.frozen.append(i)
+
+    def _keeps(self, i: int, ends: dict[int, int], last: dict[int, tuple[int, int, int]]) -> bool:
+        """Keep an operation if it can be kept."""
+        if not self._can_keep(i, ends, last):
+            return False
+        m, start = self._machine[i], self._start[i]
+        end = self.end_of(self._rows[i], m, start)
+        if self._most is not None and not self._most.take(i, m, start, end):
+            return False
+        ends[i] = end
+        last[m] = max(last.get(m, (-1, -1, -1)), (end, start, i))
+        return True
+
+    def _expect(self, i: int, expected: dict[int, int], last: dict[int, tuple[int, int, int]]) -> None:
+        """Let an operation that is only a little late keep its turn: what follows on its machine then waits too.
+
+        One whose start nobody knows, or that is far behind its plan, is overtaken by what can keep its start.
+        """
+        m, row = self._machine[i], self._rows[i]
+        begins = max(self._now, row.release, row.material_at, self._jobs[row.job].release)
+        for a, link in self._into.get(i, ()):
+            if a not in expected:
+                return
+            if link.kind is Link.FINISH_START:
+                begins = max(begins, expected[a] + link.min_lag)
+        begins = max(begins, last[m][0] if m in last else 0)
+        times = self.times(m)
+        begins = begins if times is None else self.end_of_work(m, begins, 1) - 1
+        if begins > max(self._start[i], self._now) + LITTLE_LATE:
+            return
+        expected[i] = self.end_of(row, m, begins)
+        last[m] = max(last.get(m, (-1, -1, -1)), (expected[i], begins, i))
 
     def _is_as_planned(self, i: int, row: Operation) -> bool:
         """Over before now, where and when it was planned: nothing that happens now can have changed its end."""
@@ -226,6 +272,10 @@ class Zone:
         """When an operation ends that starts on a machine at a tick."""
         machine = self._draft.machines[m].id
         work = next(mode.duration for mode in row.modes if mode.machine == machine)
+        return self.end_of_work(m, start, work)
+
+    def end_of_work(self, m: int, start: int, work: int) -> int:
+        """When so much work on a machine is done."""
         times = self.times(m)
         if times is None:
             return start + work

@@ -227,6 +227,16 @@ def test_an_operation_that_takes_longer_pushes_what_follows():
     assert found.plan.start.tolist() == [0, 18, 18]
 
 
+def test_what_is_a_little_late_keeps_its_turn():
+    rows = tuple(Operation(1, order, (Mode("M", 30),)) for order in "ABC")
+    problem = Problem("turns", (Machine("M"),), tuple(Job(order) for order in "ABC"), rows, chain(rows))
+    arrays = compile_problem(problem)
+    published = plan_of(arrays, arrays.op_ptr[:-1], np.array([10, 40, 70]))
+    situation, found = repair(problem, published, 15, actuals={}, stability=1.0)
+    assert found.plan.start.tolist() == [15, 45, 75]
+    assert (situation.frozen, situation.delayed) == ((), (1, 2))
+
+
 def test_a_slow_machine_takes_longer_for_what_is_left():
     problem, published = line()
     situation, found = repair(problem, published, 5, [MachineSlow("M", 2.0)], stability=1.0)
