@@ -115,7 +115,7 @@ def alternatives(
     for kind, share in shares.items():
         slider = SLIDER[kind]
         start = replanner.first(slider) if best is None else _better(replanner, slider, best)
-        best = replanner.improve(start, slider, share * cpu_seconds, stop=stop)
+        best = replanner.search(start, slider, share * cpu_seconds, stop)
         offer(kind, slider, best)
     if extra is not None:
         longer, machine = extra
@@ -245,7 +245,7 @@ def pareto(
     best: Proposal | None = None
     for stability in wanted:
         start = replanner.first(stability) if best is None else _better(replanner, stability, best)
-        best = replanner.improve(start, stability, cpu_seconds / max(1, len(wanted)), stop=stop)
+        best = replanner.search(start, stability, cpu_seconds / max(1, len(wanted)), stop)
         points.append(_point(replanner, stability, best.plan))
     return _spread(_unbeaten(points), 5)
 

@@ -220,18 +220,20 @@ class Replanner:
         if stability >= KEEP_ALL or cpu_seconds <= 0:
             return best
 
-        def found(plan: Plan | None) -> None:
+        def found(plan: Plan | None) -> bool:
             nonlocal best
-            if plan is None:
-                return
-            made = self.judged_by(SEARCH, plan, weighing)
-            if made.cost < best.cost - 1e-9:
-                best = made
-                if on_improvement is not None:
-                    on_improvement(made)
+            made = None if plan is None else self.judged_by(SEARCH, plan, weighing)
+            if made is None or made.cost >= best.cost - 1e-9:
+                return False
+            if self.arrays.needs_general and not self._is_feasible(made.plan):
+                return False
+            best = made
+            if on_improvement is not None:
+                on_improvement(made)
+            return True
 
         if self.arrays.needs_general:
-            self._shop.improve(best.plan, weighing, cpu_seconds, self.seed, stop, found)
+            self._shop.improve(best.plan, weighing, cpu_seconds, self.seed, stop, found, proposals)
             return best
         mode = best.plan.modes(self.arrays)
         reference: Reference | None = weighing.reference()
@@ -280,14 +282,14 @@ class Replanner:
         stop: npt.NDArray[np.uint8] | None = None,
         on_improvement: Callable[[Proposal], None] | None = None,
     ) -> Proposal:
-        """Search from where it pays most, and return what is better than ``first``, else ``first``."""
+        """Search from where it pays most; never returns a worse plan than ``first``."""
         if cpu_seconds <= 0 or stability >= KEEP_ALL:
             return first
         begun = time.process_time()
-        start = self.budgeted(stability) if 0.0 < stability else None
+        start = self.budgeted(stability) if stability > 0.0 else None
         left = cpu_seconds - (time.process_time() - begun)
-        found = self.improve(start or first, stability, left, stop=stop, on_improvement=on_improvement)
-        return found
+        made = self.improve(start or first, stability, left, stop=stop, on_improvement=on_improvement)
+        return min(made, first, key=lambda proposal: proposal.cost)
 
 
 def repair(

@@ -199,6 +199,22 @@ def test_a_situation_with_every_rule_is_mostly_solved_and_never_wrongly():
     assert solved >= 3
 
 
+def test_a_search_with_every_rule_is_feasible_and_never_worse():
+    problem = random_problem(1, 60, {"alternatives", "due", "release", "calendars", "setups", "people", "tools"})
+    published = dispatched(problem)
+    now = int(np.quantile(published.start, 0.3)) + 1
+    machine = problem.machines[int(published.machine[published.start >= now][0])].id
+    situation = situate(problem, published, now, [MachineDown(machine, now, now + 300)])
+    runs = []
+    for _run in range(2):
+        replanner = Replanner(situation, seed=3)
+        first = replanner.first(0.5)
+        better = replanner.improve(first, 0.5, 30.0, proposals=60)
+        assert sentences(situation, better.plan) == []
+        runs.append(better.cost)
+    assert runs[0] == runs[1] < first.cost
+
+
 def line():
     """A: 10 on M, then 10 on N. B: 10 on M."""
     rows = (
