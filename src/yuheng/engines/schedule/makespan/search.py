@@ -15,6 +15,9 @@ from yuheng.engines.schedule.makespan.moves import BLOCK, CANDIDATES
 from yuheng.engines.schedule.makespan.shop import INDEX, Ints, Times, compile_shop
 from yuheng.engines.schedule.problem import Job, Machine, Mode, Operation, Precedence, Problem, chain
 
+LARGE = 8000
+"""Operations from which first plans take so long that few are made."""
+
 Steps = Generator[None, None, "Member"]
 
 
@@ -27,6 +30,10 @@ class Settings:
     pool, growth, pool_most
         Plans in the pool: so many at first, one more after each ``growth`` runs, at most ``pool_most``. A short search
         must go down quickly, a long one must not run dry.
+    apart
+        Two plans of the pool differ in more than ``n // apart`` modes and machine predecessors.
+    patience
+        Runs without a better plan after which a new pool is begun.
     quiet
         Moves without improvement that end a run of tabu search.
     tenure, spread
@@ -42,6 +49,8 @@ class Settings:
     pool: int = 4
     pool_most: int = 20
     growth: int = 12
+    apart: int = 10
+    patience: int = 50
     quiet: int = 8000
     tenure: int = 8
     spread: int = 8
@@ -52,12 +61,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A plan of the pool: makespan, mode per operation, topological order, and the rank of each operation by start."""
+    """A plan of the pool: makespan, modes, topological order, ranks by start, who is before whom on its machine."""
 
     span: int
     mode: Ints
     order: Ints
     rank: NDArray[np.int64]
+    before: Ints
 
 
 class MakespanSearch:
@@ -196,44 +206,52 @@ class MakespanSearch:
             pool.append((yield from self._improve(mode, order)))
             if self._done():
                 return
-        runs = 0
+        champions: list[Member] = []
+        runs = still = 0
         while True:
             size = min(s.pool + runs // s.growth, s.pool_most)
-            if len(pool) < size:
+            if len(pool) < min(size, s.pool) or (len(pool) < size and runs % 3 == 0) or len(pool) < 2:
                 mode, order = yield from self._construct(self._random_weight(), float(self._random.random()))
             else:
                 a, b = self._random.choice(len(pool), 2, replace=False)
                 mode, order = self._between(pool[a], pool[b], 0.3 + 0.4 * self._random.random())
+            top = pool[0].span if pool else -1
             pool.append((yield from self._improve(mode, order)))
             if self._done():
                 return
             runs += 1
             pool.sort(key=lambda m: m.span)
             self._thin(pool, size)
+            still = still + 1 if pool[0].span == top else 0
+            if still >= s.patience:
+                # Dry: begin anew, and every third time with what the others came to.
+                champions.append(pool[0])
+                pool = sorted(champions, key=lambda m: m.span) if len(champions) % 3 == 2 else []
+                self._thin(pool, s.pool)
+                runs = still = 0
 
     def _done(self) -> bool:
         return self._optimal or 0 <= self.span <= self._c.bound
 
     def _thin(self, pool: list[Member], size: int) -> None:
-        """Drop twins, then the worst beyond the size of the pool."""
+        """Drop those that are too near to a better one, then the worst beyond the size of the pool."""
         kept: list[Member] = []
         for m in pool:
-            if all(m.span != o.span or self._distance(m, o) > self._c.n // 50 + 1 for o in kept):
+            if len(kept) < size and all(self._distance(m, o) > self._c.n // self.settings.apart for o in kept):
                 kept.append(m)
-        pool[:] = kept[:size]
+        pool[:] = kept
 
     def _distance(self, a: Member, b: Member) -> int:
-        return int(np.count_nonzero(a.mode != b.mode)) + int(
-            np.count_nonzero(self._machine_pred(a) != self._machine_pred(b))
-        )
+        return int(np.count_nonzero(a.mode != b.mode)) + int(np.count_nonzero(a.before != b.before))
 
-    def _machine_pred(self, m: Member) -> Ints:
-        machine = self._c.mode_table[m.mode[m.order], 0]
+    def _before(self, mode: Ints, order: Ints) -> Ints:
+        """Return the operation before each one on its machine (-1: none)."""
+        machine = self._c.mode_table[mode[order], 0]
         by = np.argsort(machine, kind="stable")
-        seq, mac = m.order[by], machine[by]
+        sequence, machine = order[by], machine[by]
         before = np.full(self._c.n, -1, INDEX)
-        same = mac[1:] == mac[:-1]
-        before[seq[1:][same]] = seq[:-1][same]
+        same = machine[1:] == machine[:-1]
+        before[sequence[1:][same]] = sequence[:-1][same]
         return before
 
     def _between(self, a: Member, b: Member, share: float) -> tuple[Ints, Ints]:
@@ -276,7 +294,7 @@ class MakespanSearch:
         by_start = best_order[np.argsort(self._starts_of(best_mode)[best_order], kind="stable")]
         rank = np.empty(c.n, np.int64)
         rank[by_start] = np.arange(c.n)
-        return Member(int(self._ctl[tabu.BEST]), best_mode, by_start, rank)
+        return Member(int(self._ctl[tabu.BEST]), best_mode, by_start, rank, self._before(best_mode, by_start))
 
     def _load(self, mode: Ints, order: Ints) -> int:
         c = self._c
@@ -310,7 +328,7 @@ class MakespanSearch:
         self._longest, self._behind = left.astype(np.float64), load.astype(np.float64)
         found: list[tuple[int, int, Ints, Ints]] = []
         for weight in (self._longest, self._behind, -c.least.astype(np.float64)):
-            for delay in (0.0, 0.5, 1.0):
+            for delay in (0.0, 0.5, 1.0) if c.n < LARGE else (0.0,):
                 mode, order = yield from self._construct(weight, delay)
                 found.append((self._last_end, len(found), mode, order))
         found.sort(key=lambda f: f[:2])
