@@ -340,7 +340,7 @@ class TardinessSearch:
             low,
             high,
             behind,
-            AGE,
+            AGE * max(1, (high - low) // WINDOW),
             self._spread,
         )
         self.finished = self._done()
