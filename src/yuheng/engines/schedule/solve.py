@@ -173,7 +173,7 @@ def solve(
         Told of each better plan, while `solve` runs.
     effort
         Units of search (proposals, moves, iterations: what the search counts) instead of time; ``time_limit_s`` still
-        ends the run.
+        ends the run, and nothing is left to the exact solver, which counts otherwise.
     clock
         What time is measured by; `time.process_time` for measurements on a busy machine.
 
@@ -212,7 +212,9 @@ def _search(best: Best, start: Plan | None, limits: Limits, seed: int, workers: 
     if best.is_optimal():
         return "optimal"
     arrays = best.scorer.arrays
-    is_small = arrays.n <= EXACT and limits.deadline - limits.begun >= EXACT_S and is_available()
+    is_small = (
+        arrays.n <= EXACT and limits.effort is None and limits.deadline - limits.begun >= EXACT_S and is_available()
+    )
     share = 1.0 if not is_small else EXACT_SHARE if arrays.n > EXACT // 2 else EXACT_SHARE / 2
     if limits.phase(share) and _improve(best, seed, limits, workers):
         best.bound = best.value
