@@ -36,7 +36,7 @@ type_order = tuple[Ints, Ints]
 """Absolute mode and start of every operation: an assignment and an order."""
 
 WAIT, KEEP, REROUTE, DISPATCH, SEARCH = "wait", "keep", "reroute", "dispatch", "search"
-CHANGES = 0.095
+CHANGES = 0.09
 """Share of the open operations that may change machine at the slider's middle; less the nearer it is to keeping all."""
 BIASES = 64
 DETOURS = (3.0, 8.0)

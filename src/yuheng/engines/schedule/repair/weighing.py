@@ -23,9 +23,9 @@ from yuheng.engines.schedule.tardiness.layout import Costs, Reference
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-MACHINE_SHARE = 0.8
+MACHINE_SHARE = 0.6
 """Price of another machine at the slider's middle: this share of an average operation, late in an average order."""
-TICK_SHARE = 0.12
+TICK_SHARE = 0.18
 """Price of a tick's move now, at the slider's middle, in ticks of lateness of an average order."""
 FAR_TICKS = 960
 """Starts this far ahead may move at no cost: people have not prepared for them."""
