@@ -79,3 +79,77 @@ def _moments(jobs: Iterable[JobRow], now: datetime) -> Iterable[datetime]:
         if job.actual_start:
             yield job.actual_start
             yield job.actual_end or now
+
+
+# ---- the route as a graph -----------------------------------------------------------------------------------------
+
+NODE_W, NODE_H, GAP_X, GAP_Y, EDGE = 168.0, 46.0, 46.0, 14.0, 8.0
+MOST_NODES = 80
+"""A picture of more could not be read; the tables say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One job order at its place."""
+
+    job: JobRow
+    x: float
+    y: float
+    done_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class RouteGraph:
+    """Steps from left to right in the order in which they can happen; ``edges`` are SVG paths."""
+
+    nodes: list[Node]
+    edges: list[str]
+    width: float
+    height: float
+
+
+def route_graph(jobs: Sequence[JobRow], links: Iterable[tuple[int, int]]) -> RouteGraph | None:
+    """Place job orders by what waits for what; None without any, or with too many to be read.
+
+    Parameters
+    ----------
+    links
+        ``(before, after)``, ids of job orders; no circle (release refuses one).
+    """
+    if not 1 < len(jobs) <= MOST_NODES:
+        return None
+    before: dict[int, list[int]] = {job.id: [] for job in jobs}
+    for first, then in links:
+        if first in before and then in before:
+            before[then].append(first)
+    column = _columns(before)
+    taken: dict[int, int] = {}
+    places: dict[int, tuple[float, float]] = {}
+    for job in jobs:
+        row = taken.get(column[job.id], 0)
+        taken[column[job.id]] = row + 1
+        places[job.id] = (EDGE + column[job.id] * (NODE_W + GAP_X), EDGE + row * (NODE_H + GAP_Y))
+    nodes = [Node(job, *places[job.id], round(NODE_W * min(1.0, float(job.good / job.quantity)), 1)) for job in jobs]
+    edges = [_edge(places[first], places[then]) for then, ids in before.items() for first in ids]
+    width = (max(column.values()) + 1) * (NODE_W + GAP_X) - GAP_X + 2 * EDGE
+    return RouteGraph(nodes, edges, width, max(taken.values()) * (NODE_H + GAP_Y) - GAP_Y + 2 * EDGE)
+
+
+def _columns(before: dict[int, list[int]]) -> dict[int, int]:
+    """Return how many steps lie before each, along the longest way."""
+    column = dict.fromkeys(before, 0)
+    for _round in before:
+        moved = False
+        for one, ids in before.items():
+            wanted = max((column[first] + 1 for first in ids), default=0)
+            if wanted > column[one]:
+                column[one], moved = wanted, True
+        if not moved:
+            break
+    return column
+
+
+def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
+    x1, y1, x2, y2 = start[0] + NODE_W, start[1] + NODE_H / 2, end[0], end[1] + NODE_H / 2
+    middle = (x1 + x2) / 2
+    return f"M{x1:g} {y1:g}C{middle:g} {y1:g} {middle:g} {y2:g} {x2:g} {y2:g}"

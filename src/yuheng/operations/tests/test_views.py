@@ -13,7 +13,7 @@ from yuheng.operations.rules import Act
 from yuheng.operations.services import execute, materials
 from yuheng.operations.services import help as help_verbs
 from yuheng.operations.tests import plant as floor
-from yuheng.testing.builders import a_person
+from yuheng.testing.builders import a_person, another_site
 
 pytestmark = pytest.mark.django_db
 
@@ -253,3 +253,14 @@ def test_strangers_find_nothing(plant):
         assert answer.status_code in {200, 403, 404}, path
         assert "ST-1" not in answer.content.decode()
         assert "SO1" not in answer.content.decode()
+
+
+def test_strangers_are_told_nothing_by_forms_either(plant):
+    dora, nobody = signed_in("dora"), Client()
+    nobody.force_login(a_person("nobody", role="viewer", site=another_site()))
+    job, order = JobOrder.objects.first(), CustomerOrder.objects.get()
+    lot = MaterialLot.objects.get(code="ST-1")
+    forms = [f"/jobs/{job.pk}/act", f"/production/{job.request_id}/act", f"/stock/lots/{lot.pk}/act"]
+    forms += [f"/orders/{order.pk}/release", f"/orders/{order.pk}/cancel"]
+    for client in (dora, nobody):
+        assert {client.post(address).status_code for address in forms} <= {403, 404}

@@ -104,6 +104,7 @@ def job(request: HttpRequest, job_order_id: int) -> HttpResponse:
 @require_POST
 def act_on_job(request: HttpRequest, job_order_id: int) -> HttpResponse:
     """What a dispatcher does to one job order."""
+    jobs.job_order(actor=actor_of(request), job_order_id=job_order_id)  # before anything is said about the form
     try:
         _act(request, [job_order_id])
         messages.success(request, _("Done."))

@@ -19,7 +19,7 @@ from yuheng.engineering import selectors as engineering
 from yuheng.equipment.selectors import SiteRow
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput
-from yuheng.operations.drawing import timeline
+from yuheng.operations.drawing import route_graph, timeline
 from yuheng.operations.labels import ORDER_STATE_LABELS
 from yuheng.operations.selectors import orders, progress
 from yuheng.operations.selectors.orders import OrderFilter, RequestRow
@@ -110,7 +110,8 @@ def way_shown(way: Progress, at: datetime) -> dict[str, Any]:
         )
         for row in way.requests
     ]
-    return {"requests": requests, "drawn": drawn}
+    graph = route_graph(way.jobs, [(link.before, link.after) for link in way.links])
+    return {"requests": requests, "drawn": drawn, "graph": graph}
 
 
 # ---- entering and releasing ---------------------------------------------------------------------------------------
@@ -229,6 +230,7 @@ def _option(value: str) -> str | bool | int | float:
 @require_POST
 def release_order(request: HttpRequest, order_id: int) -> HttpResponse:
     """Release an order: versions are resolved and frozen, job orders made."""
+    orders.order_detail(actor=actor_of(request), order_id=order_id)  # before anything is said about the form
     try:
         made = verbs.release_order(actor=actor_of(request), order_id=order_id, at=now())
         jobs = ngettext("%(n)d job order was made.", "%(n)d job orders were made.", made.job_orders)
@@ -241,6 +243,7 @@ def release_order(request: HttpRequest, order_id: int) -> HttpResponse:
 @require_POST
 def cancel_order(request: HttpRequest, order_id: int) -> HttpResponse:
     """Cancel an order with what is not begun of it."""
+    orders.order_detail(actor=actor_of(request), order_id=order_id)  # before anything is said about the form
     try:
         reason = request.POST.get("reason", "")
         verbs.cancel_order(actor=actor_of(request), order_id=order_id, reason=reason, at=now())

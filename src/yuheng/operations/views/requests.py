@@ -90,6 +90,7 @@ def traveller(request: HttpRequest, request_id: int) -> HttpResponse:
 def act(request: HttpRequest, request_id: int) -> HttpResponse:
     """Release, hold, let go, cancel, abort, close a production order, or change its urgency."""
     actor, at, given = actor_of(request), now(), request.POST
+    orders.request_detail(actor=actor, request_id=request_id)  # before anything is said about the form
     action, reason = given.get("action", ""), given.get("reason", "")
     try:
         if action == "release":

@@ -88,6 +88,7 @@ def lot(request: HttpRequest, lot_id: int) -> HttpResponse:
 def act_on_lot(request: HttpRequest, lot_id: int) -> HttpResponse:
     """Count, move or block a lot."""
     actor, at, given = actor_of(request), now(), request.POST
+    stock.lot_detail(actor=actor, lot_id=lot_id, limit=1)  # before anything is said about the form
     action, reason = given.get("action", ""), given.get("reason", "")
     place = number(given, "location")
     try:
