@@ -299,7 +299,7 @@ def _rebuild(scorer: Scorer, given: Found, seed: int, limits: Limits, found: typ
     steps = limits.effort
     if steps is None and counted:
         steps = max(50, int(seconds_of(limits) * 1.5e5 / (arrays.n + 20)))
-    search.run(1e9 if counted else max(0.0, limits.phase_left), limits.stop, found, steps)
+    search.run(1e9, limits.stop, found, steps)  # ``stop`` ends it, whatever clock counts
     return search.is_perfect
 
 
