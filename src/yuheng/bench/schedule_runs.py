@@ -6,7 +6,6 @@ import argparse
 import csv
 import dataclasses
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,18 +23,17 @@ from yuheng.engines.schedule.decode import by_rule, choose_routings, new_board, 
 from yuheng.engines.schedule.dispatch import sweep
 from yuheng.engines.schedule.generate import plant
 from yuheng.engines.schedule.layout import lay_out
-from yuheng.engines.schedule.objective import parse_objective
+from yuheng.engines.schedule.objective import Objective, parse_objective
 from yuheng.engines.schedule.parts import Calendar, Demand, Operator
 from yuheng.engines.schedule.plan import plan_of
 from yuheng.engines.schedule.problem import Problem
 from yuheng.engines.schedule.readers import FORMATS
-from yuheng.engines.schedule.solve import Cancel, Solution, solve
+from yuheng.engines.schedule.solve import Solution, solve
 from yuheng.engines.schedule.warm import warm
 
 FULL_S = 30.0
 MAKESPAN, TARDINESS = parse_objective("makespan"), parse_objective("tardiness")
 WEEK = 7 * 1440
-LOOK_S = 0.005
 
 
 def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -103,24 +101,11 @@ class Run:
     is_feasible: bool
 
 
-def solve_for(problem: Problem, objective: Any, cpu_seconds: float, seed: int, **rest: Any) -> Run:
+def solve_for(problem: Problem, objective: Objective, cpu_seconds: float, seed: int) -> Run:
     """Solve with one worker for so many CPU seconds of this process, however busy the machine is."""
-    cancel = Cancel()
     began = time.process_time()
-    is_done = threading.Event()
-
-    def watch() -> None:
-        while not is_done.wait(LOOK_S):
-            if time.process_time() - began >= cpu_seconds:
-                cancel.set()
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    solution = solve(problem, objective, cpu_seconds * 20, seed=seed, cancel=cancel, **rest)
+    solution = solve(problem, objective, cpu_seconds, seed=seed, clock=time.process_time)
     cpu_s = time.process_time() - began
-    is_done.set()
-    watcher.join()
     return Run(solution, cpu_s, not check(problem, solution.plan))
 
 
