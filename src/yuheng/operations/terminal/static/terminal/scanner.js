@@ -105,8 +105,11 @@ export class Wedge {
   }
 }
 
-/** Listen on a window; `onCode(code)` for each scan. What a scan typed into a field before it was known is taken out. */
-export function listen(target, onCode, clock = () => performance.now()) {
+/**
+ * Listen on a window; `onCode(code)` for each scan. What a scan typed into a field before it was known is taken out.
+ * The event says when the key was pressed: a tablet that is busy handles keys late, and all at once.
+ */
+export function listen(target, onCode, clock = (event) => event.timeStamp) {
   const wedge = new Wedge();
   let before = null; // the field that had the focus when the burst began, and what stood in it
 
@@ -125,7 +128,7 @@ export function listen(target, onCode, clock = () => performance.now()) {
   };
 
   target.addEventListener("keydown", (event) => {
-    const now = clock();
+    const now = clock(event);
     const wasEmpty = wedge.text === "" || now - wedge.at > GAP_MS;
     if (wasEmpty) remember(event.target);
     const code = wedge.feed(event, now);
@@ -139,6 +142,6 @@ export function listen(target, onCode, clock = () => performance.now()) {
       event.stopImmediatePropagation();
     }
   }, true);
-  target.addEventListener("keyup", (event) => event.key === "Alt" && wedge.altUp(clock()), true);
+  target.addEventListener("keyup", (event) => event.key === "Alt" && wedge.altUp(clock(event)), true);
   return wedge;
 }
