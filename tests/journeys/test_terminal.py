@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -234,6 +235,10 @@ def test_a_store_that_was_rolled_back_loses_and_doubles_nothing(station: Station
     )
     station.report(2)
     station.synced()
+    expect(station.terminal).to_have_attribute("data-waiting", "0", timeout=SYNC_MS)
+    deadline = time.monotonic() + SYNC_MS / 1000  # what was counted anew goes with the next exchange
+    while JobOrder.objects.get(state=JobState.RUNNING).good != 7 and time.monotonic() < deadline:
+        station.page.wait_for_timeout(50)
     assert JobOrder.objects.get(state=JobState.RUNNING).good == 7
     assert set(TerminalAction.objects.values_list("outcome", flat=True)) == {"applied"}
 

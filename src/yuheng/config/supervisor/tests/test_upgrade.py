@@ -37,7 +37,11 @@ def test_every_migration_goes_back_and_forth_over_rows(migrated_database_url, tm
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert not told["wrong"]
-    files = {path.stem for path in SOURCE.glob("*/migrations/[0-9]*.py")}
+    files = {
+        path.stem
+        for path in SOURCE.glob("*/migrations/[0-9]*.py")
+        if path.parts[-3] not in {"engineering", "operations"}  # without rows here; undone and made again as a whole
+    }
     assert {name.split(".")[1] for name in told["walked"]} == files - {"0001_initial"}
     empty = {table for table, rows in told["rows"].items() if not rows}
     assert empty <= WITHOUT_ROWS
