@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,10 +43,11 @@ from yuheng.gateway.connector import (
     check_config,
 )
 from yuheng.gateway.push import HttpDoor
+from yuheng.testing.loop_watch import watching
 from yuheng.testing.waiting import eventually
 
-SLOW_CALLBACK_S = 0.5
-"""Longest time a callback may hold the loop in a test; shared machines are slow, a blocking call is slower still."""
+TURNS = 3
+"""How often a session is watched before it is said to block the loop."""
 
 MANY_TAGS = 10_000
 
@@ -393,13 +393,24 @@ async def carries_ten_thousand_tags(bench: Bench) -> None:
 
 
 async def never_blocks_the_loop(bench: Bench) -> None:
-    """No callback holds the loop for longer than `SLOW_CALLBACK_S`, in asyncio's debug mode."""
+    """No callback calls what blocks, computes long or waits long: see `yuheng.testing.loop_watch`.
+
+    Three times, each in a session of its own: who blocks does so each time, a hiccup of the machine comes once.
+    """
+    for turn in range(TURNS):
+        with watching() as watch:
+            await _takes_two_hundred(bench, 1 + 200 * turn)
+        assert not watch.calls, watch.calls[0]
+        if not watch.spells:
+            return
+    raise AssertionError(watch.spells[0])
+
+
+async def _takes_two_hundred(bench: Bench, first: int) -> None:
     log = FakeLog()
-    with _slow_callbacks() as slow:
-        async with running(bench, log):
-            await bench.device.send(1, 200)
-            await eventually(lambda: bench.values(log) >= set(range(1, 201)), timeout_s=20)
-    assert not slow, slow[0]
+    async with running(bench, log):
+        await bench.device.send(first, 200)
+        await eventually(lambda: bench.values(log) >= set(range(first, first + 200)), timeout_s=20)
 
 
 async def leaves_nothing_open(bench: Bench) -> None:
@@ -469,36 +480,6 @@ async def _is_refused(session: Any, address: str, value: Value) -> bool:
 
 async def _shown_by(device: Any) -> Any:
     return await device.read()
-
-
-class _Collector(logging.Handler):
-    """Keeps asyncio's complaints about slow callbacks."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if text.startswith("Executing"):
-            self.found.append(text)
-
-
-@contextmanager
-def _slow_callbacks() -> Iterator[list[str]]:
-    """Collect the callbacks that hold the loop too long."""
-    loop = asyncio.get_running_loop()
-    before = loop.get_debug(), loop.slow_callback_duration
-    collector, logger = _Collector(), logging.getLogger("asyncio")
-    logger.addHandler(collector)
-    loop.set_debug(True)
-    loop.slow_callback_duration = SLOW_CALLBACK_S
-    try:
-        yield collector.found
-    finally:
-        loop.set_debug(before[0])
-        loop.slow_callback_duration = before[1]
-        logger.removeHandler(collector)
 
 
 def _sockets() -> int:
