@@ -4,7 +4,18 @@ import pytest
 from django.apps import apps
 from django.db import models
 
-ORDER = ["kernel", "people", "equipment", "engineering", "telemetry", "alarms", "operations", "terminal", "analysis"]
+ORDER = [
+    "kernel",
+    "people",
+    "equipment",
+    "engineering",
+    "telemetry",
+    "alarms",
+    "operations",
+    "terminal",
+    "scheduling",
+    "analysis",
+]
 """Contexts from the lowest up; a context that is missing here has no place yet."""
 
 OURS = [

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "yuheng.alarms",
     "yuheng.operations",
     "yuheng.operations.terminal",
+    "yuheng.scheduling",
     "yuheng.analysis",
     "yuheng.web",
 ]

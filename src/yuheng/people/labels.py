@@ -254,6 +254,11 @@ ACTION_LABELS: dict[str, Promise] = {
     "webhook.remove": _("Webhook of orders removed"),
     "webhook.test": _("Webhook of orders tested"),
     "webhook.retry": _("Failed webhook messages tried again"),
+    "plan.published": _("Plan published"),
+    "plan.settings_changed": _("Settings of planning changed"),
+    "plan.return_said": _("Expected return of a machine said"),
+    "scenario.asked": _("Plan asked for"),
+    "scenario.cancelled": _("Plan in the making cancelled"),
 }
 """What the audit trail's codes say. A code that is not here is shown as it is."""
 

@@ -1,0 +1,11 @@
+"""Rules of planning: states, estimates, weights, words. Plain Python."""
+
+from yuheng.scheduling.rules.estimates import Basis, Estimate, back_at
+from yuheng.scheduling.rules.policy import Policy
+from yuheng.scheduling.rules.states import (
+    ScenarioState,
+    SuggestionState,
+    weight_of,
+)
+
+__all__ = ["Basis", "Estimate", "Policy", "ScenarioState", "SuggestionState", "back_at", "weight_of"]

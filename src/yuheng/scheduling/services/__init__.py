@@ -1,0 +1,1 @@
+"""Verbs of planning: ask for plans, publish and undo them, move, answer disturbances, accept suggestions."""
