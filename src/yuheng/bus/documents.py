@@ -118,6 +118,14 @@ class AlarmRule(msgspec.Struct, frozen=True):
     variants: tuple[AlarmVariant, ...] = ()
 
 
+class JobSymbol(msgspec.Struct, frozen=True):
+    """A symbol that jobs listen to at a site, because a released work master says so."""
+
+    site_id: int
+    symbol: str
+    kind: str  # count: a cumulative counter of cycles; run_id: the controller's present run
+
+
 class Device(msgspec.Struct, frozen=True):
     """A credential of a device, for HTTP push; MQTT has the same one in the broker's own configuration."""
 
@@ -140,6 +148,7 @@ class Plant(msgspec.Struct, frozen=True):
     future_tolerance_s: float = 600.0
     rederive: tuple[Rederive, ...] = ()
     alarm_rules: tuple[AlarmRule, ...] = ()
+    job_symbols: tuple[JobSymbol, ...] = ()
 
 
 def encode(plant: Plant) -> bytes:

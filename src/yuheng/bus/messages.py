@@ -50,6 +50,30 @@ class StateRevision(msgspec.Struct, frozen=True):
     intervals: list[Interval]
 
 
+class JobSeries(msgspec.Struct, frozen=True):
+    """Changes of one signal that jobs listen to; columns of one length, in order of time. See `documents.JobSymbol`."""
+
+    tag_id: int
+    symbol: str
+    kind: str
+    role: str
+    times_us: list[int]  # by the source's clock
+    seqs: list[int]
+    values: list[float | str]
+    arrived_us: list[int]
+
+
+class JobSignals(msgspec.Struct, frozen=True):
+    """What a work unit's signals say to its jobs. Told at least once; (symbol, time, sequence) names a reading.
+
+    A reading is told when it is good and differs from what was told before it, when it comes late, and once after a
+    start of the historian.
+    """
+
+    work_unit_id: int
+    series: list[JobSeries]
+
+
 # ---- commands: worker -> gateway (yh.cmd.<source id>, request), gateway -> worker (YH_EVENTS) --------------------
 
 

@@ -6,7 +6,8 @@
     YH_INGEST      yh.in.<source id>.<raw|points>   from the gateway (HTTP push, files, polled machines) -> historian
     YH_DEAD        yh.dead.<source id or 0>.<reason>   everything unreadable, whole, for page and replay -> worker
                    yh.dead.<source id>.born   `messages.BirthNotice`: behind the letters that a Sparkplug birth explains
-    YH_EVENTS      yh.ev.state.<work unit id>, yh.ev.command.<source id>, yh.ev.gap.<source id>
+    YH_EVENTS      yh.ev.state.<work unit id>, yh.ev.signal.<work unit id>, yh.ev.command.<source id>,
+                   yh.ev.gap.<source id>
                    durable facts for the worker
     YH_ALARMS      yh.alarm.<work unit id>, yh.alarm.active   facts about alarms for the worker: a stream of their own,
                    so that they never wait behind thousands of states
@@ -91,6 +92,11 @@ def born(source_id: int) -> str:
 def state_event(work_unit_id: int) -> str:
     """`messages.StateRevision` of one work unit."""
     return f"yh.ev.state.{work_unit_id}"
+
+
+def signal_event(work_unit_id: int) -> str:
+    """`messages.JobSignals` of one work unit."""
+    return f"yh.ev.signal.{work_unit_id}"
 
 
 def alarm_event(work_unit_id: int) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from yuheng.kernel.models import OutboxEvent
 from yuheng.kernel.outbox import Handler
+from yuheng.operations.services.signals.intake import look_soon
 from yuheng.operations.services.webhooks import TOLD, queue_event
 
 CHANGES_OF_CONFIGURATION = (
     "alarms.AlarmDefinitionsChanged",
+    "engineering.VersionReleased",
     "equipment.EquipmentChanged",
     "equipment.PlantImported",
     "telemetry.DeviceChanged",
@@ -26,6 +29,18 @@ NOTIFICATIONS_CHANGED = "alarms.NotificationsChanged"
 EVENTS_OF_ORDERS = tuple(f"operations.{name}" for name in TOLD)
 """Each is written down for the webhooks that want it, in the transaction that counts it as delivered."""
 DELIVERIES_WAITING = "operations.DeliveriesWaiting"
+MOVED_JOBS = tuple(
+    f"operations.{name}"
+    for name in (
+        "JobOrderStarted",
+        "JobOrderPaused",
+        "JobOrderResumed",
+        "JobOrderFinished",
+        "JobOrderAborted",
+        "QuantityReported",
+    )
+)
+"""After any of these the signals of the job's machine are looked at again: whose pieces they are may have changed."""
 
 
 def handlers_of_worker(
@@ -36,6 +51,7 @@ def handlers_of_worker(
     command_requested: Callable[[], None],
     notifications_changed: Callable[[], None],
     deliveries_waiting: Callable[[], None],
+    jobs_moved: Callable[[], None],
 ) -> dict[str, Sequence[Handler]]:
     """Return the table. The callables only wake a task of the worker, which then reads what is true in the database:
     so a crash between an event and its effect loses nothing, because the worker looks once at its start too.
@@ -63,11 +79,19 @@ def handlers_of_worker(
     def look_at_deliveries(_event: OutboxEvent) -> None:
         deliveries_waiting()
 
+    def look_at_signals(event: OutboxEvent) -> None:
+        unit_id = event.payload.get("work_unit_id")
+        if unit_id is not None:
+            look_soon(work_unit_ids=[unit_id], at=datetime.now(UTC))
+            jobs_moved()
+
     table: dict[str, Sequence[Handler]] = dict.fromkeys(CHANGES_OF_CONFIGURATION, (publish_configuration,))
     table[REPLAY_REQUESTED] = (replay,)
     table[ALARMS_CHANGED] = (tell_screens,)
     table[COMMAND_REQUESTED] = (send,)
     table[NOTIFICATIONS_CHANGED] = (look_at_notifications,)
     table |= dict.fromkeys(EVENTS_OF_ORDERS, (tell_webhooks,))
+    for kind in MOVED_JOBS:
+        table[kind] = (*table[kind], look_at_signals)
     table[DELIVERIES_WAITING] = (look_at_deliveries,)
     return table

@@ -40,6 +40,7 @@ from yuheng.historian.calculating import Calculating
 from yuheng.historian.calculations import compiled
 from yuheng.historian.checks import Deadband, refused_times
 from yuheng.historian.deadletters import DeadLetter
+from yuheng.historian.job_signals import JobSignalGatherer
 from yuheng.historian.latest import Latest, time_order
 from yuheng.historian.limits import DEFAULT_LIMITS, Limits
 from yuheng.historian.pending import Counters, LogSource, Pending
@@ -73,6 +74,7 @@ class Pipeline:
         self.latest = Latest()
         self.units = Units(self.tags, self.latest)
         self.alarms = Alarms(self.tags, self.latest, self.units)
+        self.job_signals = JobSignalGatherer(self.tags)
         self.calculating = Calculating(self.tags, self.latest)
         self.dirty = DirtyMinutes()
         self.deadband = Deadband()
@@ -120,6 +122,7 @@ class Pipeline:
         self.changed_slots = np.pad(self.changed_slots, (0, len(self.tags) - len(self.changed_slots)))
         self.units.load(plant)
         self.alarms.load(plant, self._clock_us())
+        self.job_signals.load(plant)
         self.calculating.load(compiled(plant))
         self._take_calculated(self.calculating.of_now(self._clock_us()))
         return True
@@ -510,6 +513,7 @@ class Pipeline:
         if calculated is not None:
             points, slots = self.ordered(concatenated([points, calculated]))
         self.alarms.absorb(points, slots, texts, self._clock_us())
+        self.job_signals.absorb(points, slots, texts)
         self.on_live()
 
     def ordered(self, points: PointBlock) -> tuple[PointBlock, np.ndarray[tuple[int], np.dtype[np.int32]]]:

@@ -28,6 +28,7 @@ from yuheng.historian.alarm_telling import AlarmTeller
 from yuheng.historian.answers import Answers
 from yuheng.historian.committer import Committer, revisions
 from yuheng.historian.freezing import Freezer
+from yuheng.historian.job_signals import JobSignalTeller
 from yuheng.historian.limits import DEFAULT_LIMITS, Limits
 from yuheng.historian.live import Live
 from yuheng.historian.pipeline import Pipeline
@@ -37,6 +38,7 @@ from yuheng.historian.routing import best_effort_subjects
 from yuheng.historian.series import HELD_FOR_FORMULAS, read_stored
 from yuheng.historian.shown import Reason
 from yuheng.historian.store import Store, StoreFailure, concatenated, state_change_columns
+from yuheng.historian.telling import flush_all
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +80,10 @@ class Historian:
             connection=lambda: self.connection,
             after_commit=self._after_commit,
             at_swap=self._at_swap,
-            before_ack=self._tell_alarms,
+            before_ack=lambda: flush_all(self.teller, self.signal_teller),
         )
         self.teller = AlarmTeller(self.pipeline.alarms, publish_all=self.committer.publish_all, clock_us=now_us)
+        self.signal_teller = JobSignalTeller(self.pipeline.job_signals, publish_all=self.committer.publish_all)
         self.pipeline.on_live = self._live_changed
         self.readers: list[LogReader] = []
         self._nats_url = nats_url
@@ -124,6 +127,7 @@ class Historian:
             asyncio.create_task(self._every(self.limits.rerun_s, self._rerun)),
             asyncio.create_task(self._until_broken()),
             asyncio.create_task(self.teller.run()),
+            asyncio.create_task(self.signal_teller.run()),
         ]
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -442,9 +446,7 @@ class Historian:
         """Tell what a batch changed, without waiting for its commit."""
         self.live.states()
         self.teller.note()
-
-    async def _tell_alarms(self) -> None:
-        await self.teller.flush()
+        self.signal_teller.note()
 
     async def _maintain(self) -> None:
         """Roll-ups, snapshot, retention: one after another, never beside each other."""
@@ -547,6 +549,8 @@ class Historian:
                 "alarms_active": self.pipeline.alarms.active_count,
                 "alarm_facts_told": self.teller.told,
                 "alarm_facts_waiting": self.teller.waiting,
+                "job_signals_told": self.signal_teller.told,
+                "job_signals_waiting": self.signal_teller.waiting,
                 "points_per_s": round((counters.points - points) / span, 1),
                 "messages_per_s": round((counters.messages - messages) / span, 1),
                 "points": counters.points,

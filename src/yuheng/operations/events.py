@@ -161,6 +161,7 @@ class JobOrderAborted:
     code: str
     request_id: int
     reason: str
+    work_unit_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,29 @@ class StockChanged:
     lot_id: int
     kind: str
     quantity: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobExceptionFound:
+    """A machine's signals and what was booked disagree; ``kind``: `rules.signals.ExceptionKind`."""
+
+    site_id: int
+    exception_id: int
+    kind: str
+    work_unit_id: int
+    job_order_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobExceptionDecided:
+    """A person said what becomes of a disagreement, or it is not true any more (``state``: cleared)."""
+
+    site_id: int
+    exception_id: int
+    kind: str
+    state: str
+    work_unit_id: int
+    job_order_id: int | None
 
 
 @dataclass(frozen=True, slots=True)

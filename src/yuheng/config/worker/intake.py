@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.utils import DatabaseError, DataError, IntegrityError
 
 from yuheng.bus.log_reader import LogMessage, LogReader, PullLimits
-from yuheng.bus.messages import BirthNotice, CommandOutcome, SampleBatch, SourceGap, StateRevision
+from yuheng.bus.messages import BirthNotice, CommandOutcome, JobSignals, SampleBatch, SourceGap, StateRevision
 from yuheng.bus.subjects import (
     BORN,
     COUNTED_REPLAYED,
@@ -34,6 +34,7 @@ from yuheng.bus.wire import Connection, header_value
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.jetstream import stream_made_at
 from yuheng.kernel.actor import system_actor
+from yuheng.operations.services.signals.intake import look_soon, note_signals
 from yuheng.telemetry.services.commands import note_gaps, note_outcomes
 from yuheng.telemetry.services.dead_letters import DeadLetter, note_dead_letters, replay_what_a_birth_explains
 from yuheng.telemetry.services.log_positions import advance, position_of
@@ -41,7 +42,7 @@ from yuheng.telemetry.services.state_intervals import apply_state_revisions
 
 LOGGER = logging.getLogger(__name__)
 
-Fact = TypeVar("Fact", StateRevision, CommandOutcome, SourceGap)
+Fact = TypeVar("Fact", StateRevision, JobSignals, CommandOutcome, SourceGap)
 
 TakeIn = Callable[[Sequence[LogMessage]], int]
 """Writes the messages inside the caller's transaction; returns how many were usable."""
@@ -49,6 +50,7 @@ TakeIn = Callable[[Sequence[LogMessage]], int]
 ACTOR = system_actor("worker")
 BORN_END = f".{BORN}".encode()
 STATE_SUBJECT = b"yh.ev.state."
+SIGNAL_SUBJECT = b"yh.ev.signal."
 COMMAND_SUBJECT = b"yh.ev.command."
 GAP_SUBJECT = b"yh.ev.gap."
 BATCH = 2_000
@@ -200,11 +202,16 @@ def _take_in_what_can_be(stream: str, messages: Sequence[LogMessage], take_in: T
 
 
 def take_in_events(messages: Sequence[LogMessage]) -> int:
-    """Apply what ``YH_EVENTS`` holds: state revisions, outcomes of commands, gaps of sources."""
+    """Apply what ``YH_EVENTS`` holds: state revisions, signals of jobs, outcomes of commands, gaps of sources."""
+    at = datetime.now(UTC)
     revisions = _decoded(messages, STATE_SUBJECT, StateRevision)
+    signals = _decoded(messages, SIGNAL_SUBJECT, JobSignals)
     outcomes = _decoded(messages, COMMAND_SUBJECT, CommandOutcome)
     gaps = _decoded(messages, GAP_SUBJECT, SourceGap)
     usable = apply_state_revisions(revisions) if revisions else 0
+    if revisions:
+        look_soon(work_unit_ids=[revision.work_unit_id for revision in revisions], at=at)
+    usable += note_signals(facts=signals, at=at) if signals else 0
     usable += note_outcomes(outcomes=outcomes) if outcomes else 0
     return usable + (note_gaps(gaps=gaps) if gaps else 0)
 

@@ -30,13 +30,21 @@ from yuheng.config.worker.alarm_work import AlarmWork
 from yuheng.config.worker.commanding import send_what_waits
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.dead_store import DeadStore
-from yuheng.config.worker.intake import Counts, Intake, take_in_dead, take_in_events
+from yuheng.config.worker.intake import (
+    SIGNAL_SUBJECT,
+    STATE_SUBJECT,
+    Counts,
+    Intake,
+    take_in_dead,
+    take_in_events,
+)
 from yuheng.config.worker.jetstream import call
 from yuheng.config.worker.nightly import Nightly, keep_watch
 from yuheng.config.worker.notifying import NotificationWork
 from yuheng.config.worker.order_webhooks import OrderWebhookWork
 from yuheng.config.worker.publishing import publish_configuration
 from yuheng.config.worker.replaying import replay_what_waits
+from yuheng.config.worker.signal_work import SignalWork
 from yuheng.engineering import importing as product_files
 from yuheng.engines.points import Refusal
 from yuheng.kernel.actor import system_actor
@@ -72,6 +80,7 @@ class Worker:
         self.alarms = AlarmWork()
         self.notifications = NotificationWork()
         self.order_webhooks = OrderWebhookWork()
+        self.signals = SignalWork()
         self.events = Counts()
         self.dead = Counts()
         self.delivered = 0
@@ -99,6 +108,7 @@ class Worker:
             command_requested=lambda: self._wake(self._command_requested),
             notifications_changed=lambda: self._wake(self.notifications.woken),
             deliveries_waiting=lambda: self._wake(self.order_webhooks.woken),
+            jobs_moved=lambda: self._wake(self.signals.woken),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -112,6 +122,7 @@ class Worker:
             asyncio.create_task(self.alarms.keep_time(), name="clock of alarms"),
             asyncio.create_task(self.notifications.run(), name="notifications"),
             asyncio.create_task(self.order_webhooks.run(), name="webhooks of orders"),
+            asyncio.create_task(self.signals.run(), name="signals and jobs"),
             asyncio.create_task(self._import_products(), name="imports of products"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -125,6 +136,7 @@ class Worker:
         self.alarms.database.close()
         self.notifications.close()
         self.order_webhooks.close()
+        self.signals.close()
         self.imports.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
@@ -211,7 +223,7 @@ class Worker:
 
     async def _session(self, connection: Connection) -> None:
         """Do everything that needs the broker until the connection is lost; the first failure ends all of it."""
-        events = Intake(connection, EVENTS_STREAM, take_in_events, self.database, self.events)
+        events = Intake(connection, EVENTS_STREAM, take_in_events, self.database, self.events, self._events_taken)
         dead = Intake(connection, DEAD_STREAM, take_in_dead, self.database, self.dead, self._dead_taken)
         connection.subscribe(live_health("historian"), self._hear_historian)
         async with asyncio.TaskGroup() as group:
@@ -315,6 +327,10 @@ class Worker:
         if any(message.subject.endswith(mark) for message in messages):
             self._unknown_tags.set()
 
+    def _events_taken(self, messages: Sequence[LogMessage]) -> None:
+        if any(message.subject.startswith((SIGNAL_SUBJECT, STATE_SUBJECT)) for message in messages):
+            self.signals.woken.set()
+
     # ---- about ourselves --------------------------------------------------------------------------------------------
 
     def facts(self) -> dict[str, Any]:
@@ -339,6 +355,8 @@ class Worker:
             "notifications_failed": self.notifications.failed,
             "webhooks_sent": self.order_webhooks.sent,
             "webhooks_failed": self.order_webhooks.failed,
+            "signal_looks": self.signals.looks,
+            "signal_faults": self.signals.faults,
             "replayed": self.replayed,
             "own_tags": self.own_tags,
             "last_error": self.last_error,

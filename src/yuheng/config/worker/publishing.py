@@ -16,6 +16,7 @@ from yuheng.bus.subjects import CONFIG_BUCKET, CONFIG_KEY
 from yuheng.bus.wire import Connection
 from yuheng.config.worker import jetstream
 from yuheng.config.worker.database import Database
+from yuheng.engineering.selectors import listened_symbols
 from yuheng.telemetry.services.configuration import build_plant, render_devices
 
 _SUBJECT = f"$KV.{CONFIG_BUCKET}.{CONFIG_KEY}"
@@ -56,7 +57,8 @@ def _whole_plant() -> documents.Plant:
     with transaction.atomic():
         if len(connection.savepoint_ids) == 0:  # inside another transaction the moment is that one's
             connection.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return msgspec.structs.replace(build_plant(0), alarm_rules=alarm_rules())
+        symbols = tuple(documents.JobSymbol(*one) for one in listened_symbols())
+        return msgspec.structs.replace(build_plant(0), alarm_rules=alarm_rules(), job_symbols=symbols)
 
 
 def write_devices(path: Path, text: str) -> bool:

@@ -36,6 +36,7 @@ from yuheng.engineering.selectors.resolving import (
     resolution_from_document,
     resolve,
 )
+from yuheng.engineering.selectors.signals import listened_symbols
 from yuheng.engineering.selectors.versions import (
     BomVersionRow,
     DocumentFile,
@@ -89,6 +90,7 @@ __all__ = [
     "explode",
     "impact",
     "import_rows",
+    "listened_symbols",
     "material",
     "material_by_code",
     "material_classes",

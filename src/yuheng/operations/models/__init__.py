@@ -10,6 +10,7 @@ from yuheng.operations.models.orders import (
     OperationsRequest,
     Party,
 )
+from yuheng.operations.models.signals import JobCount, JobException, MachineSignal, UnitMeeting
 from yuheng.operations.models.stock import MaterialLot, StockBalance, StockLocation, StockMovement
 from yuheng.operations.models.webhooks import OrderWebhook, WebhookDelivery
 
@@ -19,9 +20,12 @@ __all__ = [
     "CustomerOrderLine",
     "FloorReason",
     "HelpCall",
+    "JobCount",
     "JobDependency",
+    "JobException",
     "JobOrder",
     "JobResponse",
+    "MachineSignal",
     "MaterialLot",
     "MaterialRequirement",
     "OperationsRequest",
@@ -33,5 +37,6 @@ __all__ = [
     "StockLocation",
     "StockMovement",
     "Tool",
+    "UnitMeeting",
     "WebhookDelivery",
 ]

@@ -204,6 +204,11 @@ class JobResponse(SiteScopedModel):
             models.Index(fields=["request", "id"], name="job_response_of_request"),
             models.Index(fields=["site", "id"], name="job_response_newest"),
             models.Index(fields=["work_unit", "id"], name="job_response_of_unit"),
+            models.Index(
+                fields=["work_unit", "id"],
+                condition=Q(kind__in=["started", "resumed", "paused", "finished", "aborted"]),
+                name="job_response_of_clock",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -43,13 +43,17 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What of a job response counts for progress; quantities of corrections may be negative."""
+    """What of a job response counts for progress; quantities of corrections may be negative.
+
+    ``clock_s``: seconds to be added to the time worked (below zero: a stop of the machine that came to be known late).
+    """
 
     kind: ResponseKind
     at: datetime
     good: Decimal = ZERO
     scrap: Decimal = ZERO
     rework: Decimal = ZERO
+    clock_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def derive(told: Iterable[Told]) -> Progress:
     worked = 0.0
     for one in told:
         good, scrap, rework = good + one.good, scrap + one.scrap, rework + one.rework
+        worked += one.clock_s
         if one.kind in (ResponseKind.STARTED, ResponseKind.RESUMED):
             state, since = JobState.RUNNING, one.at
             start = start or one.at

@@ -330,10 +330,11 @@ def abort_one(job: JobOrder, *, reason: str, actor: Actor, at: datetime) -> int:
     row = respond(job, ResponseKind.ABORTED, actor=actor, at=at, happened=at, act=Act(), reason=reason[:80])
     publish(
         JobOrderAborted(
-            site_id=job.site_id, job_order_id=job.pk, code=job.code, request_id=job.request_id, reason=reason[:200]
+            site_id=job.site_id, job_order_id=job.pk, code=job.code, request_id=job.request_id, reason=reason[:200],
+            work_unit_id=job.work_unit_id,
         ),
         at=at,
-    )
+    )  # fmt: skip
     return row.pk
 
 

@@ -32,6 +32,7 @@ from yuheng.operations.rules import (
     Command,
     JobState,
     ResponseKind,
+    Source,
     most_to_report,
     still_expected,
 )
@@ -86,7 +87,7 @@ def start_job_order(
     check_skills(job, actor=actor, crew=crew, at=at)
     taken = take_tools(job, tools, at)
     job.actual_start, job.running_since = job.actual_start or happened, happened
-    _work_of(job, actor)
+    _work_of(job, actor, act)
     _begin(job, unit, "work_unit", "actual_start")
     told = {name: value for name, value in (("crew", list(crew)), ("tools", taken)) if value}
     row = respond(job, ResponseKind.STARTED, actor=actor, at=at, happened=happened, act=act, data=told)
@@ -164,7 +165,7 @@ def resume_job_order(*, actor: Actor, job_order_id: int, at: datetime, act: Act 
         raise impossible(job, Command.RESUME)
     move(job, Command.RESUME, at=at)
     job.running_since = happened
-    _work_of(job, actor)
+    _work_of(job, actor, act)
     _begin(job, job.work_unit.code if job.work_unit else "–")
     row = respond(job, ResponseKind.RESUMED, actor=actor, at=at, happened=happened, act=act)
     publish(
@@ -414,7 +415,10 @@ def _begin(job: JobOrder, unit: str, *more: str) -> None:
         raise unit_is_busy("–", unit) from error
 
 
-def _work_of(job: JobOrder, actor: Actor) -> None:
+def _work_of(job: JobOrder, actor: Actor, act: Act) -> None:
+    """Note who works on it from now on. A machine that starts it, or lets it go on, is nobody."""
+    if act.source is Source.SIGNAL:
+        return
     job.operator, job.operator_zh, job.operator_en = actor.name[:150], actor.name_zh[:80], actor.name_en[:80]
 
 

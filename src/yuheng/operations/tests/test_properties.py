@@ -75,7 +75,10 @@ def test_stored_progress_is_what_follows_from_the_responses(seed):
     assert done > 10
     for job in JobOrder.objects.all():
         rows = JobResponse.objects.filter(job_order=job).order_by("pk")
-        found = derive(Told(ResponseKind(row.kind), row.at, row.good, row.scrap, row.rework) for row in rows)
+        found = derive(
+            Told(ResponseKind(row.kind), row.at, row.good, row.scrap, row.rework, row.data.get("clock_s", 0.0))
+            for row in rows
+        )
         assert (job.good, job.scrap, job.rework) == (found.good, found.scrap, found.rework), job.code
         assert job.actual_start == found.actual_start
         assert job.worked_s == pytest.approx(found.worked_s)
