@@ -65,8 +65,17 @@ class Station:
         expect(self.page.locator("main.sign-in")).to_be_visible()
 
     def scan(self, code: str) -> None:
-        self.page.keyboard.type(code, delay=5)
-        self.page.keyboard.press("Enter")
+        """All keys in one go, as a scanner has them: over a loaded machine's wire they would come in pieces."""
+        self.page.evaluate(
+            """(keys) => {
+              for (const key of keys) {
+                const init = { key, code: key === "Enter" ? key : "", bubbles: true, cancelable: true, composed: true };
+                document.activeElement.dispatchEvent(new KeyboardEvent("keydown", init));
+                document.activeElement.dispatchEvent(new KeyboardEvent("keyup", init));
+              }
+            }""",
+            [*code, "Enter"],
+        )
 
     def badge(self, card: str, name: str) -> None:
         self.scan(card)

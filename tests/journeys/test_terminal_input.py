@@ -19,7 +19,8 @@ HARNESS = """
 import { listen } from "./scanner.js";
 window.now = 1000;
 window.codes = [];
-window.wedge = listen(window, (code) => window.codes.push(code), () => window.now);
+window.pieces = 0;
+window.wedge = listen(window, (code) => window.codes.push(code), () => { window.pieces += 1; }, () => window.now);
 /* keys: [key, code, more]; every key `gap` ms after the one before */
 window.type = (keys, gap, target = document.activeElement ?? document.body) => {
   for (const [key, code, more] of keys) {
@@ -168,3 +169,20 @@ def test_a_group_separator_inside_a_gs1_code_is_kept(keys: Page):
     separator = ["]", "BracketRight", {"ctrlKey": True}]
     keys.evaluate("(k) => type(k, 10)", [*plain("0104"), separator, *plain("21A"), ENTER])
     assert keys.evaluate("codes") == ["0104\u001d21A"]
+
+
+@pytest.mark.parametrize("typed", [["CARD-", "0001"], ["CARD-0001", ""], ["CARD", "-00", "01"], ["CARD-000", "1"]])
+def test_a_scan_in_pieces_is_no_code_but_is_told(keys: Page, typed: list[str]):
+    """A part of a code may be another code: a badge's number without its beginning."""
+    keys.evaluate(
+        "(pieces) => pieces.forEach((k, i) => { if (i) window.now += 200; type(k, 10); })",
+        [[*plain(part), *([ENTER] if part is typed[-1] else [])] for part in typed],
+    )
+    assert (keys.evaluate("codes"), keys.evaluate("pieces")) == ([], 1)
+    keys.evaluate("(k) => { window.now += 2000; type(k, 10); }", [*plain("CARD-0001"), ENTER])
+    assert (keys.evaluate("codes"), keys.evaluate("pieces")) == (["CARD-0001"], 1)
+
+
+def test_fast_fingers_are_no_scan_in_pieces(keys: Page):
+    keys.evaluate("(k) => type(k, 90)", [*plain("482617"), ENTER])
+    assert (keys.evaluate("codes"), keys.evaluate("pieces")) == ([], 0)

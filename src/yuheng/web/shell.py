@@ -36,6 +36,7 @@ class Page:
     url_name: str
     permission: str
     is_everywhere: bool = False
+    is_set_up: bool = False  # opened when the plant is arranged, not while it is watched: under one menu
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Link:
     url: str
     is_current: bool = False
     is_post: bool = False
+    is_set_up: bool = False
     alarms: AlarmsNow | None = None
 
 
@@ -64,13 +66,13 @@ PAGES: tuple[Page, ...] = (
     Page(_("Orders"), "operations:orders", "operations.view"),
     Page(_("Trends"), "analysis:trends", "telemetry.view"),
     Page(_("Stops"), "analysis:stops", "telemetry.view"),
-    Page(_("Products"), "engineering:products", "engineering.view"),
-    Page(_("Equipment"), "equipment:tree", "equipment.view"),
-    Page(_("Signals"), "telemetry:sources", "telemetry.view"),
-    Page(_("Dead letters"), "telemetry:dead_letters", "telemetry.view"),
-    Page(_("People"), "people:people", "people.manage"),
-    Page(_("Audit"), "people:audit", "audit.view"),
-    Page(_("Health"), "web:health", "site.admin", is_everywhere=True),
+    Page(_("Products"), "engineering:products", "engineering.view", is_set_up=True),
+    Page(_("Equipment"), "equipment:tree", "equipment.view", is_set_up=True),
+    Page(_("Signals"), "telemetry:sources", "telemetry.view", is_set_up=True),
+    Page(_("Dead letters"), "telemetry:dead_letters", "telemetry.view", is_set_up=True),
+    Page(_("People"), "people:people", "people.manage", is_set_up=True),
+    Page(_("Audit"), "people:audit", "audit.view", is_set_up=True),
+    Page(_("Health"), "web:health", "site.admin", is_everywhere=True, is_set_up=True),
 )
 WALL_ROUTES = {"alarms": "alarms:list", "alarm-health": "alarms:health", "stops": "analysis:stops"}
 """Pages that a wall can go through besides the map."""
@@ -97,7 +99,7 @@ def _pages(actor: Actor, path: str, site_code: str) -> Iterator[Link]:
         is_plant = url == "/" and (path == "/" or path.startswith(("/sites/", "/work-units/")))
         is_current = is_plant or (url != "/" and path.startswith(url))
         alarms = _alarms_now(actor, site_code) if page.url_name == ALARM_LIST else None
-        yield Link(str(page.label), url, is_current=is_current, alarms=alarms)
+        yield Link(str(page.label), url, is_current=is_current, is_set_up=page.is_set_up, alarms=alarms)
 
 
 def _alarms_now(actor: Actor, site_code: str) -> AlarmsNow | None:
@@ -174,6 +176,7 @@ def _wall_pages(request: HttpRequest, actor: Actor) -> dict[str, str]:
 def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
     """Context processor: everything `base.html` needs, under the one name ``shell``."""
     actor: Actor = getattr(request, "actor", ANONYMOUS)
+    pages = list(_pages(actor, request.path, request.COOKIES.get(SITE_COOKIE, "")))
     account = [Link(str(label), url, is_post=is_post) for label, name, is_post in ACCOUNT if (url := _url(name))]
     return {
         "shell": {
@@ -185,7 +188,8 @@ def shell(request: HttpRequest) -> dict[str, dict[str, object]]:
             "actor_name": local_name(actor) or actor.name,
             "impersonator": actor.impersonator,
             "may_audit": actor.kind == "person" and actor.may("audit.view"),
-            "pages": list(_pages(actor, request.path, request.COOKIES.get(SITE_COOKIE, ""))),
+            "pages": [page for page in pages if not page.is_set_up],
+            "set_up_pages": [page for page in pages if page.is_set_up],
             "sites": _sites(actor, request),
             "account": account,
             "losses": plant_data.losses() if actor.kind == "person" and actor.may("telemetry.view") else [],

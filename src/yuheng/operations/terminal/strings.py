@@ -101,6 +101,7 @@ STRINGS = (
     _("Take down"),
     _("Test the scanner"),
     _("The camera could not be opened: %(why)s"),
+    _("The scan came in pieces. Scan again."),
     _("There is no connection, and this tablet does not know its station yet."),
     _("There is no connection."),
     _("There is no connection: scan a badge that this tablet knows."),

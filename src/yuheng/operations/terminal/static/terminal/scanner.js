@@ -5,6 +5,7 @@
  */
 
 export const GAP_MS = 60; // scanners type every 1 to 30 ms, people hardly below 80
+const PIECES_MS = 1000; // pieces of one scan lie no further apart: radio scanners and busy tablets stutter
 const SHORTEST = 3;
 const TWICE_MS = 700;
 const AIM = /^\][A-Za-z][0-9]/; // AIM symbology identifier, which some scanners put before the code
@@ -42,6 +43,9 @@ export function plainCode(text) {
   return text.normalize("NFKC").replace(/\s+$/, "").trimStart().replace(AIM, "").replace(/^\u001d+|\u001d+$/g, "");
 }
 
+/** What `feed` returns for a scan that came with a gap: a part of a code may be another code, so none is guessed. */
+export const IN_PIECES = Symbol("in pieces");
+
 /** Puts keys together to codes. Give it every keydown and keyup; `feed` returns a code when one is complete. */
 export class Wedge {
   constructor() {
@@ -51,7 +55,7 @@ export class Wedge {
   }
 
   reset() {
-    Object.assign(this, { text: "", at: -Infinity, alt: "" });
+    Object.assign(this, { text: "", at: -Infinity, alt: "", isBroken: false });
   }
 
   /** Whether a burst is under way: at least two characters, faster than fingers. */
@@ -64,16 +68,25 @@ export class Wedge {
     const isSlow = now - this.at > GAP_MS;
     if (event.altKey && /^Numpad[0-9]$/.test(event.code)) return this.altDigit(event, now, isSlow);
     if (event.code === "Enter" || event.code === "NumpadEnter" || event.key === "Enter" || (event.key === "Tab" && this.isBurst)) {
-      const text = this.text;
-      const isScan = !isSlow && text.length >= SHORTEST;
+      const { text } = this;
+      const isWhole = text.length >= SHORTEST;
+      const isBroken = now - this.at <= PIECES_MS && (this.isBroken || (isSlow && isWhole));
       this.reset();
-      return isScan ? this.once(plainCode(text), now) : null;
+      if (isBroken) return IN_PIECES;
+      return isWhole && !isSlow ? this.once(plainCode(text), now) : null;
     }
     const char = character(event);
     if (!char) return null;
-    if (isSlow) this.reset();
+    if (isSlow) this.afterGap(now);
     this.add(char, now);
     return null;
+  }
+
+  /** A gap: fingers, or a scan in pieces if what came before was too long and fast for fingers. */
+  afterGap(now) {
+    const isBroken = now - this.at <= PIECES_MS && (this.isBroken || this.text.length >= SHORTEST);
+    this.reset();
+    this.isBroken = isBroken;
   }
 
   add(char, now) {
@@ -84,7 +97,7 @@ export class Wedge {
 
   /** Some scanners type Alt and the number of each character on the number pad. */
   altDigit(event, now, isSlow) {
-    if (isSlow && !this.alt) this.reset();
+    if (isSlow && !this.alt) this.afterGap(now);
     this.alt += event.code[6];
     this.at = now;
     return null;
@@ -106,10 +119,10 @@ export class Wedge {
 }
 
 /**
- * Listen on a window; `onCode(code)` for each scan. What a scan typed into a field before it was known is taken out.
+ * Listen on a window; `onCode(code)` for each scan, `onPieces()` for one that came in pieces. What a scan typed into a field before it was known is taken out.
  * The event says when the key was pressed: a tablet that is busy handles keys late, and all at once.
  */
-export function listen(target, onCode, clock = (event) => event.timeStamp) {
+export function listen(target, onCode, onPieces = () => {}, clock = (event) => event.timeStamp) {
   const wedge = new Wedge();
   let before = null; // the field that had the focus when the burst began, and what stood in it
 
@@ -136,7 +149,8 @@ export function listen(target, onCode, clock = (event) => event.timeStamp) {
       event.preventDefault();
       event.stopImmediatePropagation();
       restore();
-      onCode(code);
+      if (code === IN_PIECES) onPieces();
+      else onCode(code);
     } else if (wedge.isBurst) {
       event.preventDefault(); // neither typed into a field nor pressing what has the focus
       event.stopImmediatePropagation();

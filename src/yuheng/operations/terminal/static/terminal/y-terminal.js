@@ -38,7 +38,7 @@ class Terminal extends HTMLElement {
     this.jobScreen = new JobScreen(this);
     setLanguage(isEnglish() ? "en" : "zh");
     this.theme(localStorage.getItem(THEME) ?? document.documentElement.dataset.theme);
-    const wedge = listen(window, (code) => this.scanned(code));
+    const wedge = listen(window, (code) => this.scanned(code), () => this.say(t("The scan came in pieces. Scan again."), true));
     addEventListener("keydown", (event) => typeIntoPads(event, wedge));
     this.sync.addEventListener("change", () => this.refresh());
     await this.refresh();
