@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "connectors": ("yuheng.config.commands.connectors", "list the installed connectors with their quality tier"),
     "device": ("yuheng.config.commands.device", "add, list and remove devices' credentials"),
     "import": ("yuheng.config.commands.import_plant", "read a plant from CSV or YAML, with a dry run"),
+    "import-log": ("yuheng.config.commands.import_log", "read a plant's event log: orders, routings, a quality report"),
     "export": ("yuheng.config.commands.export_plant", "write a plant as YAML or CSV"),
     "replay": ("yuheng.config.commands.replay", "send recordings of real machines through MQTT"),
     "schedule": ("yuheng.config.commands.schedule", "plan orders on machines, prove a plan, look at it"),

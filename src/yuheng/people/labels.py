@@ -254,6 +254,7 @@ ACTION_LABELS: dict[str, Promise] = {
     "tool.write": _("Tool written"),
     "floor_reason.write": _("Reason of the floor written"),
     "orders.imported": _("Orders or stock imported"),
+    "log.imported": _("Event log imported"),
     "webhook.write": _("Webhook of orders set"),
     "webhook.remove": _("Webhook of orders removed"),
     "webhook.test": _("Webhook of orders tested"),

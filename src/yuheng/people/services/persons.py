@@ -76,6 +76,31 @@ def create_person(
 
 
 @transaction.atomic
+def enter_person(
+    *, actor: Actor, username: str, name_zh: str, name_en: str, organisation_id: int | None, at: datetime
+) -> Person:
+    """Add a person whom a log or a list names: without a role or a password, until somebody gives them these.
+
+    Raises
+    ------
+    PermissionRefused, InvalidInput
+    """
+    actor.require(MANAGE)
+    require_organisation(actor, organisation_id)
+    if not USERNAME_PATTERN.fullmatch(username) or Person.objects.filter(username__iexact=username).exists():
+        message = _("Somebody has this user name already.")
+        raise InvalidInput(message, {"username": message})
+    person = Person(
+        username=username, name_zh=name_zh or username, name_en=name_en or username, organisation_id=organisation_id,
+        language=LANGUAGES[0], created_at=at, must_change_password=True,
+    )  # fmt: skip
+    person.set_unusable_password()
+    person.save()
+    audit.record(actor=actor, action="people.created", at=at, object_kind="person", object_id=person.pk, name=username)
+    return person
+
+
+@transaction.atomic
 def rename_person(*, actor: Actor, person_id: int, name_zh: str, name_en: str, at: datetime) -> Person:
     """Change how a person is called."""
     person = manageable(actor, person_id)
