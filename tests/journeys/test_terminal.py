@@ -216,6 +216,9 @@ def test_a_number_and_a_pin_sign_in_and_a_wrong_one_is_told(station: Station):
     station.register()
     page = station.page
     page.keyboard.type(number, delay=150)
+    expect(page.locator("[data-field=number] b")).to_have_text(number)
+    page.evaluate("() => document.querySelector('y-terminal').sync.now()")  # an exchange while somebody types
+    expect(page.locator("[data-field=number] b")).to_have_text(number)
     page.locator("[data-field=pin]").click()
     page.keyboard.type("4826", delay=150)
     page.locator("main .primary").click()

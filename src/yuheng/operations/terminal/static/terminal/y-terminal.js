@@ -67,8 +67,13 @@ class Terminal extends HTMLElement {
     return this.sync.nowMs();
   }
 
-  /** Read the store again and draw. */
-  async refresh() {
+  /** Read the store again and draw; one after the other, so that an older reading is never drawn over a newer one. */
+  refresh() {
+    this.refreshed = (this.refreshed ?? Promise.resolve()).then(() => this.readAndDraw(), () => this.readAndDraw());
+    return this.refreshed;
+  }
+
+  async readAndDraw() {
     const [picture, queue, stream] = [await this.store.fact("picture"), await this.store.queue(), await this.store.stream()];
     this.queue = queue;
     this.waitingCount = queue.filter((action) => !action.outcome).length;
@@ -162,7 +167,11 @@ class Terminal extends HTMLElement {
       this.say(error.refusal ?? t("There is no connection: scan a badge that this tablet knows."), true);
       return;
     }
-    if (answer.status !== 200) { this.say(answer.body.detail ?? t("This did not work."), true); return; }
+    if (answer.status !== 200) {
+      this.filledBy = ""; // what was wrong is typed again from the beginning
+      this.say(answer.body.detail ?? t("This did not work."), true);
+      return;
+    }
     localStorage.setItem(ACTIVE, session);
     this.isSigningIn = false;
     this.say("");
@@ -243,20 +252,36 @@ class Terminal extends HTMLElement {
   draw() {
     const focused = this.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     this.hadPerson = Boolean(this.state && this.active());
-    const screen = this.screen();
-    this.replaceChildren(this.header(), ...screen);
+    const { filledBy, nodes } = this.screen();
+    const header = this.header();
+    if (filledBy && filledBy === this.filledBy) { // somebody may be typing: what changed is around the fields
+      this.firstElementChild.replaceWith(header);
+      this.querySelector(".outcome").replaceWith(this.outcome());
+    } else this.replaceChildren(header, ...nodes());
+    this.filledBy = filledBy;
     if (focused) this.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
     this.dataset.waiting = String(this.waitingCount ?? 0);
     this.dataset.kept = String(this.queue?.length ?? 0);
     this.dataset.net = this.sync.isOnline === null ? "unknown" : this.sync.isOnline ? "online" : "offline";
   }
 
+  /** What to show: `nodes()` makes it; `filledBy` tells screens with fields apart, which stay while it stays the same. */
   screen() {
-    if (this.sync.refusal && !this.picture?.station) return [this.registering()];
-    if (!this.state) return [h("main", { id: "content", class: "plain" }, this.sync.isOnline === false ? h("p", { class: "lead" }, t("There is no connection, and this tablet does not know its station yet.")) : h("p", { class: "lead" }, t("Connecting…")))];
-    if (!this.state.station) return [this.choosingStation()];
-    if (this.isSigningIn || !this.active()) return [this.signingIn()];
-    return this.jobScreen.draw();
+    const fields = (...parts) => JSON.stringify([isEnglish(), ...parts]);
+    if (this.sync.refusal && !this.picture?.station) return { filledBy: fields("code", this.sync.refusal), nodes: () => [this.registering()] };
+    if (!this.state) return { filledBy: "", nodes: () => [this.connecting()] };
+    if (!this.state.station) return { filledBy: fields("station", this.state.stations), nodes: () => [this.choosingStation()] };
+    if (this.isSigningIn || !this.active()) {
+      const people = this.people().map((one) => [one.session, named(one)]);
+      return { filledBy: fields("person", people, Boolean(this.active()), this.sync.isOnline === false), nodes: () => [this.signingIn()] };
+    }
+    return { filledBy: "", nodes: () => this.jobScreen.draw() };
+  }
+
+  connecting() {
+    const isAway = this.sync.isOnline === false;
+    return h("main", { id: "content", class: "plain" },
+      h("p", { class: "lead" }, isAway ? t("There is no connection, and this tablet does not know its station yet.") : t("Connecting…")));
   }
 
   header() {
