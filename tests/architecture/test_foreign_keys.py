@@ -14,6 +14,7 @@ ORDER = [
     "operations",
     "terminal",
     "scheduling",
+    "performance",
     "analysis",
 ]
 """Contexts from the lowest up; a context that is missing here has no place yet."""

@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "yuheng.operations",
     "yuheng.operations.terminal",
     "yuheng.scheduling",
+    "yuheng.performance",
     "yuheng.analysis",
     "yuheng.web",
 ]

@@ -30,6 +30,7 @@ from yuheng.config.worker.alarm_work import AlarmWork
 from yuheng.config.worker.commanding import send_what_waits
 from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.config.worker.dead_store import DeadStore
+from yuheng.config.worker.flow_work import FlowWork
 from yuheng.config.worker.intake import (
     SIGNAL_SUBJECT,
     STATE_SUBJECT,
@@ -81,6 +82,7 @@ class Worker:
         self.notifications = NotificationWork()
         self.order_webhooks = OrderWebhookWork()
         self.signals = SignalWork()
+        self.flow = FlowWork()
         self.events = Counts()
         self.dead = Counts()
         self.delivered = 0
@@ -123,6 +125,7 @@ class Worker:
             asyncio.create_task(self.notifications.run(), name="notifications"),
             asyncio.create_task(self.order_webhooks.run(), name="webhooks of orders"),
             asyncio.create_task(self.signals.run(), name="signals and jobs"),
+            asyncio.create_task(self.flow.run(), name="flow"),
             asyncio.create_task(self._import_products(), name="imports of products"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -137,6 +140,7 @@ class Worker:
         self.notifications.close()
         self.order_webhooks.close()
         self.signals.close()
+        self.flow.close()
         self.imports.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
@@ -357,6 +361,7 @@ class Worker:
             "webhooks_failed": self.order_webhooks.failed,
             "signal_looks": self.signals.looks,
             "signal_faults": self.signals.faults,
+            "job_orders_followed": self.flow.followed,
             "replayed": self.replayed,
             "own_tags": self.own_tags,
             "last_error": self.last_error,

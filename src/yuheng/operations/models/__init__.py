@@ -1,6 +1,7 @@
 """Tables of operations, by noun."""
 
 from yuheng.operations.models.floor import FloorReason, Qualification, Skill, Tool
+from yuheng.operations.models.history import JobMove, TouchedJob
 from yuheng.operations.models.jobs import HelpCall, JobDependency, JobOrder, JobResponse
 from yuheng.operations.models.orders import (
     Counter,
@@ -23,6 +24,7 @@ __all__ = [
     "JobCount",
     "JobDependency",
     "JobException",
+    "JobMove",
     "JobOrder",
     "JobResponse",
     "MachineSignal",
@@ -37,6 +39,7 @@ __all__ = [
     "StockLocation",
     "StockMovement",
     "Tool",
+    "TouchedJob",
     "UnitMeeting",
     "WebhookDelivery",
 ]

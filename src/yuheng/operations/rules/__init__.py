@@ -17,6 +17,7 @@ from yuheng.operations.rules.jobs import (
     stored,
     word,
 )
+from yuheng.operations.rules.moves import MoveKind
 from yuheng.operations.rules.progress import Progress, ResponseKind, Source, Told, derive, share_done, worked_until
 from yuheng.operations.rules.requests import (
     LIVE_REQUESTS,
@@ -60,6 +61,7 @@ __all__ = [
     "LotKind",
     "LotState",
     "MassBalance",
+    "MoveKind",
     "MovementKind",
     "Need",
     "OrderState",

@@ -1,0 +1,1 @@
+"""How the floor performs: measured times, flow, bottlenecks. Follows operations; changes nothing there."""

@@ -1,0 +1,1 @@
+"""JSON edge of performance, below ``/api/v1``."""
