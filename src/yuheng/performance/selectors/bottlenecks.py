@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel import calendars
@@ -66,7 +67,7 @@ def bottleneck(*, actor: Actor, site_id: int, period: Period) -> Bottleneck:
     available = _available_s(actor, site_id, edges)
     places = {Place(center) for center in available}
     names = place_names(actor=actor, site_id=site_id, places=places)
-    widths = [(b - a).total_seconds() for a, b in zip(edges, edges[1:], strict=False)]
+    widths = [(b - a).total_seconds() for a, b in pairwise(edges)]
     loads: dict[Place, list[Load]] = {}
     queues: dict[Place, Series] = {}
     for place, name in names.items():
@@ -110,7 +111,7 @@ def _available_s(actor: Actor, site_id: int, edges: Sequence[datetime]) -> dict[
 
 
 def _working(calendar: Calendar | None, edges: Sequence[datetime]) -> list[float]:
-    spans = zip(edges, edges[1:], strict=False)
+    spans = pairwise(edges)
     if calendar is None:
         return [(end - start).total_seconds() for start, end in spans]
     return [calendars.working_s(calendar, start, end) for start, end in spans]

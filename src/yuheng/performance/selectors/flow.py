@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.db import connection
@@ -234,7 +235,7 @@ def _place_flow(counted: Counted, place: Place, name: PlaceName, edges: Sequence
 
 def _over_time(means: Sequence[float], edges: Sequence[datetime]) -> float:
     """Return the mean over a whole period from the means of its buckets."""
-    widths = [(b - a).total_seconds() for a, b in zip(edges, edges[1:], strict=False)]
+    widths = [(b - a).total_seconds() for a, b in pairwise(edges)]
     return sum(m * w for m, w in zip(means, widths, strict=True)) / sum(widths)
 
 
@@ -276,8 +277,9 @@ def cumulative_flow(*, actor: Actor, site_id: int, period: Period, place: Place 
     mean = sum(_over_time(one.mean_jobs, edges) for one in parts[1:])
     days = (edges[-1] - edges[0]).total_seconds() / 86_400
     rate = done[-1] / days
-    made: list[Any] = [edges, period.step_s, *(tuple(one) for one in bands), tuple(released)]
-    return CumulativeFlow(*made, mean / rate * 86_400 if rate > 0 else None, rate)
+    little = mean / rate * 86_400 if rate > 0 else None
+    made: list[Any] = [edges, period.step_s, *(tuple(one) for one in bands), tuple(released), little, rate]
+    return CumulativeFlow(*made)
 
 
 # ---- the job orders behind a number ----------------------------------------------------------------------------------

@@ -159,9 +159,10 @@ _COLUMNS = (
 
 def _row(values: dict[str, Any]) -> LeadRow:
     parts = {stage.value: values[f"{stage.value}_us"] / 1e6 for stage in LEAD_STAGES}
-    head = [values[name] for name in _COLUMNS[:11]]
+    head: list[Any] = [values[name] for name in _COLUMNS[:11]]
     head[4] = head[4] or ""
-    return LeadRow(*head, (values["ended_at"] - values["started_at"]).total_seconds(), parts)
+    head += [(values["ended_at"] - values["started_at"]).total_seconds(), parts]
+    return LeadRow(*head)
 
 
 def lead_path(*, actor: Actor, request_id: int) -> LeadPath:

@@ -28,7 +28,7 @@ from yuheng.kernel.actor import system_actor  # noqa: E402
 from yuheng.people.services import ensure_first_administrator  # noqa: E402
 
 APPS = ("kernel", "people", "equipment", "telemetry", "alarms", "analysis")
-ABOVE = ("performance", "terminal", "operations", "engineering")
+ABOVE = ("scheduling", "performance", "terminal", "operations", "engineering")
 """Contexts without rows here: taken away whole and made again."""
 STAYS = ("kernel", "people")
 CHANGED_BY_DATA = {"people_role"}
