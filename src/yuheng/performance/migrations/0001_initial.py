@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         ('engineering', '0003_imports'),
         ('equipment', '0002_calendar_exceptions_and_pictures'),
         ('kernel', '0003_audit_is_searched'),
-        ('operations', '0004_job_moves'),
+        ('operations', '0005_job_moves'),
     ]
 
     operations = [
