@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("equipment", "0002_calendar_exceptions_and_pictures"),
         ("kernel", "0003_audit_is_searched"),
-        ("operations", "0003_no_open_feeds"),
+        ("operations", "0004_signals"),
     ]
 
     operations = [
