@@ -263,6 +263,13 @@ class LiveAlarms(msgspec.Struct, frozen=True):
     alarms: list[AlarmLive]
 
 
+class DispatchLive(msgspec.Struct, frozen=True):
+    """Plan, breakdowns or suggestions of a site changed: ask for them again. A hint: nothing is lost with it."""
+
+    site_id: int
+    at_us: int
+
+
 # ---- questions to the historian (yh.q.<operation>) --------------------------------------------------------------
 
 

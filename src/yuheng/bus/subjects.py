@@ -17,6 +17,7 @@
     yh.live.state.<site id>     state changes, published as soon as they are known
     yh.live.values.<site id>    latest values that changed, coalesced (1 Hz; watched tags 10 Hz)
     yh.live.alarms.<site id>    alarms that changed, from the worker, after they are committed
+    yh.live.dispatch.<site id>  plan, breakdowns or suggestions of a site changed, from the planner, after the commit
     yh.live.health.<process>    one line a second from gateway and historian (queues, rates, drops)
     yh.watch                    {"tags": [...], "ttl_s": 15}: somebody looks at these tags closely
     yh.q.<operation>            history and live questions to the historian; see `messages`
@@ -111,6 +112,11 @@ ALARMS_ACTIVE = "yh.alarm.active"
 def live_alarms(site_id: int) -> str:
     """`messages.LiveAlarms` of one site."""
     return f"yh.live.alarms.{site_id}"
+
+
+def live_dispatch(site_id: int) -> str:
+    """Return where the planner tells that plan, breakdowns or suggestions of a site changed."""
+    return f"yh.live.dispatch.{site_id}"
 
 
 def live_state(site_id: int) -> str:

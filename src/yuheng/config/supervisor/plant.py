@@ -101,6 +101,7 @@ TABLE = Table(
         Process("gateway", ("-m", "yuheng.gateway")),
         Process("web", ("-m", "yuheng.config.web_server"), needs_database=True),
         Process("worker", ("-m", "yuheng.config.worker"), needs_database=True),
+        Process("planner", ("-m", "yuheng.config.planner"), needs_database=True),
         Process("simulation", ("-m", "yuheng.simulation"), only_in_demo=True),
     )
 )

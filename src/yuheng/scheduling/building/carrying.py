@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from yuheng.engines.schedule.arrays import Arrays, compile_problem
 from yuheng.engines.schedule.check import check
 from yuheng.engines.schedule.objective import Objective, parse_objective
 from yuheng.engines.schedule.plan import Plan
@@ -60,9 +61,24 @@ def carry(
     return carried(situation)
 
 
+def replanner_of(situation: Situation) -> Replanner:
+    """Return a re-planner whose calendars reach far enough behind everything that is planned.
+
+    The engine lays them out for the work there is; a plan may leave a week free in between.
+    """
+    return Replanner(situation, objective(), arrays=far_enough(situation.problem, int(situation.reference.end.max())))
+
+
+def far_enough(problem: Problem, until: int) -> Arrays:
+    """Compile a problem so that everything may begin as late as at tick ``until``."""
+    arrays = compile_problem(problem)
+    wanted = arrays.covered + 2 * max(0, until)
+    return arrays if until <= arrays.now else compile_problem(problem, covered=wanted)
+
+
 def carried(situation: Situation) -> Carried | None:
     """Return the situation's reference as it goes on, in the gentlest way that is feasible."""
-    replanner = Replanner(situation, objective())
+    replanner = replanner_of(situation)
     for kind in (WAIT, KEEP, DISPATCH):
         plan = replanner.at_once(kind)
         if plan is None:

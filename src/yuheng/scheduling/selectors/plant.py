@@ -49,7 +49,7 @@ def plant_facts(*, actor: Actor, site_id: int, now: datetime) -> PlantFacts:
     ids = [row.id for row in rows]
     calendars = equipment.calendars_for(actor=actor, site_id=site_id, work_unit_ids=ids)
     units = tuple(UnitFact(row.id, row.code, row.class_id, row.work_center_id, calendars[row.id]) for row in rows)
-    standing = _standing(actor, site_id, now)
+    standing = standing_now(actor=actor, site_id=site_id, now=now)
     return PlantFacts(
         site_id=site_id,
         now=now,
@@ -61,7 +61,8 @@ def plant_facts(*, actor: Actor, site_id: int, now: datetime) -> PlantFacts:
     )
 
 
-def _standing(actor: Actor, site_id: int, now: datetime) -> tuple[Standing, ...]:
+def standing_now(*, actor: Actor, site_id: int, now: datetime) -> tuple[Standing, ...]:
+    """Work units that stand, and what somebody said about their return. Two queries; one when nothing stands."""
     rows = states.states_of_site(actor=actor, site_id=site_id, start=now - A_MOMENT, end=now + A_MOMENT)
     found = [row for row in rows if row.ended_at is None and UnitState(row.state) in STANDS]
     if not found:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from yuheng.engines.schedule.faults import ProblemError
@@ -22,7 +22,7 @@ from yuheng.scheduling.building import OUTSIDE, Built, Levers, build, lasting, r
 from yuheng.scheduling.building.carrying import Carried, carry
 from yuheng.scheduling.building.measuring import measure, order_ends
 from yuheng.scheduling.events import PlanPublished
-from yuheng.scheduling.models import Plan, SitePlanning, Suggestion
+from yuheng.scheduling.models import Disturbance, Plan, SitePlanning, Suggestion
 from yuheng.scheduling.rules.states import PlanKind, SuggestionState
 from yuheng.scheduling.selectors.plans import rows_of_plan
 from yuheng.scheduling.selectors.plant import plant_facts
@@ -271,8 +271,6 @@ def _expire(site_id: int, published: Plan, *, at: datetime) -> None:
     Suggestion.objects.filter(site_id=site_id, state=SuggestionState.OPEN.value).exclude(base=published).update(
         state=SuggestionState.EXPIRED.value, ended_at=at
     )
-
-
-def changed_settings(row: SitePlanning, names: Sequence[str]) -> dict[str, Any]:
-    """Return settings as the audit trail writes them."""
-    return {name: str(getattr(row, name)) for name in names}
+    accepted = Suggestion.objects.filter(disturbance=OuterRef("pk"), state=SuggestionState.ACCEPTED.value)
+    open_ones = Disturbance.objects.filter(site_id=site_id, over_at__isnull=True)
+    open_ones.exclude(Exists(accepted)).update(answered_at=None)  # the planner answers on the plan that holds now

@@ -16,7 +16,7 @@ from yuheng.scheduling.services import plans, scenarios
 from yuheng.scheduling.tests.plant import AT, a_busy_plant, a_calendar, built_of
 from yuheng.testing.builders import an_actor
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MINUTE = timedelta(minutes=1)
 

@@ -1,0 +1,235 @@
+"""The planner process: hears state changes, answers breakdowns with suggestions, tells the screens.
+
+What it hears only makes it look at once; what is true in the database decides, and it looks once a second anyway. So a
+broker that is away costs a second, and a planner that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from yuheng.bus.messages import DispatchLive, Health, LiveStates
+from yuheng.bus.subjects import live_dispatch, live_health
+from yuheng.bus.wire import Connection, WireError, connect, type_raw
+from yuheng.config.environment import Environment
+from yuheng.config.worker.database import Database, DatabaseAway
+from yuheng.engines.schedule.warm import warm
+from yuheng.kernel.actor import system_actor
+from yuheng.scheduling.building import STANDS, Standing
+from yuheng.scheduling.services import loop as answers
+from yuheng.scheduling.services import nightly
+from yuheng.scheduling.services.loop import Looked
+
+LOGGER = logging.getLogger(__name__)
+
+ACTOR = system_actor("planner")
+LOOK_S = 1.0
+WAITS_S = 0.25
+NIGHTLY_S = 30.0
+BACK_OFF_S = (0.05, 2.0)
+STOP_WITHIN_S = 1.5
+TOLD_S = 15.0
+"""What was heard counts so long beside what the database says: the worker writes it within moments."""
+MOST_HEARD = 10_000
+"""Work units whose stop is remembered so; what is beyond is found in the database."""
+
+
+class Planner:
+    """Everything the process keeps in memory; what matters is in the database."""
+
+    def __init__(self, environment: Environment, *, ready_file: str = "") -> None:
+        self.database = Database()
+        self.waits = Database()
+        self.answered = 0
+        self.last_ms = 0.0
+        self.last_error = ""
+        self._environment, self._ready_file = environment, ready_file
+        self._heard: dict[int, dict[int, tuple[float, Standing]]] = {}
+        self._is_warm = False
+        self._has_heard = asyncio.Event()
+        self._decoder = msgspec.json.Decoder(LiveStates)
+        self._connection: Connection | None = None
+        self._child: asyncio.subprocess.Process | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Plan until asked to stop, then end within two seconds."""
+        tasks = [
+            asyncio.create_task(self._answer(), name="answers"),
+            asyncio.create_task(self._speak_with_broker(), name="broker"),
+            asyncio.create_task(self._let_solve(), name="solver"),
+            asyncio.create_task(self._plan_at_night(), name="nights"),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopping, *tasks):
+            task.cancel()
+        if self._child is not None and self._child.returncode is None:
+            self._child.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await asyncio.gather(*tasks, return_exceptions=True)
+                if self._child is not None:
+                    await self._child.wait()
+        if self._child is not None and self._child.returncode is None:
+            self._child.kill()
+        self.database.close()
+        self.waits.close()
+        for task in done - {stopping}:
+            task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
+
+    # ---- breakdowns -------------------------------------------------------------------------------------------------
+
+    async def _answer(self) -> None:
+        """Look at every planned site when something was heard, and once a second."""
+        self._say_ready()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._has_heard.wait()
+            self._has_heard.clear()
+            try:
+                sites = await self.database.run(answers.planned_sites)
+                if sites and not self._is_warm:  # a plant that does not plan pays nothing
+                    await asyncio.get_running_loop().run_in_executor(None, warm)
+                    self._is_warm = True
+                for site_id in sites:
+                    await self._look(site_id)
+            except DatabaseAway as error:
+                self.last_error = str(error)
+                await asyncio.sleep(0.5)
+
+    async def _look(self, site_id: int) -> None:
+        began = time.perf_counter()
+        heard = self._heard.get(site_id, {})
+        for unit in [unit for unit, (at, _one) in heard.items() if time.monotonic() - at > TOLD_S]:
+            del heard[unit]
+        try:
+            found: Looked = await self.database.run(
+                answers.look,
+                actor=ACTOR,
+                site_id=site_id,
+                at=datetime.now(UTC),
+                told=tuple(one for _at, one in heard.values()),
+            )
+        except DatabaseAway:
+            raise
+        except Exception as error:  # one site's fault must not stop the others; the next look tries again
+            LOGGER.exception("Site %d could not be looked at.", site_id)
+            self.last_error = f"{type(error).__name__}: {error}"
+            return
+        if found.has_news:
+            self.last_ms = round((time.perf_counter() - began) * 1000, 1)
+            self.answered += len(found.answered)
+            self._tell(site_id)
+
+    def _tell(self, site_id: int) -> None:
+        """Let every screen ask again; what is told here is only that there is something."""
+        if self._connection is not None:
+            body = DispatchLive(site_id, time.time_ns() // 1000)
+            self._connection.publish(live_dispatch(site_id), msgspec.json.encode(body))
+
+    def _hear(self, items: list[type_raw]) -> None:
+        for subject, _reply, _header, payload in items:
+            with suppress(msgspec.DecodeError, ValueError):
+                self._note(int(subject.rsplit(b".", 1)[1]), self._decoder.decode(payload))
+
+    def _note(self, site_id: int, message: LiveStates) -> None:
+        heard = self._heard.setdefault(site_id, {})
+        for unit in message.units:
+            if unit.state in STANDS and len(heard) < MOST_HEARD:
+                since = datetime.fromtimestamp(unit.since_us / 1e6, UTC)
+                heard[unit.work_unit_id] = (time.monotonic(), Standing(unit.work_unit_id, unit.cause, since))
+                self._has_heard.set()
+            elif unit.state not in STANDS:  # that it works again, the database says soon enough
+                heard.pop(unit.work_unit_id, None)
+
+    # ---- plans that somebody asked for ------------------------------------------------------------------------------
+
+    async def _let_solve(self) -> None:
+        """Start the child when something waits and none is there. It goes by itself when nothing waits."""
+        while True:
+            with suppress(DatabaseAway):
+                if await self.waits.run(nightly.is_waiting, at=datetime.now(UTC)):
+                    await self._start_child()
+            await asyncio.sleep(WAITS_S)
+
+    async def _start_child(self) -> None:
+        if self._child is not None and self._child.returncode is None:
+            return
+        self._child = await asyncio.create_subprocess_exec(sys.executable, "-m", "yuheng.config.planner", "--solve")
+
+    async def _plan_at_night(self) -> None:
+        """Ask for the plan of the night where a site wants one."""
+        while True:
+            with suppress(DatabaseAway):
+                await self.waits.run(nightly.ask_what_is_due, actor=ACTOR, now=datetime.now(UTC), zone_of=ZoneInfo)
+            await asyncio.sleep(NIGHTLY_S)
+
+    # ---- broker -----------------------------------------------------------------------------------------------------
+
+    async def _speak_with_broker(self) -> None:
+        """One session after another, for ever."""
+        delay = BACK_OFF_S[0]
+        while True:
+            began = time.monotonic()
+            try:
+                connection = await connect(self._environment.nats_url, name="yuheng-planner")
+                try:
+                    connection.subscribe("yh.live.state.*", self._hear)
+                    self._connection = connection
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(_until_lost(connection))
+                        group.create_task(self._say_how_we_are(connection))
+                finally:
+                    self._connection = None
+                    connection.close()
+            except* (WireError, OSError, TimeoutError) as group_of:
+                self.last_error = str(group_of.exceptions[0]) or type(group_of.exceptions[0]).__name__
+            delay = BACK_OFF_S[0] if time.monotonic() - began > 5.0 else min(delay * 2, BACK_OFF_S[1])
+            await asyncio.sleep(delay)
+
+    async def _say_how_we_are(self, connection: Connection) -> None:
+        while True:
+            health = Health("planner", int(time.time() * 1e6), self.facts())
+            connection.publish(live_health("planner"), msgspec.json.encode(health))
+            await asyncio.sleep(1.0)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the health line says."""
+        return {
+            "database": self.database.is_there,
+            "answered": self.answered,
+            "last_answer_ms": self.last_ms,
+            "is_solving": self._child is not None and self._child.returncode is None,
+            "last_error": self.last_error,
+        }
+
+    def _say_ready(self) -> None:
+        if self._ready_file and not Path(self._ready_file).exists():
+            Path(self._ready_file).write_text(str(os.getpid()))
+
+
+async def _until_lost(connection: Connection) -> None:
+    await connection.closed.wait()
+    raise WireError(connection.reason or "The connection was lost.")
+
+
+async def serve(environment: Environment, *, ready_file: str = "") -> None:
+    """Run the planner until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    await Planner(environment, ready_file=ready_file).run(stop)

@@ -1,0 +1,342 @@
+"""From a machine that stands to suggestions, and from a suggestion to the published plan.
+
+The planner calls `look` whenever a state changes and at least once a second: what is true in the database decides, so a
+signal that was lost costs a second and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from yuheng.engines.schedule.decode import NoPlan
+from yuheng.engines.schedule.faults import ProblemError
+from yuheng.kernel import audit
+from yuheng.kernel.actor import Actor
+from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
+from yuheng.kernel.events import publish
+from yuheng.scheduling.building import Built, Standing, build, lasting, read_levers, write_levers
+from yuheng.scheduling.building.answering import Answer, Choice, answer
+from yuheng.scheduling.building.measuring import measure, order_ends
+from yuheng.scheduling.events import DisturbanceAnswered
+from yuheng.scheduling.models import Disturbance, ExpectedReturn, Plan, SitePlanning, Suggestion
+from yuheng.scheduling.rules import back_at
+from yuheng.scheduling.rules.states import PlanKind, SuggestionState
+from yuheng.scheduling.selectors.plans import rows_of_plan
+from yuheng.scheduling.selectors.plant import plant_facts, standing_now, usual_stops
+from yuheng.scheduling.services import words
+from yuheng.scheduling.services.access import DISPATCH, locked_site
+from yuheng.scheduling.services.plans import adopt
+
+DOWN = "down"
+SEARCH_CPU_S = 0.2
+"""For all alternatives of one answer: the rest of the second belongs to the way of the signal and the screen."""
+FORESEEN = timedelta(days=60)
+MOST_HIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look found at one site: ids of disturbances that began, were answered or are over."""
+
+    site_id: int
+    begun: tuple[int, ...] = ()
+    answered: tuple[int, ...] = ()
+    over: tuple[int, ...] = ()
+
+    @property
+    def has_news(self) -> bool:
+        """Return whether a screen has to be told."""
+        return bool(self.begun or self.answered or self.over)
+
+
+def planned_sites() -> list[int]:
+    """Sites with a published plan. One query."""
+    return list(Plan.objects.filter(is_published=True).order_by("site_id").values_list("site_id", flat=True))
+
+
+def look(*, actor: Actor, site_id: int, at: datetime, told: Sequence[Standing] = ()) -> Looked:
+    """Compare what stands with what is known to stand, and answer what is new.
+
+    Parameters
+    ----------
+    told
+        Machines that stand by what was just heard, perhaps before the database knows.
+
+    Notes
+    -----
+    Three queries when nothing has changed.
+    """
+    standing = {one.work_unit_id: one for one in standing_now(actor=actor, site_id=site_id, now=at)}
+    standing |= {one.work_unit_id: one for one in told if one.work_unit_id not in standing}
+    known = {row.work_unit_id: row for row in Disturbance.objects.filter(site_id=site_id, over_at__isnull=True)}
+    policy = SitePlanning.objects.filter(pk=site_id).first() or SitePlanning(site_id=site_id)
+    least = timedelta(seconds=policy.least_stop_s)
+    new = [one for unit, one in standing.items() if unit not in known and at - min(one.since, at) >= least]
+    over = [row for unit, row in known.items() if unit not in standing]
+    if over:
+        _end([row.pk for row in over], at)
+    begun = _begin(actor, site_id, new, policy, at) if new else []
+    due = [row for row in known.values() if row.work_unit_id in standing and row.answered_at is None] + begun
+    answered: list[int] = []
+    if due and policy.suggests:
+        answered = answer_disturbances(
+            actor=actor, site_id=site_id, disturbances=due, standing=tuple(standing.values()), at=at
+        )
+    return Looked(site_id, tuple(row.pk for row in begun), tuple(answered), tuple(row.pk for row in over))
+
+
+@transaction.atomic
+def _end(ids: Sequence[int], at: datetime) -> None:
+    Disturbance.objects.filter(pk__in=ids).update(over_at=at)
+    Suggestion.objects.filter(disturbance_id__in=ids, state=SuggestionState.OPEN.value).update(
+        state=SuggestionState.EXPIRED.value, ended_at=at
+    )
+    ExpectedReturn.objects.filter(
+        work_unit_id__in=Disturbance.objects.filter(pk__in=ids).values("work_unit_id")
+    ).delete()
+
+
+@transaction.atomic
+def _begin(
+    actor: Actor, site_id: int, new: Sequence[Standing], policy: SitePlanning, at: datetime
+) -> list[Disturbance]:
+    usual = usual_stops(actor=actor, site_id=site_id, now=at)
+    rows = []
+    for one in new:
+        found = back_at(
+            work_unit_id=one.work_unit_id, cause=one.cause, since=one.since, now=at, usual=usual,
+            default_s=policy.stop_min * 60.0, said=one.said,
+        )  # fmt: skip
+        rows.append(
+            Disturbance(
+                site_id=site_id,
+                kind=DOWN,
+                work_unit_id=one.work_unit_id,
+                cause=one.cause[:400],
+                since=min(one.since, at),
+                expected_end=found.end,
+                basis=found.basis.value,
+                noticed_at=at,
+            )
+        )
+    Disturbance.objects.bulk_create(rows, ignore_conflicts=True)  # another planner may have been faster
+    units = [one.work_unit_id for one in new]
+    return list(Disturbance.objects.filter(site_id=site_id, work_unit_id__in=units, over_at__isnull=True))
+
+
+def answer_disturbances(
+    *,
+    actor: Actor,
+    site_id: int,
+    disturbances: Sequence[Disturbance],
+    standing: tuple[Standing, ...],
+    at: datetime,
+    cpu_seconds: float = SEARCH_CPU_S,
+) -> list[int]:
+    """Make suggestions for disturbances of one site, all together; they belong to the newest one.
+
+    Whatever the engine cannot do is said on the disturbance; the published plan is never touched.
+
+    Returns
+    -------
+    list of int
+        Disturbances that were answered; none when another plan was published meanwhile: the next look does it.
+    """
+    published = Plan.objects.filter(site_id=site_id, is_published=True).first()
+    if published is None:
+        return []
+    facts = plant_facts(actor=actor, site_id=site_id, now=at)
+    usual = facts.usual or usual_stops(actor=actor, site_id=site_id, now=at)
+    facts = replace(facts, standing=_with_times(facts.standing, standing), usual=usual)
+    built = build(facts, lasting(read_levers(published.levers), at))
+    if built.problem is None:
+        return _answered_without(disturbances, _("There is nothing to plan."), at)
+    rows = rows_of_plan(published)
+    struck = {row.work_unit_id for row in disturbances}
+    try:
+        found = answer(built, rows, struck, cpu_seconds=cpu_seconds)
+    except (NoPlan, ProblemError) as error:
+        return _answered_without(disturbances, str(error).splitlines()[0], at)
+    return _write(site_id, disturbances, published, built, found, at)
+
+
+def _with_times(known: tuple[Standing, ...], told: tuple[Standing, ...]) -> tuple[Standing, ...]:
+    there = {one.work_unit_id for one in known}
+    wanted = {one.work_unit_id for one in told}
+    return (
+        *(one for one in known if one.work_unit_id in wanted),
+        *(one for one in told if one.work_unit_id not in there),
+    )
+
+
+def _answered_without(disturbances: Sequence[Disturbance], message: str, at: datetime) -> list[int]:
+    ids = [row.pk for row in disturbances]
+    Disturbance.objects.filter(pk__in=ids).update(answered_at=at, message=message[:400])
+    return ids
+
+
+@transaction.atomic
+def _write(
+    site_id: int, disturbances: Sequence[Disturbance], base: Plan, built: Built, found: Answer, at: datetime
+) -> list[int]:
+    SitePlanning.objects.get_or_create(site_id=site_id)
+    planning = SitePlanning.objects.select_for_update(of=("self",), no_key=True).get(pk=site_id)
+    if not Plan.objects.filter(pk=base.pk, is_published=True).exists():
+        return []
+    newest = max(disturbances, key=lambda row: row.pk)
+    Suggestion.objects.filter(disturbance__in=list(disturbances), state=SuggestionState.OPEN.value).update(
+        state=SuggestionState.EXPIRED.value, ended_at=at
+    )
+    first = Suggestion.objects.filter(disturbance=newest, base=base).count()
+    plans = [
+        _plan_of(site_id, planning.last_number + k, base, choice, found, at)
+        for k, choice in enumerate(found.choices, start=1)
+    ]
+    Plan.objects.bulk_create(plans)
+    planning.last_number += len(plans)
+    planning.save(update_fields=["last_number"])
+    Suggestion.objects.bulk_create(
+        [
+            Suggestion(
+                site_id=site_id,
+                disturbance=newest,
+                rank=first + k,
+                kind=choice.kind,
+                values=dict(choice.values),
+                base=base,
+                plan=plan,
+                consequences={**plan.measures, "moves": plan.measures["moves"][:50]},
+                predicted=plan.measures["weighted_min"],
+                made_at=at,
+            )
+            for k, (choice, plan) in enumerate(zip(found.choices, plans, strict=True), start=1)
+        ]
+    )
+    hit = [one.to_json(before) for one, before in found.hit]
+    late = sum(one["late_min"] - one["before_min"] for one in hit)
+    for row in disturbances:
+        estimate = built.standing.get(row.work_unit_id)
+        if estimate is not None:
+            row.expected_end, row.basis = estimate.end, estimate.basis.value
+        row.answered_at, row.plan, row.hit, row.jobs_hit, row.late_min = at, base, hit[:MOST_HIT], found.jobs_hit, late
+        row.message = ""
+        row.save(
+            update_fields=[
+                "answered_at", "plan", "hit", "jobs_hit", "late_min", "message", "expected_end", "basis",
+            ]
+        )  # fmt: skip
+        publish(DisturbanceAnswered(site_id, row.pk, row.work_unit_id, len(plans), late), at=at)
+    return [row.pk for row in disturbances]
+
+
+def _plan_of(site_id: int, number: int, base: Plan, choice: Choice, found: Answer, at: datetime) -> Plan:
+    built = choice.built
+    rows, ends = built.rows(choice.problem, choice.plan), order_ends(built, choice.plan)
+    return Plan(
+        site_id=site_id,
+        number=number,
+        kind=PlanKind.SUGGESTED.value,
+        parent=base,
+        made_at=at,
+        made_by="planner",
+        reason=words.alternative(choice.kind, choice.values)[:400],
+        origin=rows.origin,
+        job_order_ids=rows.job_order_ids,
+        work_unit_ids=rows.work_unit_ids,
+        setup_starts=rows.setup_starts,
+        starts=rows.starts,
+        ends=rows.ends,
+        completed_ids=list(ends),
+        completed_ends=[built.tick(one.ends_at) for one in ends.values()],
+        levers=write_levers(built.levers),
+        notices=[notice.to_json() for notice in built.notices],
+        measures=measure(built, choice.problem, choice.plan, found.waiting),
+    )
+
+
+# ---- what people decide --------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def accept_suggestion(*, actor: Actor, suggestion_id: int, at: datetime, reason: str = "") -> Plan:
+    """Publish what a suggestion says, as it goes on from now: job orders are re-assigned, terminals follow.
+
+    Raises
+    ------
+    PermissionRefused, NotVisible
+    Conflict
+        The plan has changed since it was made, it was decided already, or nothing feasible comes of it any more.
+    """
+    row = _visible(actor, suggestion_id)
+    locked = locked_site(actor=actor, site_id=row.site_id, expected=row.base.number)
+    found: Suggestion = Suggestion.objects.select_for_update(of=("self",)).get(pk=suggestion_id)
+    if found.state != SuggestionState.OPEN.value:
+        raise Conflict(_("This suggestion is not open any more. Look at what is suggested now."))
+    others = Suggestion.objects.filter(disturbance_id=found.disturbance_id, state=SuggestionState.OPEN.value)
+    others.exclude(pk=found.pk).update(state=SuggestionState.PASSED.value, ended_at=at, ended_by=actor.name[:150])
+    found.state, found.ended_at, found.ended_by = SuggestionState.ACCEPTED.value, at, actor.name[:150]
+    found.save(update_fields=["state", "ended_at", "ended_by"])
+    title = words.alternative(found.kind, found.values)
+    made = adopt(locked, row.plan, actor=actor, kind=PlanKind.SUGGESTED, reason=reason.strip() or title, at=at)
+    audit.record(
+        actor=actor, action="suggestion.accepted", at=at, site_id=row.site_id, object_kind="suggestion",
+        object_id=row.pk, kind=row.kind, plan=made.number, predicted=row.predicted,
+    )  # fmt: skip
+    return made
+
+
+def _visible(actor: Actor, suggestion_id: int) -> Suggestion:
+    rows = Suggestion.objects.visible_to(actor).select_related("base", "plan")
+    row: Suggestion | None = rows.filter(pk=suggestion_id).first()
+    if row is None:
+        actor.require(DISPATCH)
+        raise NotVisible(_("There is no such suggestion here."))
+    actor.require(DISPATCH, site_id=row.site_id)
+    return row
+
+
+@transaction.atomic
+def say_return(*, actor: Actor, disturbance_id: int, until: datetime, at: datetime) -> Disturbance:
+    """Say when a machine that stands is back; suggestions are made anew with it.
+
+    Raises
+    ------
+    PermissionRefused, NotVisible, InvalidInput
+    Conflict
+        The machine is back already.
+    """
+    row: Disturbance | None = Disturbance.objects.visible_to(actor).filter(pk=disturbance_id).first()
+    if row is None:
+        actor.require(DISPATCH)
+        raise NotVisible(_("There is no such disturbance here."))
+    actor.require(DISPATCH, site_id=row.site_id)
+    if row.over_at is not None:
+        raise Conflict(_("The machine works again already."))
+    if not at < until <= at + FORESEEN:
+        raise InvalidInput(_("Give a time from now on, within 60 days."), {"until": _("Later than now.")})
+    since = next(
+        (
+            one.since
+            for one in standing_now(actor=actor, site_id=row.site_id, now=at)
+            if one.work_unit_id == row.work_unit_id
+        ),
+        row.since,
+    )
+    ExpectedReturn.objects.update_or_create(
+        work_unit_id=row.work_unit_id,
+        defaults={
+            "site_id": row.site_id, "since": since, "at": until, "said_at": at, "said_by": actor.name[:150],
+        },
+    )  # fmt: skip
+    row.expected_end, row.basis, row.answered_at = until, "said", None
+    row.save(update_fields=["expected_end", "basis", "answered_at"])
+    audit.record(
+        actor=actor, action="plan.return_said", at=at, site_id=row.site_id, object_kind="disturbance",
+        object_id=row.pk, until=until.isoformat(),
+    )  # fmt: skip
+    return row
