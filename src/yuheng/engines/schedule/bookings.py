@@ -20,7 +20,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from yuheng.engines.schedule.compiled import bare, kernel
+from yuheng.engines.schedule.tables import (
+    T_CAL,
+    T_CAP,
+    T_CAP_PTR,
+    T_ENDS,
+    T_HINT,
+    T_KEEPS,
+    T_MACH,
+    T_NODE,
+    T_OP,
+    T_PLACE,
+    T_SETUP,
+    T_STATE,
+    cube,
+    grid,
+    row,
+)
 
 INFINITE = 1 << 60
 """Later than any time: no room, no working time left."""
@@ -39,9 +57,10 @@ what went wrong (`FAULT` and the operations concerned), a counter for callers.""
 Table = np.ndarray[Any, np.dtype[np.int64]]
 
 
-@njit(cache=True)
-def interval_at(cal: Table, lo: int, hi: int, t: int) -> int:
+@bare
+def interval_at(board: int, lo: int, hi: int, t: int) -> int:
     """Index of the last interval of cal[lo:hi] that starts at or before ``t``; ``lo - 1`` if none does."""
+    cal = grid(board, T_CAL)
     a, b = lo, hi
     while a < b:
         middle = (a + b) >> 1
@@ -52,15 +71,16 @@ def interval_at(cal: Table, lo: int, hi: int, t: int) -> int:
     return a - 1
 
 
-@njit(cache=True)
-def fit(cal: Table, lo: int, hi: int, t: int, work: int, pauses: int) -> tuple[int, int]:
+@bare
+def fit(board: int, lo: int, hi: int, t: int, work: int, pauses: int) -> tuple[int, int]:
     """Earliest (start, end) at or after ``t`` for ``work`` ticks on a calendar; ``lo < 0`` is always open.
 
     Both are `INFINITE` when the calendar ends before.
     """
+    cal = grid(board, T_CAL)
     if lo < 0:
         return t, t + work
-    k = interval_at(cal, lo, hi, t)
+    k = interval_at(board, lo, hi, t)
     if k < lo or t >= cal[k, 1]:
         k += 1
         if k >= hi:
@@ -83,28 +103,32 @@ def fit(cal: Table, lo: int, hi: int, t: int, work: int, pauses: int) -> tuple[i
     return start, t + work
 
 
-@njit(cache=True)
-def advance(cal: Table, lo: int, hi: int, t: int, work: int) -> int:
+@bare
+def advance(board: int, lo: int, hi: int, t: int, work: int) -> int:
     """When ``work`` ticks of working time after ``t`` are over; ``t`` itself for none."""
     if work <= 0:
         return t
-    return fit(cal, lo, hi, t, work, 1)[1]
+    return fit(board, lo, hi, t, work, 1)[1]
 
 
-@njit(cache=True)
-def worked(cal: Table, lo: int, hi: int, t: int) -> int:
+@bare
+def worked(board: int, lo: int, hi: int, t: int) -> int:
     """Working ticks before ``t`` (from the calendar's first interval on)."""
+    cal = grid(board, T_CAL)
     if lo < 0:
         return t
-    k = interval_at(cal, lo, hi, t)
+    k = interval_at(board, lo, hi, t)
     if k < lo:
         return 0
     return cal[k, 2] + min(t, cal[k, 1]) - cal[k, 0]
 
 
-@njit(cache=True)
-def setup_between(op: Table, mach: Table, setup: Table, m: int, before: int, after: int) -> int:
+@bare
+def setup_between(board: int, m: int, before: int, after: int) -> int:
     """Set-up ticks on machine ``m`` from operation ``before`` (-1: the machine's first state) to ``after``."""
+    op = grid(board, T_OP)
+    mach = grid(board, T_MACH)
+    setup = cube(board, T_SETUP)
     matrix = mach[m, MATRIX]
     if matrix < 0:
         return 0
@@ -114,9 +138,12 @@ def setup_between(op: Table, mach: Table, setup: Table, m: int, before: int, aft
     return setup[matrix, none if a < 0 else a, none if b < 0 else b]
 
 
-@njit(cache=True)
-def node_at(node: Table, hint: Table, state: Table, r: int, t: int) -> int:
+@bare
+def node_at(board: int, r: int, t: int) -> int:
     """The profile node of resource ``r`` that holds at ``t``."""
+    node = grid(board, T_NODE)
+    hint = grid(board, T_HINT)
+    state = row(board, T_STATE)
     slot = 0 if t < 0 else min(t // state[WIDTH], hint.shape[1] - 1)
     base = slot * state[WIDTH]
     k = hint[r, slot]
@@ -134,9 +161,10 @@ def node_at(node: Table, hint: Table, state: Table, r: int, t: int) -> int:
     return k
 
 
-@njit(cache=True)
-def _short_until(node: Table, k: int, units: int, end: int) -> int:
+@bare
+def _short_until(board: int, k: int, units: int, end: int) -> int:
     """From node ``k`` on: -1 if ``units`` are free until ``end``, else when the first shortage is over."""
+    node = grid(board, T_NODE)
     while node[k, UNITS] >= units:
         k = node[k, FOLLOWING]
         if k < 0 or node[k, FROM] >= end:
@@ -146,48 +174,40 @@ def _short_until(node: Table, k: int, units: int, end: int) -> int:
     return INFINITE if k < 0 else node[k, FROM]
 
 
-@njit(cache=True)
-def short_until(
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    cal: Table,
-    lo: int,
-    hi: int,
-    r: int,
-    units: int,
-    start: int,
-    end: int,
-    work: int,
-) -> int:
+@bare
+def short_until(board: int, lo: int, hi: int, r: int, units: int, start: int, end: int, work: int) -> int:
     """-1 if ``units`` of ``r`` are free for an operation at [start, end), else when to try again.
 
     People who go home in the breaks (``keeps[r] == 0``) are needed only while the machine's calendar is open.
     """
+    node = grid(board, T_NODE)
+    keeps = row(board, T_KEEPS)
+    cal = grid(board, T_CAL)
     if units <= 0 or start >= end:
         return -1
-    k = node_at(node, hint, state, r, start)
+    k = node_at(board, r, start)
     if keeps[r] == 1 or lo < 0 or end - start == work:
-        return _short_until(node, k, units, end)
-    piece = interval_at(cal, lo, hi, start)
+        return _short_until(board, k, units, end)
+    piece = interval_at(board, lo, hi, start)
     while piece < hi and cal[piece, 0] < end:
         a = max(start, cal[piece, 0])
         b = min(end, cal[piece, 1])
         if a < b:
             while node[k, FOLLOWING] >= 0 and node[node[k, FOLLOWING], FROM] <= a:
                 k = node[k, FOLLOWING]
-            over = _short_until(node, k, units, b)
+            over = _short_until(board, k, units, b)
             if over >= 0:
                 return over
         piece += 1
     return -1
 
 
-@njit(cache=True)
-def _cut(node: Table, hint: Table, state: Table, r: int, t: int) -> int:
+@bare
+def _cut(board: int, r: int, t: int) -> int:
     """Make a node of ``r`` begin at ``t`` and return it."""
-    k = node_at(node, hint, state, r, t)
+    node = grid(board, T_NODE)
+    state = row(board, T_STATE)
+    k = node_at(board, r, t)
     if node[k, FROM] == t:
         return k
     new = state[NODES]
@@ -202,10 +222,12 @@ def _cut(node: Table, hint: Table, state: Table, r: int, t: int) -> int:
     return new
 
 
-@njit(cache=True)
-def _take(node: Table, hint: Table, state: Table, r: int, units: int, start: int, end: int) -> None:
-    k = _cut(node, hint, state, r, start)
-    stop = _cut(node, hint, state, r, end)
+@bare
+def _take(board: int, r: int, units: int, start: int, end: int) -> None:
+    node = grid(board, T_NODE)
+    state = row(board, T_STATE)
+    k = _cut(board, r, start)
+    stop = _cut(board, r, end)
     if state[FULL] == 1:
         return
     while k != stop:
@@ -213,44 +235,41 @@ def _take(node: Table, hint: Table, state: Table, r: int, units: int, start: int
         k = node[k, FOLLOWING]
 
 
-@njit(cache=True)
-def take(
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    cal: Table,
-    lo: int,
-    hi: int,
-    r: int,
-    units: int,
-    start: int,
-    end: int,
-    work: int,
-) -> None:
+@bare
+def take(board: int, lo: int, hi: int, r: int, units: int, start: int, end: int, work: int) -> None:
     """Take ``units`` of ``r`` for an operation at [start, end); negative gives them back. Mirrors `short_until`."""
+    keeps = row(board, T_KEEPS)
+    cal = grid(board, T_CAL)
     if units == 0 or start >= end:
         return
     if keeps[r] == 1 or lo < 0 or end - start == work:
-        _take(node, hint, state, r, units, start, end)
+        _take(board, r, units, start, end)
         return
-    piece = interval_at(cal, lo, hi, start)
+    piece = interval_at(board, lo, hi, start)
     if piece < lo:
         piece = lo
     while piece < hi and cal[piece, 0] < end:
         a = max(start, cal[piece, 0])
         b = min(end, cal[piece, 1])
         if a < b:
-            _take(node, hint, state, r, units, a, b)
+            _take(board, r, units, a, b)
         piece += 1
 
 
-@njit(cache=True)
-def reset(node: Table, hint: Table, state: Table, cap_ptr: Table, cap: Table, width: int) -> None:
+@kernel
+def reset(board: int, width: int) -> None:
     """Empty the profiles: ``cap[cap_ptr[r]:cap_ptr[r+1]]`` are (from, units) of resource ``r``, from -infinity on."""
-    state[:] = 0
+    node = grid(board, T_NODE)
+    hint = grid(board, T_HINT)
+    state = row(board, T_STATE)
+    cap_ptr = row(board, T_CAP_PTR)
+    cap = grid(board, T_CAP)
+    for x in range(state.shape[0]):
+        state[x] = 0
     state[WIDTH] = max(1, width)
-    hint[:, :] = -1
+    for r in range(hint.shape[0]):
+        for x in range(hint.shape[1]):
+            hint[r, x] = -1
     used = 0
     for r in range(cap_ptr.shape[0] - 1):
         hint[r, 0] = used
@@ -262,9 +281,11 @@ def reset(node: Table, hint: Table, state: Table, cap_ptr: Table, cap: Table, wi
     state[NODES] = used
 
 
-@njit(cache=True)
-def link(place: Table, ends: Table, m: int, i: int, before: int) -> None:
+@bare
+def link(board: int, m: int, i: int, before: int) -> None:
     """Put operation ``i`` on machine ``m`` directly after ``before`` (-1: first)."""
+    place = grid(board, T_PLACE)
+    ends = grid(board, T_ENDS)
     after = ends[m, FIRST] if before < 0 else place[before, AFTER]
     place[i, BEFORE] = before
     place[i, AFTER] = after
@@ -278,9 +299,11 @@ def link(place: Table, ends: Table, m: int, i: int, before: int) -> None:
         place[after, BEFORE] = i
 
 
-@njit(cache=True)
-def unlink(place: Table, ends: Table, m: int, i: int) -> None:
+@bare
+def unlink(board: int, m: int, i: int) -> None:
     """Take operation ``i`` off machine ``m``."""
+    place = grid(board, T_PLACE)
+    ends = grid(board, T_ENDS)
     before, after = place[i, BEFORE], place[i, AFTER]
     if before < 0:
         ends[m, FIRST] = after
@@ -292,9 +315,11 @@ def unlink(place: Table, ends: Table, m: int, i: int) -> None:
         place[after, BEFORE] = before
 
 
-@njit(cache=True)
-def last_started(place: Table, ends: Table, m: int, t: int) -> int:
+@bare
+def last_started(board: int, m: int, t: int) -> int:
     """The last operation on machine ``m`` that starts at or before ``t``; -1 if none does."""
+    place = grid(board, T_PLACE)
+    ends = grid(board, T_ENDS)
     x = ends[m, LAST]
     while x >= 0 and place[x, START] > t:
         x = place[x, BEFORE]

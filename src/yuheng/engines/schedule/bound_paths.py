@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from yuheng.engines.schedule.arrays import Arrays
+from yuheng.engines.schedule.compiled import bare, kernel
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -47,7 +47,7 @@ def job_completions(arrays: Arrays, early: Ints) -> Ints:
     return done
 
 
-@njit(cache=True)
+@bare
 def _finish(t: int, work: int, pauses: bool, lo: int, hi: int, cal_start: Ints, cal_end: Ints) -> tuple[int, int]:
     """Earliest start and end of ``work`` from ``t`` on, on the open intervals lo..hi (none: always open)."""
     if lo == hi:
@@ -73,7 +73,7 @@ def _finish(t: int, work: int, pauses: bool, lo: int, hi: int, cal_start: Ints, 
     return start, t + work
 
 
-@njit(cache=True)
+@bare
 def _least(i: int, op_ptr: Ints, mode_duration: Ints, fixed_mode: Ints) -> int:
     """Least working ticks of an operation."""
     if fixed_mode[i] >= 0:
@@ -84,7 +84,7 @@ def _least(i: int, op_ptr: Ints, mode_duration: Ints, fixed_mode: Ints) -> int:
     return least
 
 
-@njit(cache=True)
+@bare
 def _soonest(
     i: int, ready: int, op_ptr: Ints, mode_machine: Ints, mode_duration: Ints, fixed_start: Ints, fixed_mode: Ints,
     interruptible: Bools, machine_free: Ints, cal_of_machine: Ints, cal_ptr: Ints, cal_start: Ints, cal_end: Ints,
@@ -108,7 +108,7 @@ def _soonest(
     return best_start, best_end
 
 
-@njit(cache=True)
+@bare
 def _quickest(by_routing: Ints, lo: int, hi: int) -> int:
     """Least of the routings' times, and forget them."""
     quickest = by_routing[lo]
@@ -118,13 +118,13 @@ def _quickest(by_routing: Ints, lo: int, hi: int) -> int:
     return int(quickest)
 
 
-@njit(cache=True)
+@bare
 def _part(transfer: int, quantity: int, least: int) -> int:
     """Ticks for one transfer batch."""
     return -((-transfer * least) // quantity)
 
 
-@njit(cache=True)
+@kernel
 def _heads(
     topo: Ints, op_ptr: Ints, mode_machine: Ints, mode_duration: Ints, fixed_start: Ints, fixed_mode: Ints,
     release: Ints, interruptible: Bools, machine_free: Ints, cal_of_machine: Ints, cal_ptr: Ints, cal_start: Ints,
@@ -170,7 +170,7 @@ def _heads(
     return head, early
 
 
-@njit(cache=True)
+@kernel
 def _tails(
     topo: Ints, op_ptr: Ints, mode_duration: Ints, fixed_start: Ints, fixed_mode: Ints, early: Ints, after_ptr: Ints,
     after: Ints, after_link: Ints, link_kind: Ints, link_lag: Ints, link_transfer: Ints, link_quantity: Ints,

@@ -6,9 +6,11 @@ said in a sentence (`NoPlan`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from yuheng.engines.schedule.arrays import Arrays
 from yuheng.engines.schedule.bookings import (
@@ -27,6 +29,7 @@ from yuheng.engines.schedule.faults import gettext_noop
 from yuheng.engines.schedule.layout import Layout
 from yuheng.engines.schedule.serial import fill, is_kept, put_fixed
 from yuheng.engines.schedule.slots import NO_SLOT, TOO_FAR, TOO_LATE, TOO_LONG
+from yuheng.engines.schedule.tables import Block
 
 _SENTENCES = {
     NO_SLOT: gettext_noop(
@@ -36,6 +39,15 @@ _SENTENCES = {
     TOO_LATE: gettext_noop("%(b)s is fixed before %(a)s can be finished. Move the fixed start, or free it."),
     TOO_LONG: gettext_noop("no times were found that keep the longest lag from %(a)s to %(b)s. Lengthen it."),
 }
+
+
+OF_LAYOUT = (
+    "op", "op_ptr", "modes", "mach", "cal", "setup", "dem_ptr", "keeps", "cap_ptr", "cap", "inn_ptr", "inn", "out_ptr",
+    "out", "grp_ptr", "grp", "fixed",
+)  # fmt: skip
+OF_BOARD = (
+    "place", "ends", "dem", "node", "hint", "state", "waits", "last", "bound", "active", "left", "keys", "values",
+)  # fmt: skip
 
 
 class NoPlan(ValueError):
@@ -73,6 +85,16 @@ class Board:
     left: Table
     keys: Table
     values: Table
+    block: Block = field(default_factory=Block)
+
+    def address(self, **more: npt.NDArray[Any]) -> int:
+        """Return where kernels find the tables of the layout, of this plan and ``more``: while the board lives."""
+        self.block.set(
+            **{name: getattr(self.layout, name) for name in OF_LAYOUT},
+            **{name: getattr(self, name) for name in OF_BOARD},
+            **more,
+        )
+        return self.block.address
 
     @property
     def mode(self) -> Table:
@@ -136,26 +158,10 @@ def clear(board: Board, *, linked: bool) -> None:
     board.waits[:] = 0
     board.last[:] = -1
     board.dem[:, 2] = 0
-    reset(board.node, board.hint, board.state, layout.cap_ptr, layout.cap, layout.width)
+    address = board.address()
+    reset(address, layout.width)
     if len(layout.fixed):
-        put_fixed(
-            layout.op,
-            layout.modes,
-            layout.mach,
-            layout.cal,
-            layout.setup,
-            board.place,
-            board.ends,
-            layout.dem_ptr,
-            board.dem,
-            board.node,
-            board.hint,
-            board.state,
-            layout.keeps,
-            layout.fixed,
-            board.active,
-            int(linked),
-        )
+        put_fixed(address, int(linked))
 
 
 def choose_routings(arrays: Arrays) -> Table:
@@ -295,40 +301,12 @@ def by_base(
     np.cumsum(np.bincount(on, minlength=len(layout.mach)), out=fix_ptr[1:])
     while True:
         clear(board, linked=False)
-        left = dispatch(
-            layout.op,
-            layout.op_ptr,
-            layout.modes,
-            layout.mach,
-            layout.cal,
-            layout.setup,
-            layout.dem_ptr,
-            board.dem,
-            board.node,
-            board.hint,
-            board.state,
-            layout.keeps,
-            layout.inn_ptr,
-            layout.inn,
-            layout.out_ptr,
-            layout.out,
-            board.active,
-            board.place,
-            board.ends,
-            fix_ptr,
-            fixed[order],
-            free,
-            known.due,
-            base,
-            by_slack,
-            by_setup,
-        )
+        address = board.address(want=free, fix_ptr=fix_ptr, fix=fixed[order])
+        left = dispatch(address, known.due, base, by_slack, by_setup)
         if board.state[FULL] == 0:
             break
         grow(board)
-    kept = left == 0 and is_kept(
-        layout.modes, layout.mach, layout.cal, board.place, layout.inn_ptr, layout.inn, board.state
-    )
+    kept = left == 0 and is_kept(board.address())
     if left or not kept or layout.needs_serial:
         start = np.where(board.place[:, MODE] >= 0, board.place[:, START], np.iinfo(np.int64).max >> 2)
         by_order(board, start, want)
@@ -363,41 +341,8 @@ def by_order(
     todo = np.arange(layout.groups, dtype=np.int64)
     while True:
         clear(board, linked=True)
-        fault = fill(
-            layout.op,
-            layout.op_ptr,
-            layout.modes,
-            layout.mach,
-            layout.cal,
-            layout.setup,
-            board.place,
-            board.ends,
-            layout.dem_ptr,
-            board.dem,
-            board.node,
-            board.hint,
-            board.state,
-            layout.keeps,
-            layout.inn_ptr,
-            layout.inn,
-            layout.out_ptr,
-            layout.out,
-            layout.grp_ptr,
-            layout.grp,
-            board.active,
-            free,
-            no_bias,
-            board.last,
-            board.waits,
-            board.bound,
-            board.left,
-            board.keys,
-            board.values,
-            prio,
-            todo,
-            len(todo),
-            int(keep_order),
-        )
+        address = board.address(want=free, bias=no_bias, prio=prio, todo=todo)
+        fault = fill(address, len(todo), int(keep_order))
         if board.state[FULL] == 0:
             break
         grow(board)

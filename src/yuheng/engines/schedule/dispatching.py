@@ -19,7 +19,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from yuheng.engines.schedule.bookings import (
     BATCH,
@@ -51,6 +50,7 @@ from yuheng.engines.schedule.bookings import (
     setup_between,
     short_until,
 )
+from yuheng.engines.schedule.compiled import bare, helper, kernel
 from yuheng.engines.schedule.serial import pop, push
 from yuheng.engines.schedule.slots import (
     KIND,
@@ -64,119 +64,115 @@ from yuheng.engines.schedule.slots import (
     link_asks,
     put,
 )
+from yuheng.engines.schedule.tables import (
+    T_ACTIVE,
+    T_CAL,
+    T_DEM,
+    T_DEM_PTR,
+    T_FIX,
+    T_FIX_PTR,
+    T_HINT,
+    T_INN,
+    T_INN_PTR,
+    T_MACH,
+    T_MODES,
+    T_NODE,
+    T_OP,
+    T_OP_PTR,
+    T_OUT,
+    T_OUT_PTR,
+    T_PLACE,
+    T_SETUP,
+    T_STATE,
+    T_WANT,
+    cube,
+    grid,
+    row,
+)
 
 Reals = np.ndarray[Any, np.dtype[np.float64]]
 
 
-@njit(cache=True)
+@bare
 def _window(
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    i: int,
-    k: int,
-    t: int,
-    free: int,
-    last: int,
-    limit: int,
-    following: int,
-    least_end: int,
+    board: int, i: int, k: int, t: int, free: int, last: int, limit: int, following: int, least_end: int
 ) -> tuple[int, int, int, int]:
     """When ``i`` can start in mode ``k``: (start, end, set-up ticks, whether it is its turn now).
 
     ``free`` is since when the machine waits, after operation ``last``; ``following`` is fixed there at ``limit``.
     """
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
     m = modes[k, MACHINE]
     lo, hi = mach[m, CAL_LO], mach[m, CAL_HI]
     change = 0
     ready = t
     if mach[m, MATRIX] >= 0:
-        change = setup_between(op, mach, setup, m, last, i)
+        change = setup_between(board, m, last, i)
         if change > 0:
-            ready = max(t, advance(cal, lo, hi, free, change))
+            ready = max(t, advance(board, lo, hi, free, change))
     work = modes[k, DURATION]
-    start, end = fit(cal, lo, hi, ready, work, op[i, PAUSES])
+    start, end = fit(board, lo, hi, ready, work, op[i, PAUSES])
     now = 1
-    if start > ready and op[i, PAUSES] == 0 and fit(cal, lo, hi, ready, 0, 1)[0] < start:
+    if start > ready and op[i, PAUSES] == 0 and fit(board, lo, hi, ready, 0, 1)[0] < start:
         now = 0
     while end < least_end:
-        start, end = fit(cal, lo, hi, start + max(1, (least_end - end) if lo < 0 else 1), work, op[i, PAUSES])
+        start, end = fit(board, lo, hi, start + max(1, (least_end - end) if lo < 0 else 1), work, op[i, PAUSES])
         now = 0 if start > t else now
     if following >= 0:
-        back = setup_between(op, mach, setup, m, i, following) if mach[m, MATRIX] >= 0 else 0
-        if advance(cal, lo, hi, end, back) > limit:
+        back = setup_between(board, m, i, following) if mach[m, MATRIX] >= 0 else 0
+        if advance(board, lo, hi, end, back) > limit:
             return INFINITE, INFINITE, change, 0
     return start, end, change, now
 
 
-@njit(cache=True)
-def _resources_until(
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    i: int,
-    k: int,
-    start: int,
-    end: int,
-    short: Table,
-) -> int:
+@bare
+def _resources_until(board: int, i: int, k: int, start: int, end: int, short: Table) -> int:
     """-1 if all that ``i`` needs is there, else when to look again; what is short at the start is noted."""
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
+    node = grid(board, T_NODE)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
     m = modes[k, MACHINE]
     for d in range(dem_ptr[i], dem_ptr[i + 1]):
         r, units = dem[d, 0], dem[d, 1]
-        again = short_until(
-            node, hint, state, keeps, cal, mach[m, CAL_LO], mach[m, CAL_HI], r, units, start, end, modes[k, DURATION]
-        )
+        again = short_until(board, mach[m, CAL_LO], mach[m, CAL_HI], r, units, start, end, modes[k, DURATION])
         if again >= 0:
-            at = node_at(node, hint, state, r, start)
+            at = node_at(board, r, start)
             if node[at, UNITS] < units:
                 short[r, 0], short[r, 1], short[r, 2] = node[at, FROM], again, units
             return again
     return -1
 
 
-@njit(cache=True)
-def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
-    op: Table,
-    op_ptr: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    inn_ptr: Table,
-    inn: Table,
-    out_ptr: Table,
-    out: Table,
-    active: Table,
-    place: Table,
-    ends: Table,
-    fix_ptr: Table,
-    fix: Table,
-    want: Table,
-    due: Table,
-    base: Reals,
-    by_slack: float,
-    by_setup: float,
-) -> int:
+@kernel
+def dispatch(board: int, due: Table, base: Reals, by_slack: float, by_setup: float) -> int:  # noqa: C901  (one compiled loop; every call in it costs)
     """Fill ``place`` (fixed operations are in it already); return how many operations stay unplaced.
 
     ``fix[fix_ptr[m]:fix_ptr[m + 1]]`` are the operations fixed on machine ``m``, by start; ``want[i] >= 0`` is the only
     mode allowed.
     """
+    op = grid(board, T_OP)
+    op_ptr = row(board, T_OP_PTR)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    cal = grid(board, T_CAL)
+    setup = cube(board, T_SETUP)
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
+    hint = grid(board, T_HINT)
+    state = row(board, T_STATE)
+    inn_ptr = row(board, T_INN_PTR)
+    inn = grid(board, T_INN)
+    out_ptr = row(board, T_OUT_PTR)
+    out = grid(board, T_OUT)
+    active = row(board, T_ACTIVE)
+    place = grid(board, T_PLACE)
+    fix_ptr = row(board, T_FIX_PTR)
+    fix = row(board, T_FIX)
+    want = row(board, T_WANT)
     n, machines = op.shape[0], mach.shape[0]
     room = np.zeros(machines + 1, np.int64)
     for k in range(modes.shape[0]):
@@ -209,7 +205,7 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
             if place[a, MODE] < 0:
                 waiting[i] += 1
             else:
-                ready[i] = max(ready[i], link_asks(modes, mach, cal, place, inn, q, op_ptr[i])[0])
+                ready[i] = max(ready[i], link_asks(board, q, op_ptr[i])[0])
         if place[i, MODE] < 0:
             left += 1
             if waiting[i] == 0:
@@ -251,8 +247,8 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                 while next_fixed[m] < fix_ptr[m + 1] and place[fix[next_fixed[m]], START] <= t:
                     f = fix[next_fixed[m]]
                     if mach[m, MATRIX] >= 0:
-                        state[SETUPS] += setup_between(op, mach, setup, m, last[m], f)
-                    link(place, ends, m, f, last[m])
+                        state[SETUPS] += setup_between(board, m, last[m], f)
+                    link(board, m, f, last[m])
                     last[m] = f
                     free[m] = max(free[m], place[f, END])
                     next_fixed[m] += 1
@@ -261,7 +257,7 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                 if free[m] > t:
                     break
                 if lo >= 0:
-                    opens = fit(cal, lo, hi, t, 0, 1)[0]
+                    opens = fit(board, lo, hi, t, 0, 1)[0]
                     if opens > t:
                         if wake[m] != opens:
                             wake[m] = opens
@@ -286,12 +282,12 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                     f = op[i, FAMILY]
                     work = modes[k, DURATION]
                     if of_family[f, 0] != stamp:
-                        change = setup_between(op, mach, setup, m, last[m], i) if mach[m, MATRIX] >= 0 else 0
-                        s = max(t, advance(cal, lo, hi, free[m], change)) if change > 0 else t
+                        change = setup_between(board, m, last[m], i) if mach[m, MATRIX] >= 0 else 0
+                        s = max(t, advance(board, lo, hi, free[m], change)) if change > 0 else t
                         until = INFINITE
                         if lo >= 0:
-                            s = fit(cal, lo, hi, s, 0, 1)[0]
-                            until = cal[interval_at(cal, lo, hi, s), 1]
+                            s = fit(board, lo, hi, s, 0, 1)[0]
+                            until = cal[interval_at(board, lo, hi, s), 1]
                         of_family[f, 0], of_family[f, 1], of_family[f, 2], of_family[f, 3] = stamp, change, s, until
                     change, s = of_family[f, 1], of_family[f, 2]
                     d = dem_ptr[i]
@@ -304,10 +300,8 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                     e = s + work
                     now = 1
                     if e > of_family[f, 3] or following >= 0 or overlaps[i]:
-                        least_end = earliest(op, modes, mach, cal, place, inn_ptr, inn, i, k)[1] if overlaps[i] else 0
-                        s, e, change, now = _window(
-                            op, modes, mach, cal, setup, i, k, t, free[m], last[m], limit, following, least_end
-                        )
+                        least_end = earliest(board, i, k)[1] if overlaps[i] else 0
+                        s, e, change, now = _window(board, i, k, t, free[m], last[m], limit, following, least_end)
                     starts[kept - 1], finishes[kept - 1], changes[kept - 1] = s, e, change
                     if now == 1:
                         soonest = min(soonest, e)
@@ -327,22 +321,7 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                         if d < dem_ptr[i + 1] and short[r, 0] <= starts[x] < short[r, 1] and dem[d, 1] >= short[r, 2]:
                             later = min(later, max(short[r, 1], t + 1))
                             continue
-                        again = _resources_until(
-                            dem_ptr,
-                            dem,
-                            node,
-                            hint,
-                            state,
-                            keeps,
-                            modes,
-                            mach,
-                            cal,
-                            i,
-                            k,
-                            starts[x],
-                            finishes[x],
-                            short,
-                        )
+                        again = _resources_until(board, i, k, starts[x], finishes[x], short)
                         if again < 0:
                             best, best_value = x, value
                         else:
@@ -367,29 +346,15 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                             continue
                         f2 = fix[next_fixed[m2]] if next_fixed[m2] < fix_ptr[m2 + 1] else -1
                         limit2 = place[f2, START] if f2 >= 0 else INFINITE
-                        least_end = earliest(op, modes, mach, cal, place, inn_ptr, inn, i, k2)[1] if overlaps[i] else 0
-                        s2, e2, _c, now = _window(
-                            op, modes, mach, cal, setup, i, k2, t, free[m2], last[m2], limit2, f2, least_end
-                        )
-                        if (
-                            now == 1
-                            and e2 < e
-                            and limit2 > t
-                            and _resources_until(
-                                dem_ptr, dem, node, hint, state, keeps, modes, mach, cal, i, k2, s2, e2, short
-                            )
-                            < 0
-                        ):
+                        least_end = earliest(board, i, k2)[1] if overlaps[i] else 0
+                        s2, e2, _c, now = _window(board, i, k2, t, free[m2], last[m2], limit2, f2, least_end)
+                        if now == 1 and e2 < e and limit2 > t and _resources_until(board, i, k2, s2, e2, short) < 0:
                             there, k, s, e = m2, k2, s2, e2
                 members[0], member_modes[0] = i, k
                 count = 1
                 if mach[m, BATCH] > 1:
                     e, count = _batch(
-                        op,
-                        modes,
-                        mach,
-                        cal,
-                        setup,
+                        board,
                         queue[room[m] : room[m] + kept],
                         by[room[m] : room[m] + kept],
                         finishes,
@@ -405,40 +370,13 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                         members,
                         member_modes,
                     )
-                    if (
-                        count > 1
-                        and _resources_until(
-                            dem_ptr, dem, node, hint, state, keeps, modes, mach, cal, i, k, s, e, short
-                        )
-                        >= 0
-                    ):
+                    if count > 1 and _resources_until(board, i, k, s, e, short) >= 0:
                         e, count = finishes[best], 1
                 for x in range(count):
                     b, kb = members[x], member_modes[x]
-                    if x > 0 and not joins(
-                        op, modes, mach, cal, place, dem_ptr, dem, node, hint, state, keeps, b, kb, last[there], s, 0
-                    ):
+                    if x > 0 and not joins(board, b, kb, last[there], s, 0):
                         continue
-                    put(
-                        op,
-                        modes,
-                        mach,
-                        cal,
-                        setup,
-                        place,
-                        ends,
-                        dem_ptr,
-                        dem,
-                        node,
-                        hint,
-                        state,
-                        keeps,
-                        b,
-                        kb,
-                        s,
-                        e,
-                        last[there],
-                    )
+                    put(board, b, kb, s, e, last[there])
                     last[there] = b
                     left -= 1
                     for p in range(out_ptr[b], out_ptr[b + 1]):
@@ -446,7 +384,7 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
                         if active[c] == 0 or out[p, KIND] >= MOST_FINISH_START:
                             continue
                         waiting[c] -= 1
-                        ready[c] = max(ready[c], link_asks(modes, mach, cal, place, inn, out[p, LINK], op_ptr[c])[0])
+                        ready[c] = max(ready[c], link_asks(board, out[p, LINK], op_ptr[c])[0])
                         if waiting[c] == 0 and place[c, MODE] < 0:
                             size = push(keys, values, size, max(ready[c], t), c)
                 free[there] = e
@@ -459,26 +397,22 @@ def dispatch(  # noqa: C901  (one compiled loop; every call in it costs)
     for m in range(machines):
         for x in range(next_fixed[m], fix_ptr[m + 1]):
             if mach[m, MATRIX] >= 0:
-                state[SETUPS] += setup_between(op, mach, setup, m, last[m], fix[x])
-            link(place, ends, m, fix[x], last[m])
+                state[SETUPS] += setup_between(board, m, last[m], fix[x])
+            link(board, m, fix[x], last[m])
             last[m] = fix[x]
     return left
 
 
-@njit(cache=True)
+@helper
 def _batch(
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
+    board: int,
     queue: Table,
     by: Table,
     finishes: Table,
     due: Table,
     base: Reals,
     by_slack: float,
-    overlaps: Table,
+    overlaps: np.ndarray[Any, np.dtype[np.bool_]],
     best: int,
     start: int,
     end: int,
@@ -491,6 +425,9 @@ def _batch(
 
     The longest member sits first, as who joins must not last longer.
     """
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
     i, k = queue[best], by[best]
     m = modes[k, MACHINE]
     lo, hi = mach[m, CAL_LO], mach[m, CAL_HI]
@@ -515,9 +452,9 @@ def _batch(
         taken[found] = True
         c, kc = queue[found], by[found]
         if modes[kc, DURATION] > longest:
-            s, e = fit(cal, lo, hi, start, modes[kc, DURATION], op[i, PAUSES])
-            back = setup_between(op, mach, setup, m, i, following) if following >= 0 else 0
-            if s != start or (following >= 0 and advance(cal, lo, hi, e, back) > limit):
+            s, e = fit(board, lo, hi, start, modes[kc, DURATION], op[i, PAUSES])
+            back = setup_between(board, m, i, following) if following >= 0 else 0
+            if s != start or (following >= 0 and advance(board, lo, hi, e, back) > limit):
                 continue
             longest, end = modes[kc, DURATION], e
             members[count], member_modes[count] = members[0], member_modes[0]
@@ -529,7 +466,7 @@ def _batch(
     return end, count
 
 
-@njit(cache=True)
+@kernel
 def hand_back(topo: Table, out_ptr: Table, out: Table, work: Table, due: Table) -> tuple[Table, Table]:
     """Latest ends that keep the due dates, and the longest chain behind each operation, by shortest ``work``."""
     latest, tail = due.copy(), np.zeros(len(topo), np.int64)

@@ -75,13 +75,14 @@ class RebuildSearch:
         self._done, self._late, self._sure = np.zeros(jobs, np.int64), np.zeros(jobs), np.zeros(jobs)
         self._costs, self._counts = np.zeros(2), np.zeros(5, np.int64)
         self._rng = np.array([int(self._random.integers(1, 1 << 62))], np.int64)
-        self._costs[:] = self._value(board, self._late)
-        self._history = np.full(_memory(n), self._costs[0])
+        self._history = np.zeros(_memory(n))
         self._boost = np.zeros(jobs)
         self._best_boost = self._boost.copy()
         self._chunk = 1
         self._best_waits = board.waits.copy()
         self._room = 16 * len(board.node)
+        self._costs[:] = self._value(board, self._late)
+        self._history[:] = self._costs[0]
 
     @property
     def steps(self) -> int:
@@ -94,23 +95,18 @@ class RebuildSearch:
         return bool(self._costs[1] <= 0.0)
 
     def _value(self, board: Board, late: npt.NDArray[np.float64]) -> float:
-        layout = board.layout
-        return float(
-            cost_of(
-                layout.op,
-                layout.modes,
-                board.place,
-                board.state,
-                layout.arrays.due,
-                layout.arrays.weight,
-                self.scorer.job_release,
-                self._weights,
-                self._wish,
-                self._near,
-                self._done,
-                late,
-            )
-        )
+        return float(cost_of(self._address(board), late))
+
+    def _address(self, board: Board) -> int:
+        """Return where kernels find what belongs to a board and what belongs to the search."""
+        arrays = board.layout.arrays
+        return board.address(
+            routing_ptr=arrays.routing_ptr, job_ptr=self._job_ptr, job_ops=self._job_ops, due=arrays.due,
+            weight=arrays.weight, job_release=self.scorer.job_release, weights=self._weights, wish=self._wish,
+            near=self._near, tail=self.known.tail, want=self._want, bias=self._bias, prio=self._prio, todo=self._todo,
+            best=self._best, best_waits=self._best_waits, done=self._done, late=self._late, sure=self._sure,
+            history=self._history, costs=self._costs, rng=self._rng, counts=self._counts,
+        )  # fmt: skip
 
     def dispatch(self, tries: int, seconds: float, stop: npt.NDArray[np.uint8], found: type_found) -> int:
         """Dispatch ``tries`` times with urgencies that learn; return how many times."""
@@ -181,7 +177,6 @@ class RebuildSearch:
         """Search on for so many seconds or steps; return the number of steps done."""
         end = time.perf_counter() + seconds
         begin = self.steps
-        layout, arrays = self.board.layout, self.board.layout.arrays
         while not self.is_perfect and not stop[0]:
             left = self._chunk if steps is None else min(self._chunk, steps - (self.steps - begin))
             if left <= 0 or time.perf_counter() >= end:
@@ -191,16 +186,7 @@ class RebuildSearch:
             if board.state[NODES] > 0.8 * len(board.node):
                 self._widen()
                 board, trial = self.board, self.trial
-            is_full = climb(
-                layout.op, layout.op_ptr, layout.modes, layout.mach, layout.cal, layout.setup, layout.dem_ptr,
-                layout.keeps, layout.inn_ptr, layout.inn, layout.out_ptr, layout.out, layout.grp_ptr, layout.grp,
-                arrays.routing_ptr, self._job_ptr, self._job_ops, arrays.due, arrays.weight, self.scorer.job_release,
-                self._weights, self._wish, self._near, self.known.tail, board.place, board.ends, board.dem, board.node,
-                board.hint, board.state, board.waits, board.active, trial.place, trial.ends, trial.dem, trial.node,
-                trial.hint, trial.state, trial.waits, trial.active, self._want, self._bias, board.last, board.bound,
-                board.left, board.keys, board.values, self._prio, self._todo, self._best, self._best_waits,
-                self._done, self._late, self._sure, self._history, self._costs, self._rng, self._counts, stop, left,
-            )  # fmt: skip
+            is_full = climb(self._address(board), self._address(trial), stop, left)
             if is_full:
                 self._widen()
             used = time.perf_counter() - began

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from yuheng.engines.schedule.bookings import (
     END,
@@ -28,12 +27,49 @@ from yuheng.engines.schedule.bookings import (
     MODE,
     SETUPS,
     START,
-    Table,
 )
 from yuheng.engines.schedule.changes import copy_board, draw, propose
+from yuheng.engines.schedule.compiled import bare, kernel
 from yuheng.engines.schedule.dispatching import Reals
 from yuheng.engines.schedule.serial import place_group, pop, push
 from yuheng.engines.schedule.slots import OTHER, remove
+from yuheng.engines.schedule.tables import (
+    T_ACTIVE,
+    T_BEST,
+    T_BEST_WAITS,
+    T_COSTS,
+    T_COUNTS,
+    T_DONE,
+    T_DUE,
+    T_GRP,
+    T_GRP_PTR,
+    T_HISTORY,
+    T_INN,
+    T_INN_PTR,
+    T_JOB_RELEASE,
+    T_KEYS,
+    T_LATE,
+    T_LEFT,
+    T_MODES,
+    T_NEAR,
+    T_OP,
+    T_OUT,
+    T_OUT_PTR,
+    T_PLACE,
+    T_PRIO,
+    T_STATE,
+    T_SURE,
+    T_TAIL,
+    T_TODO,
+    T_VALUES,
+    T_WAITS,
+    T_WEIGHT,
+    T_WEIGHTS,
+    T_WISH,
+    grid,
+    reals,
+    row,
+)
 
 Flags = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -45,24 +81,23 @@ GIVEN_UP = 99
 """Not a fault: the change costs too much, or somebody wants an answer."""
 
 
-@njit(cache=True)
-def cost_of(
-    op: Table,
-    modes: Table,
-    place: Table,
-    state: Table,
-    due: Table,
-    weight: Reals,
-    job_release: Table,
-    weights: Reals,
-    wish: Table,
-    near: Reals,
-    done: Table,
-    late: Reals,
-) -> float:
+@kernel
+def cost_of(board: int, late: Reals) -> float:
     """Value of a complete plan; fills ``done`` (completions) and ``late`` (what each order costs) by job."""
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    place = grid(board, T_PLACE)
+    state = row(board, T_STATE)
+    due = row(board, T_DUE)
+    weight = reals(board, T_WEIGHT)
+    job_release = row(board, T_JOB_RELEASE)
+    weights = reals(board, T_WEIGHTS)
+    wish = grid(board, T_WISH)
+    near = reals(board, T_NEAR)
+    done = row(board, T_DONE)
     jobs = due.shape[0]
-    done[:] = job_release
+    for j in range(jobs):
+        done[j] = job_release[j]
     nervous = 0.0
     span = 0
     for i in range(op.shape[0]):
@@ -89,62 +124,42 @@ def cost_of(
     return total
 
 
-@njit(cache=True)
-def _sure(end: int, j: int, due: Table, weight: Reals, weights: Reals, job_release: Table) -> float:
+@bare
+def _sure(board: int, end: int, j: int) -> float:
     """What order ``j`` costs at least when it is not done before ``end``."""
+    due = row(board, T_DUE)
+    weight = reals(board, T_WEIGHT)
+    weights = reals(board, T_WEIGHTS)
+    job_release = row(board, T_JOB_RELEASE)
     cost = weights[FLOW] * max(0, end - job_release[j])
     if end > due[j]:
         cost += weights[TARDINESS] * weight[j] * (end - due[j]) + weights[LATE]
     return cost
 
 
-@njit(cache=True, nogil=True)
-def refill(  # noqa: C901  (one compiled loop; every call in it costs)
-    op: Table,
-    op_ptr: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    ends: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    inn_ptr: Table,
-    inn: Table,
-    out_ptr: Table,
-    out: Table,
-    grp_ptr: Table,
-    grp: Table,
-    active: Table,
-    want: Table,
-    bias: Table,
-    last: Table,
-    waits: Table,
-    bound: Table,
-    left: Table,
-    keys: Table,
-    values: Table,
-    prio: Table,
-    todo: Table,
-    t0: int,
-    limit: float,
-    due: Table,
-    weight: Reals,
-    job_release: Table,
-    weights: Reals,
-    tail: Table,
-    sure: Reals,
-    stop: Flags,
-) -> int:
+@bare
+def refill(board: int, t0: int, limit: float, stop: Flags) -> int:  # noqa: C901  (one compiled loop; every call in it costs)
     """Take out everything that starts at or after ``t0``, and put it in again by ``prio`` (of groups).
 
     Returns 0, a fault, or `GIVEN_UP` when the plan is certain to cost more than ``limit`` or ``stop`` is set.
     """
+    op = grid(board, T_OP)
+    place = grid(board, T_PLACE)
+    state = row(board, T_STATE)
+    inn_ptr = row(board, T_INN_PTR)
+    inn = grid(board, T_INN)
+    out_ptr = row(board, T_OUT_PTR)
+    out = grid(board, T_OUT)
+    grp_ptr = row(board, T_GRP_PTR)
+    grp = row(board, T_GRP)
+    active = row(board, T_ACTIVE)
+    left = row(board, T_LEFT)
+    keys = row(board, T_KEYS)
+    values = row(board, T_VALUES)
+    prio = row(board, T_PRIO)
+    todo = row(board, T_TODO)
+    tail = row(board, T_TAIL)
+    sure = reals(board, T_SURE)
     groups = grp_ptr.shape[0] - 1
     is_whole = False
     while not is_whole:  # a group is taken out as a whole
@@ -161,7 +176,8 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
             if first < t0 <= beyond:
                 t0 = first
                 is_whole = False
-    sure[:] = 0.0
+    for j in range(sure.shape[0]):
+        sure[j] = 0.0
     total = 0.0
     for i in range(op.shape[0]):
         if place[i, MODE] < 0:
@@ -169,7 +185,7 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
         if place[i, START] >= t0 and not (op[i, FIXED_START] >= 0 and op[i, 5] >= 0):
             continue
         j = op[i, JOB]
-        cost = _sure(place[i, END] + (tail[i] if place[i, END] > t0 else 0), j, due, weight, weights, job_release)
+        cost = _sure(board, place[i, END] + (tail[i] if place[i, END] > t0 else 0), j)
         if cost > sure[j]:
             total += cost - sure[j]
             sure[j] = cost
@@ -181,25 +197,7 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
             if op[i, FIXED_START] >= 0 and op[i, 5] >= 0:
                 continue
             if place[i, MODE] >= 0 and place[i, START] >= t0:
-                remove(
-                    op,
-                    modes,
-                    mach,
-                    cal,
-                    setup,
-                    place,
-                    ends,
-                    dem_ptr,
-                    dem,
-                    node,
-                    hint,
-                    state,
-                    keeps,
-                    inn_ptr,
-                    inn,
-                    waits,
-                    i,
-                )
+                remove(board, i)
             if place[i, MODE] < 0 and active[i] == 1:
                 is_out = True
         if is_out:
@@ -225,36 +223,7 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
     while size > 0:
         size = pop(keys, values, size)
         g = values[size]
-        fault = place_group(
-            op,
-            op_ptr,
-            modes,
-            mach,
-            cal,
-            setup,
-            place,
-            ends,
-            dem_ptr,
-            dem,
-            node,
-            hint,
-            state,
-            keeps,
-            inn_ptr,
-            inn,
-            out_ptr,
-            out,
-            grp_ptr,
-            grp,
-            active,
-            want,
-            bias,
-            last,
-            waits,
-            bound,
-            g,
-            0,
-        )
+        fault = place_group(board, g, 0)
         if fault != 0:
             return fault
         steps += 1
@@ -265,7 +234,7 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
             if active[i] == 0:
                 continue
             j = op[i, JOB]
-            cost = _sure(place[i, END] + tail[i], j, due, weight, weights, job_release)
+            cost = _sure(board, place[i, END] + tail[i], j)
             if cost > sure[j]:
                 total += cost - sure[j]
                 sure[j] = cost
@@ -281,198 +250,58 @@ def refill(  # noqa: C901  (one compiled loop; every call in it costs)
     return 0
 
 
-@njit(cache=True, nogil=True)
-def climb(
-    op: Table,
-    op_ptr: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    dem_ptr: Table,
-    keeps: Table,
-    inn_ptr: Table,
-    inn: Table,
-    out_ptr: Table,
-    out: Table,
-    grp_ptr: Table,
-    grp: Table,
-    routing_ptr: Table,
-    job_ptr: Table,
-    job_ops: Table,
-    due: Table,
-    weight: Reals,
-    job_release: Table,
-    weights: Reals,
-    wish: Table,
-    near: Reals,
-    tail: Table,
-    place: Table,
-    ends: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    waits: Table,
-    active: Table,
-    place2: Table,
-    ends2: Table,
-    dem2: Table,
-    node2: Table,
-    hint2: Table,
-    state2: Table,
-    waits2: Table,
-    active2: Table,
-    want: Table,
-    bias: Table,
-    last: Table,
-    bound: Table,
-    left: Table,
-    keys: Table,
-    values: Table,
-    prio: Table,
-    todo: Table,
-    best: Table,
-    best_waits: Table,
-    done: Table,
-    late: Reals,
-    sure: Reals,
-    history: Reals,
-    costs: Reals,
-    rng: Table,
-    counts: Table,
-    stop: Flags,
-    steps: int,
-) -> int:
+@kernel
+def climb(board: int, trial: int, stop: Flags, steps: int) -> int:  # noqa: C901  (one compiled loop)
     """Take ``steps`` steps from the plan in ``place``; ``best`` keeps the best plan met.
 
     ``costs`` are those of the present and of the best plan; ``counts`` are steps done, plans decoded in full, accepted,
     improvements, and the step of the last one. Returns 1 when the profiles ran out of room.
     """
+    place2 = grid(trial, T_PLACE)
+    state2 = row(trial, T_STATE)
+    waits2 = row(trial, T_WAITS)
+    best = grid(board, T_BEST)
+    best_waits = row(board, T_BEST_WAITS)
+    late = reals(board, T_LATE)
+    sure = reals(board, T_SURE)
+    history = reals(board, T_HISTORY)
+    costs = reals(board, T_COSTS)
+    counts = row(board, T_COUNTS)
     for _step in range(steps):
         if stop[0] != 0 or costs[1] <= 0.0:
             return 0
         counts[0] += 1
-        copy_board(
-            place,
-            ends,
-            dem,
-            node,
-            hint,
-            state,
-            waits,
-            active,
-            place2,
-            ends2,
-            dem2,
-            node2,
-            hint2,
-            state2,
-            waits2,
-            active2,
-        )
-        t0 = propose(
-            op,
-            op_ptr,
-            modes,
-            mach,
-            cal,
-            place2,
-            inn_ptr,
-            inn,
-            grp_ptr,
-            grp,
-            active2,
-            want,
-            prio,
-            routing_ptr,
-            job_ptr,
-            job_ops,
-            late,
-            rng,
-        )
+        copy_board(board, trial)
+        t0 = propose(trial)
         if t0 < 0:
             continue
         spot = counts[0] % history.shape[0]
         limit = max(history[spot], costs[0])
-        fault = refill(
-            op,
-            op_ptr,
-            modes,
-            mach,
-            cal,
-            setup,
-            place2,
-            ends2,
-            dem_ptr,
-            dem2,
-            node2,
-            hint2,
-            state2,
-            keeps,
-            inn_ptr,
-            inn,
-            out_ptr,
-            out,
-            grp_ptr,
-            grp,
-            active2,
-            want,
-            bias,
-            last,
-            waits2,
-            bound,
-            left,
-            keys,
-            values,
-            prio,
-            todo,
-            t0,
-            limit,
-            due,
-            weight,
-            job_release,
-            weights,
-            tail,
-            sure,
-            stop,
-        )
+        fault = refill(trial, t0, limit, stop)
         if state2[FULL] == 1:
             return 1
         if fault == 0:
             counts[1] += 1
-            cost = cost_of(op, modes, place2, state2, due, weight, job_release, weights, wish, near, done, sure)
+            cost = cost_of(trial, sure)
             if cost <= limit:
                 counts[2] += 1
-                copy_board(
-                    place2,
-                    ends2,
-                    dem2,
-                    node2,
-                    hint2,
-                    state2,
-                    waits2,
-                    active2,
-                    place,
-                    ends,
-                    dem,
-                    node,
-                    hint,
-                    state,
-                    waits,
-                    active,
-                )
+                copy_board(trial, board)
                 costs[0] = cost
-                late[:] = sure
+                for j in range(late.shape[0]):
+                    late[j] = sure[j]
                 if cost < costs[1] - 1e-9:
                     counts[3] += 1
                     counts[4] = counts[0]
                     costs[1] = cost
-                    best[:, :] = place2[:, :3]
-                    best_waits[:] = waits2
+                    for i in range(best.shape[0]):
+                        for x in range(3):
+                            best[i, x] = place2[i, x]
+                    for q in range(best_waits.shape[0]):
+                        best_waits[q] = waits2[q]
         history[spot] = min(history[spot], costs[0])
         if counts[0] - counts[4] > STALE * history.shape[0]:  # nothing for long: let it get worse for a while
             counts[4] = counts[0]
-            slack = costs[1] * (0.005 + 0.1 * draw(rng, 1000) / 1000.0)
-            history[:] = costs[1] + slack
+            slack = costs[1] * (0.005 + 0.1 * draw(board, 1000) / 1000.0)
+            for x in range(history.shape[0]):
+                history[x] = costs[1] + slack
     return 0

@@ -8,8 +8,6 @@ offending member's earliest start is raised, and it is tried anew; earliest star
 
 from __future__ import annotations
 
-from numba import njit
-
 from yuheng.engines.schedule.bookings import (
     BATCH,
     CAL_HI,
@@ -33,6 +31,7 @@ from yuheng.engines.schedule.bookings import (
     last_started,
     take,
 )
+from yuheng.engines.schedule.compiled import bare, kernel
 from yuheng.engines.schedule.slots import (
     ATTEMPTS,
     KIND,
@@ -50,6 +49,35 @@ from yuheng.engines.schedule.slots import (
     settle,
     slot,
 )
+from yuheng.engines.schedule.tables import (
+    T_ACTIVE,
+    T_BIAS,
+    T_BOUND,
+    T_DEM,
+    T_DEM_PTR,
+    T_FIXED,
+    T_GRP,
+    T_GRP_PTR,
+    T_INN,
+    T_INN_PTR,
+    T_KEYS,
+    T_LAST,
+    T_LEFT,
+    T_MACH,
+    T_MODES,
+    T_OP,
+    T_OP_PTR,
+    T_OUT,
+    T_OUT_PTR,
+    T_PLACE,
+    T_PRIO,
+    T_STATE,
+    T_TODO,
+    T_VALUES,
+    T_WANT,
+    grid,
+    row,
+)
 
 TICKS, BARRED = range(2)
 """Columns of ``bias``, by mode: ticks that count against it; whether it is out of the question for now."""
@@ -57,7 +85,7 @@ STUBBORN = 60
 """After so many attempts to move operations, a mode is barred instead."""
 
 
-@njit(cache=True)
+@bare
 def push(keys: Table, values: Table, size: int, key: int, value: int) -> int:
     """Put (key, value) on a binary heap of ``size`` entries; return the new size. Equal keys: smaller value first."""
     i = size
@@ -71,7 +99,7 @@ def push(keys: Table, values: Table, size: int, key: int, value: int) -> int:
     return size + 1
 
 
-@njit(cache=True)
+@bare
 def pop(keys: Table, values: Table, size: int) -> int:
     """Move the least entry behind the end (``values[size - 1]``) and return the new size."""
     size -= 1
@@ -93,41 +121,24 @@ def pop(keys: Table, values: Table, size: int) -> int:
     return size
 
 
-@njit(cache=True)
-def place_group(  # noqa: C901  (one compiled loop; every call in it costs)
-    op: Table,
-    op_ptr: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    ends: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    inn_ptr: Table,
-    inn: Table,
-    out_ptr: Table,
-    out: Table,
-    grp_ptr: Table,
-    grp: Table,
-    active: Table,
-    want: Table,
-    bias: Table,
-    last: Table,
-    waits: Table,
-    bound: Table,
-    g: int,
-    keep_order: int,
-) -> int:
+@bare
+def place_group(board: int, g: int, keep_order: int) -> int:  # noqa: C901  (one compiled loop; every call in it costs)
     """Place the members of group ``g``; return 0, or the fault that ``state`` tells about.
 
     ``want[i] >= 0`` is the only mode allowed. ``bias[k, TICKS]`` count against mode ``k`` when modes are compared.
     """
+    op = grid(board, T_OP)
+    op_ptr = row(board, T_OP_PTR)
+    modes = grid(board, T_MODES)
+    place = grid(board, T_PLACE)
+    state = row(board, T_STATE)
+    grp_ptr = row(board, T_GRP_PTR)
+    grp = row(board, T_GRP)
+    active = row(board, T_ACTIVE)
+    want = row(board, T_WANT)
+    bias = grid(board, T_BIAS)
+    last = row(board, T_LAST)
+    bound = row(board, T_BOUND)
     for x in range(grp_ptr[g], grp_ptr[g + 1]):
         bound[grp[x]] = 0
         for k in range(op_ptr[grp[x]], op_ptr[grp[x] + 1]):
@@ -149,82 +160,25 @@ def place_group(  # noqa: C901  (one compiled loop; every call in it costs)
             for k in range(first, beyond):
                 if bias[k, BARRED] == 1:
                     continue
-                t, least_end = earliest(op, modes, mach, cal, place, inn_ptr, inn, i, k)
+                t, least_end = earliest(board, i, k)
                 behind = last[modes[k, MACHINE]] if keep_order else -1
                 stop = best_end - bias[k, TICKS] - modes[k, DURATION]
-                a, b, x = slot(
-                    op,
-                    modes,
-                    mach,
-                    cal,
-                    setup,
-                    place,
-                    ends,
-                    dem_ptr,
-                    dem,
-                    node,
-                    hint,
-                    state,
-                    keeps,
-                    i,
-                    k,
-                    max(t, bound[i]),
-                    least_end,
-                    behind,
-                    stop,
-                )
+                a, b, x = slot(board, i, k, max(t, bound[i]), least_end, behind, stop)
                 if b < INFINITE and b + bias[k, TICKS] < best_end:
                     best, best_end, start, end, after = k, b + bias[k, TICKS], a, b, x
             if best < 0:
                 if verdict == 0:
                     state[FAULT], state[FAULT_A], state[FAULT_B] = NO_SLOT, i, -1
                 return state[FAULT]
-            put(
-                op,
-                modes,
-                mach,
-                cal,
-                setup,
-                place,
-                ends,
-                dem_ptr,
-                dem,
-                node,
-                hint,
-                state,
-                keeps,
-                i,
-                best,
-                start,
-                end,
-                after,
-            )
+            put(board, i, best, start, end, after)
             if state[FULL] == 1:
                 return NO_SLOT
             done += 1
-            verdict = settle(
-                op,
-                modes,
-                mach,
-                cal,
-                setup,
-                place,
-                node,
-                hint,
-                state,
-                keeps,
-                inn_ptr,
-                inn,
-                out_ptr,
-                out,
-                waits,
-                bound,
-                i,
-            )
-            if verdict == 2 and not _bar(op, op_ptr, place, bias, state, i):
+            verdict = settle(board, i)
+            if verdict == 2 and not _bar(board, i):
                 return state[FAULT]
             if verdict > 0:
-                if attempt % STUBBORN == STUBBORN - 1 and _bar(op, op_ptr, place, bias, state, i):
+                if attempt % STUBBORN == STUBBORN - 1 and _bar(board, i):
                     for x in range(grp_ptr[g], grp_ptr[g + 1]):
                         bound[grp[x]] = 0
                 again = True
@@ -241,32 +195,19 @@ def place_group(  # noqa: C901  (one compiled loop; every call in it costs)
             done -= 1
             i = grp[done]
             if active[i] == 1 and place[i, MODE] >= 0 and not (op[i, FIXED_START] >= 0 and op[i, FIXED_MODE] >= 0):
-                remove(
-                    op,
-                    modes,
-                    mach,
-                    cal,
-                    setup,
-                    place,
-                    ends,
-                    dem_ptr,
-                    dem,
-                    node,
-                    hint,
-                    state,
-                    keeps,
-                    inn_ptr,
-                    inn,
-                    waits,
-                    i,
-                )
+                remove(board, i)
     state[FAULT] = TOO_LONG
     return TOO_LONG
 
 
-@njit(cache=True)
-def _bar(op: Table, op_ptr: Table, place: Table, bias: Table, state: Table, i: int) -> bool:
+@bare
+def _bar(board: int, i: int) -> bool:
     """Bar the mode that ``i`` has, or that of the operation it was at odds with; False if neither has another one."""
+    op = grid(board, T_OP)
+    op_ptr = row(board, T_OP_PTR)
+    place = grid(board, T_PLACE)
+    bias = grid(board, T_BIAS)
+    state = row(board, T_STATE)
     for x in range(2):
         j = i if x == 0 else state[FAULT_A]
         if j < 0 or place[j, MODE] < 0 or op[j, FIXED_MODE] >= 0 or op[j, GROUP] != op[i, GROUP]:
@@ -280,46 +221,26 @@ def _bar(op: Table, op_ptr: Table, place: Table, bias: Table, state: Table, i: i
     return False
 
 
-@njit(cache=True)
-def fill(  # noqa: C901  (one compiled loop; every call in it costs)
-    op: Table,
-    op_ptr: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    ends: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    inn_ptr: Table,
-    inn: Table,
-    out_ptr: Table,
-    out: Table,
-    grp_ptr: Table,
-    grp: Table,
-    active: Table,
-    want: Table,
-    bias: Table,
-    last: Table,
-    waits: Table,
-    bound: Table,
-    left: Table,
-    keys: Table,
-    values: Table,
-    prio: Table,
-    todo: Table,
-    count: int,
-    keep_order: int,
-) -> int:
+@kernel
+def fill(board: int, count: int, keep_order: int) -> int:  # noqa: C901  (one compiled loop; every call in it costs)
     """Place the groups ``todo[:count]``, each after those it waits for, the least ``prio`` (by group) first.
 
     Returns 0, or the fault that ``state`` tells about; what was placed by then stays.
     """
+    op = grid(board, T_OP)
+    place = grid(board, T_PLACE)
+    inn_ptr = row(board, T_INN_PTR)
+    inn = grid(board, T_INN)
+    out_ptr = row(board, T_OUT_PTR)
+    out = grid(board, T_OUT)
+    grp_ptr = row(board, T_GRP_PTR)
+    grp = row(board, T_GRP)
+    active = row(board, T_ACTIVE)
+    left = row(board, T_LEFT)
+    keys = row(board, T_KEYS)
+    values = row(board, T_VALUES)
+    prio = row(board, T_PRIO)
+    todo = row(board, T_TODO)
     size = 0
     for x in range(count):
         g = todo[x]
@@ -337,36 +258,7 @@ def fill(  # noqa: C901  (one compiled loop; every call in it costs)
     while size > 0:
         size = pop(keys, values, size)
         g = values[size]
-        fault = place_group(
-            op,
-            op_ptr,
-            modes,
-            mach,
-            cal,
-            setup,
-            place,
-            ends,
-            dem_ptr,
-            dem,
-            node,
-            hint,
-            state,
-            keeps,
-            inn_ptr,
-            inn,
-            out_ptr,
-            out,
-            grp_ptr,
-            grp,
-            active,
-            want,
-            bias,
-            last,
-            waits,
-            bound,
-            g,
-            keep_order,
-        )
+        fault = place_group(board, g, keep_order)
         if fault != 0:
             return fault
         for y in range(grp_ptr[g], grp_ptr[g + 1]):
@@ -383,29 +275,20 @@ def fill(  # noqa: C901  (one compiled loop; every call in it costs)
     return 0
 
 
-@njit(cache=True)
-def put_fixed(
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    ends: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    fixed: Table,
-    active: Table,
-    linked: int,
-) -> None:
+@kernel
+def put_fixed(board: int, linked: int) -> None:
     """Place the operations whose machine and start are given (``fixed``, by start), whatever collides.
 
     With ``linked`` 0 they are not yet in the machines' lists: dispatching adds them as it passes.
     """
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    place = grid(board, T_PLACE)
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
+    fixed = row(board, T_FIXED)
+    active = row(board, T_ACTIVE)
     for x in range(fixed.shape[0]):
         i = fixed[x]
         if active[i] == 0:
@@ -421,54 +304,26 @@ def put_fixed(
                 if modes[op[fixed[y], FIXED_MODE], MACHINE] == m and active[fixed[y]] == 1:
                     work = max(work, modes[op[fixed[y], FIXED_MODE], DURATION])
                 y += 1
-        end = advance(cal, mach[m, CAL_LO], mach[m, CAL_HI], start, work)
+        end = advance(board, mach[m, CAL_LO], mach[m, CAL_HI], start, work)
         if linked == 1:
-            before = last_started(place, ends, m, start)
-            put(
-                op,
-                modes,
-                mach,
-                cal,
-                setup,
-                place,
-                ends,
-                dem_ptr,
-                dem,
-                node,
-                hint,
-                state,
-                keeps,
-                i,
-                k,
-                start,
-                end,
-                before,
-            )
+            before = last_started(board, m, start)
+            put(board, i, k, start, end, before)
             if before >= 0:
                 place[i, UNTIL] = max(place[i, UNTIL], place[before, UNTIL])
             continue
         place[i, START], place[i, END], place[i, UNTIL], place[i, MODE] = start, end, end, k
         for d in range(dem_ptr[i], dem_ptr[i + 1]):
             dem[d, 2] = dem[d, 1]
-            take(
-                node,
-                hint,
-                state,
-                keeps,
-                cal,
-                mach[m, CAL_LO],
-                mach[m, CAL_HI],
-                dem[d, 0],
-                dem[d, 1],
-                start,
-                end,
-                modes[k, DURATION],
-            )
+            take(board, mach[m, CAL_LO], mach[m, CAL_HI], dem[d, 0], dem[d, 1], start, end, modes[k, DURATION])
 
 
-@njit(cache=True)
-def is_kept(modes: Table, mach: Table, cal: Table, place: Table, inn_ptr: Table, inn: Table, state: Table) -> bool:
+@kernel
+def is_kept(board: int) -> bool:
     """Whether every link holds, fixed operations and maximum lags included; else ``state`` tells which does not."""
+    place = grid(board, T_PLACE)
+    inn_ptr = row(board, T_INN_PTR)
+    inn = grid(board, T_INN)
+    state = row(board, T_STATE)
     for i in range(place.shape[0]):
         if place[i, MODE] < 0:
             continue
@@ -483,7 +338,7 @@ def is_kept(modes: Table, mach: Table, cal: Table, place: Table, inn_ptr: Table,
                     state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_FAR, a, i
                     return False
                 continue
-            start, end = link_asks(modes, mach, cal, place, inn, q, place[i, MODE])
+            start, end = link_asks(board, q, place[i, MODE])
             if place[i, START] < start or place[i, END] < end:
                 state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LATE, a, i
                 return False

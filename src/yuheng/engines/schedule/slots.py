@@ -8,8 +8,6 @@ earlier operation, with ``inn_ptr`` and ``out_ptr``: other end, kind, lag, trans
 
 from __future__ import annotations
 
-from numba import njit
-
 from yuheng.engines.schedule.bookings import (
     AFTER,
     BATCH,
@@ -37,7 +35,6 @@ from yuheng.engines.schedule.bookings import (
     SIZE,
     START,
     UNTIL,
-    Table,
     advance,
     fit,
     last_started,
@@ -46,6 +43,26 @@ from yuheng.engines.schedule.bookings import (
     short_until,
     take,
     unlink,
+)
+from yuheng.engines.schedule.compiled import bare
+from yuheng.engines.schedule.tables import (
+    T_BOUND,
+    T_DEM,
+    T_DEM_PTR,
+    T_ENDS,
+    T_INN,
+    T_INN_PTR,
+    T_KEEPS,
+    T_MACH,
+    T_MODES,
+    T_OP,
+    T_OUT,
+    T_OUT_PTR,
+    T_PLACE,
+    T_STATE,
+    T_WAITS,
+    grid,
+    row,
 )
 
 FINISH_START, START_START, OVERLAP, MOST_FINISH_START, MOST_START_START = range(5)
@@ -59,9 +76,13 @@ to wait; a group that found no room after many attempts."""
 ATTEMPTS = 400
 
 
-@njit(cache=True)
-def link_asks(modes: Table, mach: Table, cal: Table, place: Table, inn: Table, q: int, k: int) -> tuple[int, int]:
+@bare
+def link_asks(board: int, q: int, k: int) -> tuple[int, int]:
     """Earliest start and least end that link ``q`` (its earlier end is placed) asks of its later end in mode ``k``."""
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    place = grid(board, T_PLACE)
+    inn = grid(board, T_INN)
     a = inn[q, OTHER]
     kind = inn[q, KIND]
     if kind == FINISH_START:
@@ -73,54 +94,45 @@ def link_asks(modes: Table, mach: Table, cal: Table, place: Table, inn: Table, q
     there = place[a, MODE]
     m = modes[there, MACHINE]
     first = -((-modes[there, DURATION] * inn[q, TRANSFER]) // inn[q, QUANTITY])
-    start = advance(cal, mach[m, CAL_LO], mach[m, CAL_HI], place[a, START], first) + inn[q, LAG]
+    start = advance(board, mach[m, CAL_LO], mach[m, CAL_HI], place[a, START], first) + inn[q, LAG]
     here = modes[k, MACHINE]
     rest = -((-modes[k, DURATION] * inn[q, TRANSFER]) // inn[q, QUANTITY])
-    return start, advance(cal, mach[here, CAL_LO], mach[here, CAL_HI], place[a, END] + inn[q, LAG], rest)
+    return start, advance(board, mach[here, CAL_LO], mach[here, CAL_HI], place[a, END] + inn[q, LAG], rest)
 
 
-@njit(cache=True)
-def earliest(
-    op: Table, modes: Table, mach: Table, cal: Table, place: Table, inn_ptr: Table, inn: Table, i: int, k: int
-) -> tuple[int, int]:
+@bare
+def earliest(board: int, i: int, k: int) -> tuple[int, int]:
     """Earliest start of operation ``i``, and least end, that its placed predecessors allow in mode ``k``."""
+    op = grid(board, T_OP)
+    place = grid(board, T_PLACE)
+    inn_ptr = row(board, T_INN_PTR)
+    inn = grid(board, T_INN)
     start = op[i, RELEASE]
     end = 0
     for q in range(inn_ptr[i], inn_ptr[i + 1]):
         if place[inn[q, OTHER], MODE] >= 0:
-            s, e = link_asks(modes, mach, cal, place, inn, q, k)
+            s, e = link_asks(board, q, k)
             start = max(start, s)
             end = max(end, e)
     return start, end
 
 
-@njit(cache=True)
-def fits(
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    i: int,
-    k: int,
-    t: int,
-    least_end: int,
-    stop: int,
-) -> tuple[int, int]:
+@bare
+def fits(board: int, i: int, k: int, t: int, least_end: int, stop: int) -> tuple[int, int]:
     """Earliest (start, end) at or after ``t`` by the machine's calendar and the resources, machine's work aside.
 
     Gives up with `INFINITE` once the start is at or after ``stop``.
     """
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
     m = modes[k, MACHINE]
     lo, hi = mach[m, CAL_LO], mach[m, CAL_HI]
     work = modes[k, DURATION]
     while t < stop:
-        start, end = fit(cal, lo, hi, t, work, op[i, PAUSES])
+        start, end = fit(board, lo, hi, t, work, op[i, PAUSES])
         if end >= INFINITE or start >= stop:
             break
         if end < least_end:
@@ -128,7 +140,7 @@ def fits(
             continue
         again = -1
         for d in range(dem_ptr[i], dem_ptr[i + 1]):
-            again = short_until(node, hint, state, keeps, cal, lo, hi, dem[d, 0], dem[d, 1], start, end, work)
+            again = short_until(board, lo, hi, dem[d, 0], dem[d, 1], start, end, work)
             if again >= 0:
                 break
         if again < 0:
@@ -137,26 +149,15 @@ def fits(
     return INFINITE, INFINITE
 
 
-@njit(cache=True)
-def joins(
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    place: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    i: int,
-    k: int,
-    x: int,
-    t: int,
-    least_end: int,
-) -> bool:
+@bare
+def joins(board: int, i: int, k: int, x: int, t: int, least_end: int) -> bool:
     """Whether ``i`` can join the batch whose last member is ``x``."""
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    place = grid(board, T_PLACE)
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
     m = modes[k, MACHINE]
     start, end = place[x, START], place[x, END]
     if start < t or end < least_end or op[x, FAMILY] != op[i, FAMILY] or op[i, PAUSES] != op[x, PAUSES]:
@@ -173,25 +174,23 @@ def joins(
     if size > mach[m, BATCH] or modes[k, DURATION] > longest:
         return False
     for d in range(dem_ptr[i], dem_ptr[i + 1]):
-        more = more_units(place, dem_ptr, dem, keeps, i, x, d)
-        if (
-            more > 0
-            and short_until(
-                node, hint, state, keeps, cal, mach[m, CAL_LO], mach[m, CAL_HI], dem[d, 0], more, start, end, longest
-            )
-            >= 0
-        ):
+        more = more_units(board, i, x, d)
+        if more > 0 and short_until(board, mach[m, CAL_LO], mach[m, CAL_HI], dem[d, 0], more, start, end, longest) >= 0:
             return False
     return True
 
 
-@njit(cache=True)
-def more_units(place: Table, dem_ptr: Table, dem: Table, keeps: Table, i: int, x: int, d: int) -> int:
+@bare
+def more_units(board: int, i: int, x: int, d: int) -> int:
     """Units of demand ``d`` of ``i`` that the batch whose last member is ``x`` does not hold yet.
 
     A batch needs of every resource what its most demanding member needs. Pools of people overlap, so a different list
     of demands is added whole there: never too little.
     """
+    place = grid(board, T_PLACE)
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
+    keeps = row(board, T_KEEPS)
     same = dem_ptr[i + 1] - dem_ptr[i] == dem_ptr[x + 1] - dem_ptr[x]
     if same:
         for e in range(dem_ptr[i + 1] - dem_ptr[i]):
@@ -211,33 +210,18 @@ def more_units(place: Table, dem_ptr: Table, dem: Table, keeps: Table, i: int, x
     return max(0, units)
 
 
-@njit(cache=True)
-def slot(  # noqa: C901  (one compiled loop; every call in it costs)
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    ends: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    i: int,
-    k: int,
-    t: int,
-    least_end: int,
-    after: int,
-    stop: int,
-) -> tuple[int, int, int]:
+@bare
+def slot(board: int, i: int, k: int, t: int, least_end: int, after: int, stop: int) -> tuple[int, int, int]:  # noqa: C901  (one compiled loop; every call in it costs)
     """Earliest (start, end, after whom) for operation ``i`` in mode ``k`` at or after ``t``; `INFINITE` if none.
 
     ``after`` >= 0 looks only behind that operation. A start at or after ``stop`` is of no interest. A fixed start is
     taken as it is, or not at all.
     """
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    place = grid(board, T_PLACE)
+    ends = grid(board, T_ENDS)
     m = modes[k, MACHINE]
     lo, hi = mach[m, CAL_LO], mach[m, CAL_HI]
     batches = mach[m, BATCH] > 1
@@ -249,15 +233,11 @@ def slot(  # noqa: C901  (one compiled loop; every call in it costs)
             return INFINITE, INFINITE, -1
         t = fixed
         stop = min(stop, fixed + 1)
-    x = last_started(place, ends, m, t)
+    x = last_started(board, m, t)
     if after >= 0 and (x < 0 or place[x, START] < place[after, START]):
         x = after
     while True:
-        if (
-            batches
-            and x >= 0
-            and joins(op, modes, mach, cal, place, dem_ptr, dem, node, hint, state, keeps, i, k, x, t, least_end)
-        ):
+        if batches and x >= 0 and joins(board, i, k, x, t, least_end):
             if place[x, START] >= stop:
                 return INFINITE, INFINITE, -1
             return place[x, START], place[x, END], x
@@ -273,139 +253,85 @@ def slot(  # noqa: C901  (one compiled loop; every call in it costs)
                 free = max(free, place[z, UNTIL])
                 z = place[z, BEFORE]
         if mach[m, MATRIX] >= 0:
-            free = advance(cal, lo, hi, free, setup_between(op, mach, setup, m, x, i))
+            free = advance(board, lo, hi, free, setup_between(board, m, x, i))
         if free >= stop:
             return INFINITE, INFINITE, -1
         if free < limit:
-            start, end = fits(
-                op,
-                modes,
-                mach,
-                cal,
-                dem_ptr,
-                dem,
-                node,
-                hint,
-                state,
-                keeps,
-                i,
-                k,
-                max(t, free),
-                least_end,
-                min(stop, limit),
-            )
+            start, end = fits(board, i, k, max(t, free), least_end, min(stop, limit))
             if end <= limit and end < INFINITE:
                 if y < 0 or mach[m, MATRIX] < 0:
                     return start, end, x
-                change = setup_between(op, mach, setup, m, i, y)
-                if change == 0 or advance(cal, lo, hi, end, change) <= limit:
+                change = setup_between(board, m, i, y)
+                if change == 0 or advance(board, lo, hi, end, change) <= limit:
                     return start, end, x
         if y < 0:
             return INFINITE, INFINITE, -1
         x = y
 
 
-@njit(cache=True)
-def put(
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    ends: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    i: int,
-    k: int,
-    start: int,
-    end: int,
-    after: int,
-) -> None:
+@bare
+def put(board: int, i: int, k: int, start: int, end: int, after: int) -> None:
     """Place operation ``i`` in mode ``k`` at [start, end) behind ``after``; check nothing."""
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    place = grid(board, T_PLACE)
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
+    state = row(board, T_STATE)
     m = modes[k, MACHINE]
     joins = mach[m, BATCH] > 1 and after >= 0 and place[after, START] == start
     for d in range(dem_ptr[i], dem_ptr[i + 1]):
         units = dem[d, 1]
         if joins:
-            units = more_units(place, dem_ptr, dem, keeps, i, after, d)
+            units = more_units(board, i, after, d)
         dem[d, 2] = units
-        take(
-            node,
-            hint,
-            state,
-            keeps,
-            cal,
-            mach[m, CAL_LO],
-            mach[m, CAL_HI],
-            dem[d, 0],
-            units,
-            start,
-            end,
-            modes[k, DURATION],
-        )
+        take(board, mach[m, CAL_LO], mach[m, CAL_HI], dem[d, 0], units, start, end, modes[k, DURATION])
     place[i, START] = start
     place[i, END] = end
     place[i, UNTIL] = end
     place[i, MODE] = k
-    link(place, ends, m, i, after)
+    link(board, m, i, after)
     if mach[m, MATRIX] >= 0:
-        state[SETUPS] += _setup_change(op, mach, setup, place, m, i)
+        state[SETUPS] += _setup_change(board, m, i)
 
 
-@njit(cache=True)
-def _setup_change(op: Table, mach: Table, setup: Table, place: Table, m: int, i: int) -> int:
+@bare
+def _setup_change(board: int, m: int, i: int) -> int:
     """Set-up ticks on machine ``m`` with ``i`` less those without."""
+    place = grid(board, T_PLACE)
     before, after = place[i, BEFORE], place[i, AFTER]
-    change = setup_between(op, mach, setup, m, before, i)
+    change = setup_between(board, m, before, i)
     if after >= 0:
-        change += setup_between(op, mach, setup, m, i, after) - setup_between(op, mach, setup, m, before, after)
+        change += setup_between(board, m, i, after) - setup_between(board, m, before, after)
     return change
 
 
-@njit(cache=True)
-def remove(
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    ends: Table,
-    dem_ptr: Table,
-    dem: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    inn_ptr: Table,
-    inn: Table,
-    waits: Table,
-    i: int,
-) -> None:
+@bare
+def remove(board: int, i: int) -> None:
     """Take operation ``i`` out, with the buffer places its predecessors' parts hold for it. Its successors go first."""
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    place = grid(board, T_PLACE)
+    dem_ptr = row(board, T_DEM_PTR)
+    dem = grid(board, T_DEM)
+    state = row(board, T_STATE)
+    inn_ptr = row(board, T_INN_PTR)
+    inn = grid(board, T_INN)
+    waits = row(board, T_WAITS)
     k = place[i, MODE]
     m = modes[k, MACHINE]
     for q in range(inn_ptr[i], inn_ptr[i + 1]):
         if waits[q] > 0:
             a = inn[q, OTHER]
-            take(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], -1, place[a, END], place[i, START], 0)
+            take(board, -1, -1, mach[m, BUFFER], -1, place[a, END], place[i, START], 0)
         if waits[q] != 0:
             place[inn[q, OTHER], UNTIL] = place[inn[q, OTHER], END]
         waits[q] = 0
     if mach[m, MATRIX] >= 0:
-        state[SETUPS] -= _setup_change(op, mach, setup, place, m, i)
+        state[SETUPS] -= _setup_change(board, m, i)
     for d in range(dem_ptr[i], dem_ptr[i + 1]):
         take(
-            node,
-            hint,
-            state,
-            keeps,
-            cal,
+            board,
             mach[m, CAL_LO],
             mach[m, CAL_HI],
             dem[d, 0],
@@ -415,35 +341,28 @@ def remove(
             modes[k, DURATION],
         )
         dem[d, 2] = 0
-    unlink(place, ends, m, i)
+    unlink(board, m, i)
     place[i, MODE] = -1
 
 
-@njit(cache=True)
-def settle(  # noqa: C901  (one compiled loop; every call in it costs)
-    op: Table,
-    modes: Table,
-    mach: Table,
-    cal: Table,
-    setup: Table,
-    place: Table,
-    node: Table,
-    hint: Table,
-    state: Table,
-    keeps: Table,
-    inn_ptr: Table,
-    inn: Table,
-    out_ptr: Table,
-    out: Table,
-    waits: Table,
-    bound: Table,
-    i: int,
-) -> int:
+@bare
+def settle(board: int, i: int) -> int:  # noqa: C901  (one compiled loop; every call in it costs)
     """Check what operation ``i``, just placed, asks of others: maximum lags, where parts wait for it, fixed successors.
 
     ``out[:, LINK]`` is the same link's row in ``inn``. Returns 0 when all is well, 1 when a member of its group must
     move (``bound`` says from when on), 2 when none can (``state[FAULT]`` and the operations concerned).
     """
+    op = grid(board, T_OP)
+    modes = grid(board, T_MODES)
+    mach = grid(board, T_MACH)
+    place = grid(board, T_PLACE)
+    state = row(board, T_STATE)
+    inn_ptr = row(board, T_INN_PTR)
+    inn = grid(board, T_INN)
+    out_ptr = row(board, T_OUT_PTR)
+    out = grid(board, T_OUT)
+    waits = row(board, T_WAITS)
+    bound = row(board, T_BOUND)
     m = modes[place[i, MODE], MACHINE]
     start = place[i, START]
     for q in range(inn_ptr[i], inn_ptr[i + 1]):
@@ -465,9 +384,9 @@ def settle(  # noqa: C901  (one compiled loop; every call in it costs)
             y = place[a, AFTER]
             while mach[there, BATCH] > 1 and y >= 0 and place[y, START] == place[a, START]:
                 y = place[y, AFTER]
-            change = setup_between(op, mach, setup, there, a, y) if y >= 0 else 0
-            if short_until(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0) < 0:
-                take(node, hint, state, keeps, cal, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0)
+            change = setup_between(board, there, a, y) if y >= 0 else 0
+            if short_until(board, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0) < 0:
+                take(board, -1, -1, mach[m, BUFFER], 1, place[a, END], start, 0)
                 waits[q] = 1
                 continue
             if y == i and change > 0:  # the part stays where it is while the machine is set up for it
@@ -475,7 +394,7 @@ def settle(  # noqa: C901  (one compiled loop; every call in it costs)
                 waits[q] = -2
                 continue
             lo, hi = mach[there, CAL_LO], mach[there, CAL_HI]
-            if y >= 0 and y != i and advance(cal, lo, hi, start, change) > place[y, START]:
+            if y >= 0 and y != i and advance(board, lo, hi, start, change) > place[y, START]:
                 state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LONG, a, i
                 if op[a, FIXED_START] >= 0 or op[a, GROUP] != op[i, GROUP]:
                     return 2
@@ -496,7 +415,7 @@ def settle(  # noqa: C901  (one compiled loop; every call in it costs)
                 state[FAULT_A], state[FAULT_B] = i, b
                 return 1
             continue
-        s, e = link_asks(modes, mach, cal, place, inn, out[p, LINK], place[b, MODE])
+        s, e = link_asks(board, out[p, LINK], place[b, MODE])
         if s > place[b, START] or e > place[b, END]:
             state[FAULT], state[FAULT_A], state[FAULT_B] = TOO_LATE, i, b
             return 2

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from yuheng.engines.schedule.compiled import bare, inlined, kernel
 from yuheng.engines.schedule.tardiness.primitives import (
     INDEX_BITS,
     INDEX_MASK,
@@ -14,9 +15,6 @@ from yuheng.engines.schedule.tardiness.primitives import (
     Ints,
     drop_first,
     first_start,
-    helper,
-    inlined,
-    kernel,
     push,
     work_end,
 )
@@ -77,7 +75,7 @@ def _setup(f: Floor, machine: int, family: int, i: int) -> int:
     return 0 if matrix < 0 else f.setup[matrix, family, f.family[i]]
 
 
-@helper
+@bare
 def _fit(f: Floor, machine: int, i: int, length: int, at: int, setup: int) -> tuple[int, int]:
     """Earliest start at ``at`` or later on an otherwise empty machine with a set-up before it, and the end."""
     first = f.open_first[machine]
@@ -151,7 +149,7 @@ def _release_after(
     return size
 
 
-@helper
+@bare
 def _begin(f: Floor, d: Desk) -> int:
     """Empty the desk, put fixed operations on it, and note the first events; returns the heap's size."""
     n = len(f.release)
@@ -190,7 +188,7 @@ def _begin(f: Floor, d: Desk) -> int:
     return size
 
 
-@helper
+@bare
 def _pass_fixed(f: Floor, d: Desk, machine: int, t: int) -> None:
     """Let fixed operations that have begun by ``t`` occupy their machine."""
     while d.next_fixed[machine] < f.fixed_ptr[machine + 1]:
@@ -202,7 +200,7 @@ def _pass_fixed(f: Floor, d: Desk, machine: int, t: int) -> None:
         d.next_fixed[machine] += 1
 
 
-@helper
+@bare
 def _window_end(f: Floor, d: Desk, machine: int, i: int) -> int:
     """Latest end of ``i`` on a machine before its next fixed operation and that one's set-up."""
     k = d.next_fixed[machine]
@@ -226,7 +224,7 @@ def _discard_taken(queue: Ints, base: int, count: int, width: int, start: Ints) 
     return count
 
 
-@helper
+@bare
 def _choose(
     queue: Ints,
     base: int,
@@ -259,7 +257,7 @@ def _choose(
     return best
 
 
-@helper
+@bare
 def _choose_fitting(
     f: Floor, d: Desk, machine: int, t: int, rule: int, tail: Floats, given: Floats, pace: float, setup_pace: float
 ) -> tuple[int, int]:

@@ -17,8 +17,9 @@ changed.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from yuheng.engines.schedule.compiled import bare, inlined, kernel
 
 _COLUMNS = (
     "head", "tail", "p", "before", "after", "pred", "pred_lag", "succ", "succ_lag", "release",
@@ -31,7 +32,7 @@ Table = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def new_head(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     """Compute the head of ``i`` from its neighbours."""
     x = node[i].release
@@ -50,7 +51,7 @@ def new_head(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     return value
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def new_tail(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     """Compute the tail of ``i`` from its neighbours."""
     x = node[node[i].succ].tail + node[i].succ_lag
@@ -66,7 +67,7 @@ def new_tail(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     return value
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def makespan(node: Nodes, seq_ptr: Table, seq: Table, count: Table) -> int:
     """Return the latest end over the last operations of all machines."""
     x = 0
@@ -79,7 +80,7 @@ def makespan(node: Nodes, seq_ptr: Table, seq: Table, count: Table) -> int:
     return x
 
 
-@njit(cache=True)
+@kernel
 def load(
     node: Nodes,
     arc_ptr: Table,
@@ -124,7 +125,7 @@ def load(
     return makespan(node, seq_ptr, seq, count)
 
 
-@njit(cache=True)
+@bare
 def relink(
     node: Nodes, seq_ptr: Table, seq: Table, count: Table, mode_table: Table, n: int, i: int, k: int, index: int
 ) -> None:
@@ -181,7 +182,7 @@ def relink(
     node[i].after = y
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _follows(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> bool:
     """Tell whether a routing or machine predecessor of ``i`` is marked."""
     if node[node[i].pred].flag | node[node[i].before].flag:
@@ -193,7 +194,7 @@ def _follows(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> bool:
     return False
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _leads(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> bool:
     """Tell whether a routing or machine successor of ``i`` is marked."""
     if node[node[i].succ].flag | node[node[i].after].flag:
@@ -205,7 +206,7 @@ def _leads(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@bare
 def reorder(node: Nodes, arc_ptr: Table, arc: Table, order: Table, buffer: Table, n: int, i: int) -> bool:  # noqa: C901
     """Repair the topological order around ``i`` after `relink`; return whether there is one (no cycle)."""
     x = node[i].before
@@ -268,7 +269,7 @@ def reorder(node: Nodes, arc_ptr: Table, arc: Table, order: Table, buffer: Table
     return True
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def update_heads(node: Nodes, arc_ptr: Table, arc: Table, order: Table, n: int, i: int, y: int) -> None:
     """Recompute heads forwards from ``i``, from the one now behind it and from ``y``, the one behind its old place.
 
@@ -298,7 +299,7 @@ def update_heads(node: Nodes, arc_ptr: Table, arc: Table, order: Table, n: int, 
         x.head = h
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def update_tails(node: Nodes, arc_ptr: Table, arc: Table, order: Table, n: int, i: int, old: int) -> None:
     """Recompute tails backwards from ``i``, from the one now before it and from ``old``, the one before its old
     place.
@@ -327,7 +328,7 @@ def update_tails(node: Nodes, arc_ptr: Table, arc: Table, order: Table, n: int, 
         x.tail = h
 
 
-@njit(cache=True)
+@bare
 def apply(
     node: Nodes,
     arc_ptr: Table,

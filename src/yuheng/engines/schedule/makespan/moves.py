@@ -15,9 +15,9 @@ on the plateaus of a loaded shop nothing else tells where to go.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from yuheng.engines.schedule.compiled import bare, inlined
 from yuheng.engines.schedule.makespan.graph import Longs, Nodes, Table
 
 Blocks = NDArray[np.void]
@@ -34,7 +34,7 @@ FINE = 4
 CANDIDATES, SPARE = 16, 8
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def below(rng: Random, limit: int) -> int:
     """Draw from ``0 .. limit - 1`` (xorshift64*; the state is ``rng[0]``, never zero)."""
     x = rng[0]
@@ -47,7 +47,7 @@ def below(rng: Random, limit: int) -> int:
     return value
 
 
-@njit(cache=True)
+@bare
 def _offer(found: Longs, rng: Random, at: int, value: int, i: int, k: int, index: int) -> None:
     if value < found[at]:
         found[at] = value
@@ -64,7 +64,7 @@ def _offer(found: Longs, rng: Random, at: int, value: int, i: int, k: int, index
     found[at + 5] = -1
 
 
-@njit(cache=True)
+@bare
 def critical_path(
     node: Nodes,
     arc_ptr: Table,
@@ -115,7 +115,7 @@ def critical_path(
     return length
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _job_head(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     x: int = node[node[i].pred].head + node[i].pred_lag
     if node[i].release > x:
@@ -128,7 +128,7 @@ def _job_head(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     return x
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _job_tail(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     x: int = node[node[i].succ].tail + node[i].succ_lag
     if arc.shape[0]:
@@ -139,7 +139,7 @@ def _job_tail(node: Nodes, arc_ptr: Table, arc: Table, i: int) -> int:
     return x
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _no_path(node: Nodes, a: int, b: int) -> bool:
     """Tell whether heads, tails or positions prove that no path leads from ``a`` to ``b``."""
     return a != b and (
@@ -147,7 +147,7 @@ def _no_path(node: Nodes, a: int, b: int) -> bool:
     )
 
 
-@njit(cache=True)
+@bare
 def _may_follow(node: Nodes, arc_ptr: Table, arc: Table, n: int, i: int, b: int) -> bool:
     """Tell whether ``i`` may surely stand behind ``b`` on its machine."""
     s = node[i].succ
@@ -160,7 +160,7 @@ def _may_follow(node: Nodes, arc_ptr: Table, arc: Table, n: int, i: int, b: int)
     return True
 
 
-@njit(cache=True)
+@bare
 def _may_precede(node: Nodes, arc_ptr: Table, arc: Table, n: int, i: int, b: int) -> bool:
     """Tell whether ``i`` may surely stand before ``b`` on its machine."""
     j = node[i].pred
@@ -173,7 +173,7 @@ def _may_precede(node: Nodes, arc_ptr: Table, arc: Table, n: int, i: int, b: int
     return True
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _forward(
     node: Nodes,
     tabu: Table,
@@ -222,7 +222,7 @@ def _forward(
     _offer(found, rng, at, value << FINE, i, node[i].mode, node[block[b].op].place)
 
 
-@njit(cache=True, forceinline=True)
+@inlined
 def _backward(
     node: Nodes,
     tabu: Table,
@@ -270,7 +270,7 @@ def _backward(
     _offer(found, rng, at, value << FINE, i, node[i].mode, node[block[a].op].place)
 
 
-@njit(cache=True)
+@bare
 def block_moves(  # noqa: C901
     node: Nodes,
     arc_ptr: Table,
@@ -335,7 +335,7 @@ def block_moves(  # noqa: C901
                     _backward(node, tabu, width, mask, it, block, a, b, found, rng, best)
 
 
-@njit(cache=True)
+@bare
 def machine_moves(  # noqa: C901
     node: Nodes,
     arc_ptr: Table,
@@ -418,7 +418,7 @@ def machine_moves(  # noqa: C901
                 _offer(found, rng, at, (value << FINE) + work, i, k, index)
 
 
-@njit(cache=True)
+@bare
 def _through(node: Nodes, arc_ptr: Table, arc: Table, i: int, p: int, before: int, after: int) -> int:
     """Return the longest path through ``i`` if it took ``p`` between these two on a machine."""
     h = max(_job_head(node, arc_ptr, arc, i), node[before].head)
@@ -426,7 +426,7 @@ def _through(node: Nodes, arc_ptr: Table, arc: Table, i: int, p: int, before: in
     return value
 
 
-@njit(cache=True)
+@bare
 def exchanges(  # noqa: C901
     node: Nodes,
     arc_ptr: Table,

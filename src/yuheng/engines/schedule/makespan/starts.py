@@ -3,9 +3,9 @@ noise.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from yuheng.engines.schedule.compiled import kernel
 from yuheng.engines.schedule.makespan.graph import Longs, Nodes, Table
 
 Floats = NDArray[np.float64]
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 READY, DONE = 0, 1
 
 
-@njit(cache=True)
+@kernel
 def remaining(node: Nodes, arc_ptr: Table, arc: Table, left: Longs, load: Longs, order: Table, least: Longs) -> None:
     """Fill, per operation, the longest (``left``) and the whole work (``load``) from it on, with shortest modes."""
     n = least.shape[0]
@@ -37,7 +37,7 @@ def remaining(node: Nodes, arc_ptr: Table, arc: Table, left: Longs, load: Longs,
         load[i] = y + least[i]
 
 
-@njit(cache=True)
+@kernel
 def construct(  # noqa: C901
     node: Nodes,
     arc_ptr: Table,

@@ -1,7 +1,6 @@
 """Tabu search on the disjunctive graph, in calls of some thousand moves: it can be stopped and goes on."""
 
-from numba import njit
-
+from yuheng.engines.schedule.compiled import kernel
 from yuheng.engines.schedule.makespan.graph import Longs, Nodes, Table, apply, makespan
 from yuheng.engines.schedule.makespan.moves import (
     SPARE,
@@ -21,7 +20,7 @@ CONTROLS = 12
 RUNNING, STALLED, REACHED, OPTIMAL = range(4)
 
 
-@njit(cache=True)
+@kernel
 def run(  # noqa: C901
     node: Nodes,
     arc_ptr: Table,

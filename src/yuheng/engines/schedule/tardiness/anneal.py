@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from yuheng.engines.schedule.compiled import bare, inlined, kernel
 from yuheng.engines.schedule.tardiness.estimates import moved, refresh, sort_by_start
 from yuheng.engines.schedule.tardiness.layout import (
     AFTER,
@@ -29,7 +30,7 @@ from yuheng.engines.schedule.tardiness.moves import (
     settle,
     take_back,
 )
-from yuheng.engines.schedule.tardiness.primitives import Bools, Floats, Ints, Seeds, helper, inlined, kernel, uniform
+from yuheng.engines.schedule.tardiness.primitives import Bools, Floats, Ints, Seeds, uniform
 from yuheng.engines.schedule.tardiness.timing import (
     arrival,
     completion_cost,
@@ -89,11 +90,12 @@ def total_cost(nodes: Ints, ops: Ints, orders: Floats, plant: Any, void: int) ->
     return cost
 
 
-@helper
+@bare
 def list_machines(nodes: Ints, ops: Ints, order: Ints, listed: Ints, lists: Ints) -> None:
     """Sort all operations by start and list those of each machine: where `moves.first_from` begins to look."""
     sort_by_start(nodes, order, 0, len(order))
-    listed[:] = 0
+    for m in range(len(listed)):
+        listed[m] = 0
     for i in order:
         if ops[i, MACHINE] >= 0:
             listed[ops[i, MACHINE] + 1] += 1
@@ -113,7 +115,7 @@ def list_machines(nodes: Ints, ops: Ints, order: Ints, listed: Ints, lists: Ints
     listed[len(listed) - 1] = count
 
 
-@helper
+@bare
 def fill_sample(
     order: Ints, low: int, high: int, promise: Floats, total: float, spread: float, sample: Ints, rng: Seeds
 ) -> None:
@@ -185,7 +187,7 @@ def _mark(changed: Ints, is_changed: Bools, count: int, i: int) -> int:
     return count + 1
 
 
-@helper
+@bare
 def keep(
     nodes: Ints,
     ops: Ints,

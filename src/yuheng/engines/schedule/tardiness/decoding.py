@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from yuheng.engines.schedule.compiled import inlined, kernel
 from yuheng.engines.schedule.tardiness.layout import (
     AFTER,
     BEFORE,
@@ -23,7 +24,7 @@ from yuheng.engines.schedule.tardiness.layout import (
     SUCCS_END,
 )
 from yuheng.engines.schedule.tardiness.moves import latest_pred_start, may_fall_behind, relink
-from yuheng.engines.schedule.tardiness.primitives import Floats, Ints, inlined, kernel
+from yuheng.engines.schedule.tardiness.primitives import Floats, Ints
 from yuheng.engines.schedule.tardiness.timing import arrival, bound_of, placed
 
 

@@ -9,6 +9,7 @@ operations, nine of ten moves that are worth making pass a filter at one tempera
 
 from typing import Any
 
+from yuheng.engines.schedule.compiled import bare, inlined
 from yuheng.engines.schedule.tardiness.layout import (
     AFTER,
     BEFORE,
@@ -30,7 +31,7 @@ from yuheng.engines.schedule.tardiness.layout import (
     SUCCS,
     SUCCS_END,
 )
-from yuheng.engines.schedule.tardiness.primitives import NEVER, Floats, Ints, helper, inlined
+from yuheng.engines.schedule.tardiness.primitives import NEVER, Floats, Ints
 from yuheng.engines.schedule.tardiness.timing import (
     arrival,
     completion_cost,
@@ -137,7 +138,7 @@ def _own_costs(
             shifts[i, STEPS + k] += now - shift_cost(ops, plant, i, start - step)
 
 
-@helper
+@bare
 def _two_latest(orders: Floats, spans: Ints) -> None:
     """Completion of the last order and of the last but one."""
     spans[0] = 0
@@ -151,7 +152,7 @@ def _two_latest(orders: Floats, spans: Ints) -> None:
             spans[1] = done
 
 
-@helper
+@bare
 def sort_by_start(nodes: Ints, order: Ints, low: int, high: int) -> None:
     """Restore the order by start between two places; little is out of order, so insertion is fast."""
     for a in range(low + 1, high):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from yuheng.engines.schedule.compiled import bare, inlined
 from yuheng.engines.schedule.tardiness.layout import (
     AFTER,
     BEFORE,
@@ -30,8 +31,6 @@ from yuheng.engines.schedule.tardiness.primitives import (
     Floats,
     Ints,
     drop_first,
-    helper,
-    inlined,
     push,
 )
 from yuheng.engines.schedule.tardiness.timing import (
@@ -115,7 +114,7 @@ def earlier_places(nodes: Ints, ops: Ints, plant: Any, void: int, i: int, places
     return count
 
 
-@helper
+@bare
 def first_from(nodes: Ints, ops: Ints, void: int, listed: Ints, lists: Ints, machine: int, tick: int) -> int:
     """Row on a machine behind which the first operation starting at ``tick`` or later stands.
 
@@ -143,7 +142,7 @@ def first_from(nodes: Ints, ops: Ints, void: int, listed: Ints, lists: Ints, mac
     return before
 
 
-@helper
+@bare
 def other_places(
     nodes: Ints,
     ops: Ints,
@@ -328,7 +327,7 @@ def propagate(
     return within, shifted
 
 
-@helper
+@bare
 def settle(nodes: Ints, orders: Floats, order_log: Ints, orders_seen: Bools, logged: int) -> float:
     """Give the touched orders their exact completion; returns the exact change of their cost."""
     cost = 0.0
@@ -341,7 +340,7 @@ def settle(nodes: Ints, orders: Floats, order_log: Ints, orders_seen: Bools, log
     return cost
 
 
-@helper
+@bare
 def take_back(nodes: Ints, orders: Floats, log: Ints, order_log: Ints, orders_seen: Bools, sizes: Ints) -> None:
     """Undo the times of a move."""
     for k in range(sizes[1]):

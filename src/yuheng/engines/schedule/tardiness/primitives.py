@@ -1,36 +1,14 @@
 """Random numbers, a small heap and calendar arithmetic for the compiled search; nothing here allocates."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from yuheng.engines.schedule.compiled import bare, inlined
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Seeds = npt.NDArray[np.uint64]
-
-_njit: Any = njit  # its types do not know all of its options
-type_function = TypeVar("type_function", bound=Callable[..., Any])
-
-
-def kernel(function: type_function) -> type_function:
-    """Compile a function that Python calls, once; it is kept on disk."""
-    return cast(type_function, njit(cache=True, error_model="numpy")(function))
-
-
-def helper(function: type_function) -> type_function:
-    """Compile a function that only kernels call; without wrappers that takes less time."""
-    return cast(type_function, _njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
-
-
-def inlined(function: type_function) -> type_function:
-    """Compile a helper into its callers: in a hot loop the counting of references to arrays costs more than it does."""
-    made = _njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-    return cast(type_function, made)
-
 
 NEVER = 1 << 60
 """Later than every tick; used as the end of what is impossible."""
@@ -85,7 +63,7 @@ def drop_first(heap: Ints, size: int) -> int:
     return size
 
 
-@helper
+@bare
 def interval_at(open_times: Ints, first: int, behind: int, tick: int) -> int:
     """Index of the first open interval ending after ``tick``, ``behind`` if none; rows: start, end, work before."""
     low, high = first, behind
@@ -98,7 +76,7 @@ def interval_at(open_times: Ints, first: int, behind: int, tick: int) -> int:
     return low
 
 
-@helper
+@bare
 def work_end(open_times: Ints, first: int, behind: int, tick: int, work: int) -> int:
     """Moment at which ``work`` ticks of open time, begun at ``tick`` or later, are done; no work is done at once."""
     if work <= 0:
@@ -121,7 +99,7 @@ def work_end(open_times: Ints, first: int, behind: int, tick: int, work: int) ->
     return end if end <= open_times[low, 1] else NEVER
 
 
-@helper
+@bare
 def first_start(open_times: Ints, first: int, behind: int, tick: int, work: int, interruptible: bool) -> int:
     """Earliest start at ``tick`` or later: in open time, and whole in one interval unless interruptible."""
     i = interval_at(open_times, first, behind, tick)

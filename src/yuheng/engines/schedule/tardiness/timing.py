@@ -6,6 +6,7 @@ the version with precedence graphs, lags, set-ups, calendars, pinned operations 
 
 from typing import Any
 
+from yuheng.engines.schedule.compiled import bare, inlined
 from yuheng.engines.schedule.tardiness.layout import (
     AFTER,
     BEFORE,
@@ -31,7 +32,7 @@ from yuheng.engines.schedule.tardiness.layout import (
     WISHED,
     WISHED_MODE,
 )
-from yuheng.engines.schedule.tardiness.primitives import NEVER, Floats, Ints, first_start, helper, inlined, work_end
+from yuheng.engines.schedule.tardiness.primitives import NEVER, Floats, Ints, first_start, work_end
 
 
 @inlined
@@ -71,7 +72,7 @@ def machine_ready(ops: Ints, plant: Any, before: int, before_end: int, i: int, m
     return work_end(plant.open_times, first, plant.machines[machine, OPEN_END], before_end, work)
 
 
-@helper
+@bare
 def _placed_by_rules(ops: Ints, plant: Any, i: int, machine: int, length: int, at: int) -> tuple[int, int]:
     pinned = ops[i, PINNED]
     if pinned >= 0:
@@ -122,14 +123,14 @@ def shift_cost(ops: Ints, plant: Any, i: int, start: int) -> float:
     return rate * beyond if beyond > 0 else 0.0
 
 
-@helper
+@bare
 def mode_cost(ops: Ints, plant: Any, i: int, mode: int) -> float:
     """Cost of performing ``i`` in another mode than the published one."""
     rate = plant.costs[i, 1]
     return rate if rate != 0.0 and mode != ops[i, WISHED_MODE] else 0.0
 
 
-@helper
+@bare
 def latest_completion(orders: Floats) -> float:
     """Completion of the last order."""
     last = 0.0
@@ -138,7 +139,7 @@ def latest_completion(orders: Floats) -> float:
     return last
 
 
-@helper
+@bare
 def setup_change(nodes: Ints, ops: Ints, plant: Any, void: int, i: int, before: int, machine: int) -> float:
     """Set-up cost of moving ``i`` right behind ``before`` on ``machine``, less what it saves where it is now."""
     if plant.weights[SETUP] == 0.0:
