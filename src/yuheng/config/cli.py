@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("yuheng.config.commands.import_plant", "read a plant from CSV or YAML, with a dry run"),
     "import-log": ("yuheng.config.commands.import_log", "read a plant's event log: orders, routings, a quality report"),
     "export": ("yuheng.config.commands.export_plant", "write a plant as YAML or CSV"),
+    "b2mml": ("yuheng.config.commands.b2mml", "take B2MML documents of an ERP in, and write them"),
     "replay": ("yuheng.config.commands.replay", "send recordings of real machines through MQTT"),
     "schedule": ("yuheng.config.commands.schedule", "plan orders on machines, prove a plan, look at it"),
     "bench": ("yuheng.config.commands.bench", "measure ingest, latency, queries, and that nothing is lost"),

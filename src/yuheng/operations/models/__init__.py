@@ -1,5 +1,6 @@
 """Tables of operations, by noun."""
 
+from yuheng.operations.models.documents import ExchangedDocument
 from yuheng.operations.models.floor import FloorReason, Qualification, Skill, Tool
 from yuheng.operations.models.history import JobMove, TouchedJob
 from yuheng.operations.models.jobs import HelpCall, JobDependency, JobOrder, JobResponse
@@ -19,6 +20,7 @@ __all__ = [
     "Counter",
     "CustomerOrder",
     "CustomerOrderLine",
+    "ExchangedDocument",
     "FloorReason",
     "HelpCall",
     "JobCount",

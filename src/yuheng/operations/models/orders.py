@@ -98,6 +98,8 @@ class CustomerOrderLine(models.Model):
     serial = models.CharField(max_length=CODE_LENGTH, blank=True, default="")
     promised_at = models.DateTimeField(null=True, blank=True)  # null: the order's
     is_cancelled = models.BooleanField(default=False)
+    # The number of the production order that it is released as; "": order and position. An ERP gives its own.
+    request_code = models.CharField(max_length=CODE_LENGTH, blank=True, default="")
 
     class Meta:
         ordering = ["position"]

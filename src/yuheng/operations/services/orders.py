@@ -51,7 +51,7 @@ class PartySpec:
 
 @dataclass(frozen=True, slots=True)
 class LineSpec:
-    """One product: ``material`` is its code, ``unit`` "" its own."""
+    """One product: ``material`` is its code, ``unit`` "" its own; ``request_code``: number of its production order."""
 
     material: str
     quantity: Decimal
@@ -59,6 +59,7 @@ class LineSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     promised_at: datetime | None = None
     serial: str = ""
+    request_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def change_order(*, actor: Actor, order_id: int, spec: OrderSpec, at: datetime) 
         order.lines.all().delete()
         _write_lines(order, lines)
     else:
-        _carry_over(order)
+        _carry_over(order, lines)
     publish(OrderChanged(site_id=order.site_id, order_id=order.pk, code=order.code), at=at)
     _audit(order, "change", actor=actor, at=at, before=before)
     return order
@@ -196,7 +197,8 @@ def is_as(order: CustomerOrder, spec: OrderSpec) -> bool:
     customer, lines = _checked(order.site_id, spec)
     now = (order.customer_id, order.promised_at, order.priority, order.is_rush, order.reference, order.note)
     wanted = (customer.pk, spec.promised_at, spec.priority, spec.is_rush, spec.reference.strip(), spec.note.strip())
-    return now == wanted and _are_the_same(order, lines)
+    promises = [line["promised_at"] for line in lines]
+    return now == wanted and _are_the_same(order, lines) and promises == [row.promised_at for row in order.lines.all()]
 
 
 @transaction.atomic
@@ -262,7 +264,7 @@ def release_order(*, actor: Actor, order_id: int, at: datetime) -> Released:
 def _release_line(order: CustomerOrder, line: CustomerOrderLine, *, actor: Actor, at: datetime) -> Released:
     request = OperationsRequest(
         site_id=order.site_id,
-        code=f"{order.code}-{line.position}"[:80],
+        code=line.request_code or f"{order.code}-{line.position}"[:80],
         line=line,
         order=order,
         material_id=line.material_id,
@@ -295,7 +297,7 @@ def enter_request(*, actor: Actor, site_id: int, spec: RequestSpec, at: datetime
     code = spec.code.strip() or f"MO{next_number(site_id=site_id, kind='request'):06d}"
     if OperationsRequest.objects.filter(site_id=site_id, code=code).exists():
         raise Conflict(_("There is a request %(code)s already. Give another number.") % {"code": code})
-    quantity, unit = _own_quantity(site_id, material, spec.quantity, spec.unit)
+    quantity, unit = own_quantity(site_id, material, spec.quantity, spec.unit)
     row = OperationsRequest.objects.create(
         site_id=site_id,
         code=code,
@@ -348,7 +350,7 @@ def _checked(site_id: int, spec: OrderSpec) -> tuple[Party, list[dict[str, Any]]
             wrong[f"{where}.material"] = _("There is no material %(code)s.") % {"code": line.material[:60]}
             continue
         try:
-            quantity, unit = _own_quantity(site_id, material, line.quantity, line.unit)
+            quantity, unit = own_quantity(site_id, material, line.quantity, line.unit)
         except InvalidInput as refusal:
             wrong[f"{where}.quantity"] = " ".join(refusal.fields.values()) or str(refusal)
             continue
@@ -361,14 +363,17 @@ def _checked(site_id: int, spec: OrderSpec) -> tuple[Party, list[dict[str, Any]]
                 "options": clean_options(line.options, f"{where}.options", wrong),
                 "serial": line.serial.strip()[:CODE_LENGTH],
                 "promised_at": line.promised_at,
+                "request_code": line.request_code.strip(),
             }
         )
+        if line.request_code and (unfit := check_code(line.request_code)):
+            wrong[f"{where}.request_code"] = next(iter(unfit.values()))
     refuse(_("The order cannot be accepted as it is."), wrong)
     assert customer is not None
     return customer, lines
 
 
-def _own_quantity(site_id: int, material_id: int, quantity: Decimal, unit: str) -> tuple[Decimal, str]:
+def own_quantity(site_id: int, material_id: int, quantity: Decimal, unit: str) -> tuple[Decimal, str]:
     """Return a quantity in the material's own unit."""
     own = engineering.material_names([material_id])[material_id].unit
     amount = clean_quantity(quantity)
@@ -382,16 +387,24 @@ def _write_lines(order: CustomerOrder, lines: Sequence[Mapping[str, Any]]) -> No
 
 
 def _are_the_same(order: CustomerOrder, lines: Sequence[Mapping[str, Any]]) -> bool:
-    names = ("position", "material_id", "quantity", "unit", "options", "serial")
+    names = ("position", "material_id", "quantity", "unit", "options", "serial", "request_code")
     known = [tuple(getattr(row, name) for name in names) for row in order.lines.all()]
     return known == [tuple(line[name] for name in names) for line in lines]
 
 
-def _carry_over(order: CustomerOrder) -> None:
-    """Let what is still open follow the order's new promise and priority."""
+def _carry_over(order: CustomerOrder, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Let what is still open follow the order's new promise (a line's own comes first) and priority."""
+    own = {line["position"]: line["promised_at"] for line in lines}
     live = [state.value for state in LIVE_REQUESTS]
     requests = OperationsRequest.objects.filter(order_id=order.pk, state__in=[*live, RequestState.FORECAST.value])
-    releasing.reorder(requests, order.priority, is_rush=order.is_rush, due_at=order.promised_at)
+    by_date: dict[datetime, list[int]] = {}
+    for row in order.lines.all():
+        if row.promised_at != own.get(row.position):
+            row.promised_at = own.get(row.position)
+            row.save(update_fields=["promised_at"])
+        by_date.setdefault(row.promised_at or order.promised_at, []).append(row.pk)
+    for due_at, line_ids in by_date.items():
+        releasing.reorder(requests.filter(line_id__in=line_ids), order.priority, is_rush=order.is_rush, due_at=due_at)
 
 
 def _audit(order: CustomerOrder, action: str, *, actor: Actor, at: datetime, **detail: Any) -> None:
