@@ -255,12 +255,9 @@ ACTION_LABELS: dict[str, Promise] = {
     "tool.write": _("Tool written"),
     "floor_reason.write": _("Reason of the floor written"),
     "orders.imported": _("Orders or stock imported"),
-<<<<<<< HEAD
     "log.imported": _("Event log imported"),
-=======
     "document.applied": _("B2MML document applied"),
     "document.refused": _("B2MML document refused"),
->>>>>>> 91a01cd (B2MML version 7: schedules, performance, material and equipment in and out, by REST and command)
     "webhook.write": _("Webhook of orders set"),
     "webhook.remove": _("Webhook of orders removed"),
     "webhook.test": _("Webhook of orders tested"),
