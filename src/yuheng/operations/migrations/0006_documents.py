@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('kernel', '0003_audit_is_searched'),
-        ('operations', '0004_signals'),
+        ('operations', '0005_job_moves'),
     ]
 
     operations = [
