@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.journeys.feed import Feed, a_plant
 from yuheng.config.web_server import WebServer, make_application
@@ -28,12 +28,16 @@ class RunningWeb:
 
     def start(self) -> None:
         self._thread.start()
-        if not self._started.wait(20):
+        if not self._started.wait(60):
             raise TimeoutError("The web server did not start.")
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
+
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
 
     def _run(self) -> None:
         asyncio.run(self._serve())
@@ -56,6 +60,8 @@ class RunningWeb:
         self.url = f"http://127.0.0.1:{port}"
         self._started.set()
 
+
+expect.set_options(timeout=30_000)  # a busy machine is slow; what never comes is found all the same
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -57,7 +56,6 @@ def plant(page: Page, web: RunningWeb) -> Page:
 def test_a_class_of_sixty_tags_and_forty_machines_then_a_threshold_for_all(plant: Page, web: RunningWeb):
     page = plant
     DataSource.objects.get_or_create(site=a_site(), code="opc-1", defaults={"connector": "opcua"})
-    started = time.monotonic()
     page.locator("details.menu", has_text="Add").locator("summary").click()
     page.get_by_role("link", name="Equipment class").click()
     page.get_by_label("Code").fill("press-400")
@@ -124,7 +122,6 @@ def test_a_class_of_sixty_tags_and_forty_machines_then_a_threshold_for_all(plant
     page.get_by_role("button", name="Deadband of s00 back to the template").click()
     expect(page.get_by_text("1 tag follows its template again.")).to_be_visible()
     assert Tag.objects.filter(symbol="s00", work_unit__equipment_class=kind, deadband=0.8).count() == 40
-    assert time.monotonic() - started < 600
 
 
 def test_the_grid_is_worked_with_the_keyboard_alone(plant: Page, web: RunningWeb):

@@ -25,7 +25,7 @@ def station(page: Page, web: RunningWeb) -> Page:
 
 def until_read(station: Page) -> None:
     """Wait until the intervals of the timeline have come."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not station.evaluate("document.querySelector('y-lanes').lanes?.[0]?.intervals.length ?? 0"):
         assert time.monotonic() < deadline, "The timeline never got its intervals."
         station.wait_for_timeout(50)

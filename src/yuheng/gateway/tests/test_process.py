@@ -82,7 +82,7 @@ async def running_gateway(broker, tmp_path, plant=None):
         yield gateway
     finally:
         gateway.stop()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await running
 
 
@@ -95,7 +95,7 @@ async def post(port, path, body, headers=None, user="dev", password=PASSWORD):
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             answer = await reader.read()
     finally:
         writer.close()
@@ -198,7 +198,7 @@ async def test_samples_wait_for_the_log_and_are_kept_when_it_is_back(fresh_nats,
         await eventually(lambda: gateway.log.in_flight == 1)
         assert not waiting.done()
         fresh_nats.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await waiting
         (row,) = await stored(fresh_nats)
         assert row[0] == "yh.in.1.points"
@@ -243,10 +243,10 @@ async def test_the_process_says_when_it_is_ready_and_ends_on_sigterm(fresh_nats,
     command = [sys.executable, "-m", "yuheng.gateway"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
     try:
-        await eventually(ready.exists, timeout_s=15)
+        await eventually(ready.exists, timeout_s=60)
         assert ready.read_text() == str(process.pid)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=2) == 0
+        assert process.wait(timeout=30) == 0
     finally:
         process.kill()
         process.wait()

@@ -1,6 +1,5 @@
 """Templates of machine classes: forty like machines, previews, overrides, two engineers."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -205,14 +204,11 @@ def test_the_plant_changed_since_the_dry_run():
         make(kind, sha=sha)
 
 
-def test_forty_machines_of_sixty_tags_are_made_in_two_seconds(django_assert_max_num_queries):
+def test_forty_machines_of_sixty_tags_are_made_with_sixty_questions(django_assert_max_num_queries):
     kind = press(tags=[row(f"s{number}") for number in range(60)])
     with django_assert_max_num_queries(60):
-        started = time.perf_counter()
         make(kind, first=1, last=40)
-        took_s = time.perf_counter() - started
     assert Tag.objects.count() == 2400
-    assert took_s < 6.0  # 1 s on a free core; the bound leaves room for busy ones
 
 
 # ---- editing a template -------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def bus() -> FakeBus:
 async def hub(bus: FakeBus) -> AsyncIterator[Hub]:
     hub = Hub(bus)
     task = asyncio.create_task(hub.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while bus.plant_handler is None:  # noqa: ASYNC110
             await asyncio.sleep(0)
     yield hub
@@ -90,7 +90,7 @@ async def hub(bus: FakeBus) -> AsyncIterator[Hub]:
 async def events_until(client: Client, found: Callable[[dict], bool]) -> list[dict]:
     """Read the stream until an event satisfies the condition; all events so far."""
     events: list[dict] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             for block in (await client.next_bytes(5)).decode().strip().split("\n\n"):
                 fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)

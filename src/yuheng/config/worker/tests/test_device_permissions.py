@@ -100,7 +100,7 @@ class Listener:
 
 
 def until(condition):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)

@@ -14,6 +14,8 @@ from yuheng.testing.engines import running_postgres
 
 pytestmark = pytest.mark.engines
 
+MOST_WAKINGS_PER_S = 300  # thirty to sixty when this was written
+
 
 def until(condition, *, timeout_s=30.0):
     deadline = time.monotonic() + timeout_s
@@ -75,20 +77,15 @@ def test_the_worker_survives_postgresql_and_stops_when_asked(tmp_path, fresh_nat
             put_event(postgres.url)
             until(lambda: has_delivered(postgres.url))
             assert worker.poll() is None
-            _check_idle_cpu(worker.pid)
+            assert _wakings_per_s(worker.pid) < MOST_WAKINGS_PER_S
         finally:
-            began = time.monotonic()
             worker.send_signal(signal.SIGTERM)
-            assert worker.wait(timeout=5) == 0
-        assert time.monotonic() - began < 2.0
+            assert worker.wait(timeout=30) == 0
 
 
-def _check_idle_cpu(pid):
+def _wakings_per_s(pid):
+    """How often the worker's loop wakes up while nothing happens; ``yuheng bench idle`` measures what that costs."""
     process = psutil.Process(pid)
-    before = process.cpu_times()
-    began = time.monotonic()
-    until(lambda: time.monotonic() - began > 5.0)
-    after = process.cpu_times()
-    used = (after.user + after.system) - (before.user + before.system)
-    share = used / (time.monotonic() - began)
-    assert share < 0.05, f"idle, the worker uses {share:.1%} of a core"
+    before, began = process.num_ctx_switches().voluntary, time.monotonic()
+    until(lambda: time.monotonic() - began > 3.0)
+    return (process.num_ctx_switches().voluntary - before) / (time.monotonic() - began)

@@ -131,13 +131,13 @@ async def test_a_hole_that_nobody_asked_for_splits_the_block_and_nothing_is_bad(
 async def test_a_dead_unit_behind_a_gateway_does_not_stall_the_others(tmp_path):
     server = ModbusServer({1: unit_with(h0=[1]), 3: unit_with(h0=[3])}, keeps_silent=True)
     addresses = ["1:holding:0", "2:holding:0", "3:holding:0"]
-    async with floor(tmp_path, {}, addresses, server=server, timeout_s=1.0) as here:
+    async with floor(tmp_path, {}, addresses, server=server, timeout_s=4.0) as here:
         await eventually(lambda: here.last("2:holding:0") == (None, Quality.BAD))
         before = len(here.good("1:holding:0"))
         await eventually(lambda: len(here.good("1:holding:0")) > before + 50)
         times = [time_us for time_us, *_ in here.points("1:holding:0")][-50:]
         longest_s = max(b - a for a, b in itertools.pairwise(times)) / 1e6
-        assert longest_s < 0.9  # probes of the dead unit wait a whole second, over the other connection
+        assert longest_s < 3.6  # probes of the dead unit wait four seconds, over the other connection
         assert "2:holding:0: unit 2: no answer" in here.health().sentence
         server.units[2] = unit_with(h0=[2])
         await eventually(lambda: here.good("2:holding:0"), timeout_s=10)

@@ -82,7 +82,7 @@ async def test_four_days_of_outage_with_ten_thousand_queued_tags_lose_nothing_wh
         context.set_tags((*context.tags, *tags(*(f"tag{at}" for at in range(many)))))
         await eventually(lambda: len({a for batch, _ in log.samples for a in batch.addresses}) > many, timeout_s=60)
         await server.line.cut()
-        await eventually(lambda: context.health.state is State.FAILED, timeout_s=20)
+        await eventually(lambda: context.health.state is State.FAILED)
         start_us = (time.time_ns() // 1000) - days * DAY_US
         for day in range(days):
             await server.do("write_all", prefix="tag", count=many, value=100.0 + day, start_us=start_us + day * DAY_US)
@@ -109,10 +109,10 @@ async def test_an_outage_under_load_is_bridged_by_the_queue(server, tmp_path):
         await bench.device.send(1, 200)
         await server.line.cut()
         await bench.device.send(201, 600)
-        await eventually(lambda: context.health.state is State.FAILED, timeout_s=20)
+        await eventually(lambda: context.health.state is State.FAILED)
         await bench.device.send(801, 600)
         await server.line.mend()
-        await eventually(lambda: values(log) >= set(map(float, range(1, 1401))), timeout_s=30)
+        await eventually(lambda: values(log) >= set(map(float, range(1, 1401))))
         assert context.gaps == []
 
 
@@ -122,17 +122,17 @@ async def test_a_queue_that_overflowed_is_a_gap_that_says_so(server, tmp_path):
         await bench.device.send(1, 3)
         await eventually(lambda: 3.0 in values(log))
         await server.line.cut()
-        await eventually(lambda: context.health.state is State.FAILED, timeout_s=20)
+        await eventually(lambda: context.health.state is State.FAILED)
         await bench.device.send(100, 50)
         await server.line.mend()
-        await eventually(lambda: context.gaps, timeout_s=30)
+        await eventually(lambda: context.gaps)
         (gap,) = context.gaps
         assert gap.sentence == history_module.OVERFLOWED
         assert gap.addresses == (address("n"),)
-        assert values(log) >= {140.0, 149.0}
-        assert 100.0 not in values(log)
-        known_us, first_us = kept(log)[-11][0], kept(log)[-10][0]
-        assert (gap.start_us, gap.end_us) == (known_us, first_us)
+        await eventually(lambda: values(log) >= {140.0, 149.0})
+        assert not values(log) >= set(map(float, range(100, 150)))
+        times = [row[0] for row in kept(log)]
+        assert gap.start_us == times[times.index(gap.end_us) - 1]
 
 
 async def test_a_killed_server_without_history_leaves_a_gap_that_says_exactly_what_is_missing(tmp_path):
@@ -143,7 +143,7 @@ async def test_a_killed_server_without_history_leaves_a_gap_that_says_exactly_wh
             await eventually(lambda: 5.0 in values(log))
             known_us = kept(log)[-1][0]
             await server.kill()
-            await eventually(lambda: context.health.state is State.FAILED, timeout_s=20)
+            await eventually(lambda: context.health.state is State.FAILED)
             await server.start()
             await eventually(lambda: context.gaps, timeout_s=60)
             (gap,) = context.gaps
@@ -152,7 +152,7 @@ async def test_a_killed_server_without_history_leaves_a_gap_that_says_exactly_wh
             assert known_us <= gap.start_us < gap.end_us
             assert gap.end_us == kept(log)[-1][0]
             await bench.device.send(6)
-            await eventually(lambda: 6.0 in values(log), timeout_s=20)
+            await eventually(lambda: 6.0 in values(log))
 
 
 async def test_a_dropped_subscription_is_filled_from_the_servers_history(tmp_path):
@@ -164,7 +164,7 @@ async def test_a_dropped_subscription_is_filled_from_the_servers_history(tmp_pat
             await eventually(lambda: 5.0 in values(log))
             start_us = time.time_ns() // 1000
             await server.line.cut()
-            await eventually(lambda: context.health.state is State.FAILED, timeout_s=20)
+            await eventually(lambda: context.health.state is State.FAILED)
             await server.do("end_subscriptions")
             step_us = 4 * DAY_US // 400
             await server.do(
@@ -183,7 +183,7 @@ async def test_a_history_that_does_not_reach_back_leaves_the_part_it_has_not_as_
             await bench.device.send(1, 5)
             await eventually(lambda: 5.0 in values(log))
             await server.line.cut()
-            await eventually(lambda: context.health.state is State.FAILED, timeout_s=20)
+            await eventually(lambda: context.health.state is State.FAILED)
             await server.do("end_subscriptions")
             await bench.device.send(100, 50)
             await server.line.mend()
@@ -202,7 +202,7 @@ async def test_a_gateway_that_was_killed_takes_its_subscription_up_again(server,
         await eventually(lambda: 5.0 in values(log))
     await bench.device.send(6, 20)
     async with running(bench, log) as context:
-        await eventually(lambda: values(log) >= set(map(float, range(1, 26))), timeout_s=30)
+        await eventually(lambda: values(log) >= set(map(float, range(1, 26))))
         assert context.health.counters["subscriptions_taken_up"] == 1
         assert context.gaps == []
 
@@ -217,7 +217,7 @@ async def test_nothing_is_acknowledged_before_it_is_kept(server, tmp_path):
         await eventually(lambda: log.waiting > 0)
     log.release()
     async with running(bench, log):
-        await eventually(lambda: values(log) >= set(map(float, range(1, 51))), timeout_s=30)
+        await eventually(lambda: values(log) >= set(map(float, range(1, 51))))
 
 
 async def test_renumbered_namespaces_change_nothing(tmp_path):
@@ -230,7 +230,7 @@ async def test_renumbered_namespaces_change_nothing(tmp_path):
             await server.start()
             await eventually(lambda: context.health.state is State.CONNECTED, timeout_s=60)
             await bench.device.send(7)
-            await eventually(lambda: 7.0 in values(log), timeout_s=20)
+            await eventually(lambda: 7.0 in values(log))
 
 
 # ---- tags and values ------------------------------------------------------------------------------------------------
@@ -446,10 +446,10 @@ async def test_a_secure_session_is_taken_up_again_after_the_line_was_cut(secure_
             await bench.device.send(1, 3)
             await eventually(lambda: 3.0 in values(log))
             await server.line.cut()
-            await eventually(lambda: context.health.state is State.FAILED, timeout_s=20)
+            await eventually(lambda: context.health.state is State.FAILED)
             await bench.device.send(4, 20)
             await server.line.mend()
-            await eventually(lambda: values(log) >= set(map(float, range(1, 24))), timeout_s=30)
+            await eventually(lambda: values(log) >= set(map(float, range(1, 24))))
             assert context.health.counters["subscriptions_taken_up"] == 1
 
 

@@ -1,6 +1,5 @@
 """The makespan search: every plan through the checker, reproducible, never worse, at home with odd shapes."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -116,11 +115,9 @@ def test_a_given_plan_is_where_it_begins():
 def test_the_stop_byte_ends_a_run():
     search = MakespanSearch(compile_problem(plant(20, 1)), 1)
     search.run(60.0, moves=2000)
-    made, stop = search.moves, np.ones(1, np.uint8)
-    before = time.process_time()
+    made, stop, chunk = search.moves, np.ones(1, np.uint8), search._chunk
     search.run(60.0, stop)
-    assert time.process_time() - before < 5.0
-    assert search.moves > made
+    assert made < search.moves <= made + chunk  # it looks between chunks
 
 
 def test_one_operation():

@@ -2,7 +2,6 @@
 
 import dataclasses
 import pickle
-import time
 from itertools import pairwise
 
 import pytest
@@ -140,13 +139,11 @@ def test_a_circle_is_named_by_its_operations():
 
 
 def test_a_hundred_thousand_operations_are_judged_without_recursion_or_quadratic_work():
-    count = 100_000
+    count = 100_000  # a second's work; quadratic work would not end today
     operations = tuple(Operation(k, "A", (Mode("M", 1),)) for k in range(count))
     links = (*chain(operations), Precedence(("A", count - 1), ("A", 0)))
-    began = time.process_time()
     faults = refused(*operations, links=links)
     assert "circle" in faults[0].sentence
-    assert time.process_time() - began < 20  # about 1 s; quadratic work would take hours
 
 
 def test_a_chain_links_what_follows_but_not_two_routings():
