@@ -23,6 +23,7 @@ from django.utils import translation
 from yuheng.config.environment import Environment
 from yuheng.config.supervisor.places import Places, write_private
 from yuheng.config.supervisor.ports import free_port, is_free
+from yuheng.simulation.catalogues import CATALOGUES
 from yuheng.simulation.layout import PlantSpec, describe
 from yuheng.simulation.plants import CHOICES, PLANTS
 
@@ -62,6 +63,8 @@ def _install(places: Places, plants: Sequence[PlantSpec], at: datetime) -> None:
     known = _known(places)
     known.ports = _ports(plants, known.ports)
     site_ids = [_ensure_plant(places, actor, plant, known, at) for plant in plants]
+    for plant, site_id in zip(plants, site_ids, strict=True):
+        _ensure_floor(places, actor, plant, site_id, known, at)
     _ensure_visitor(actor, site_ids[0], at)
     for plant, site_id in zip(plants, site_ids, strict=True):
         hands = DEMO_CAST if plant.name == "elevator" else KITCHEN_CAST
@@ -76,15 +79,18 @@ def _install(places: Places, plants: Sequence[PlantSpec], at: datetime) -> None:
 
 @dataclass(slots=True)
 class _Known:
-    """What an earlier installation has written: versions of plants, credentials of devices, ports of servers."""
+    """What an earlier installation has written: versions of plants, credentials of devices, ports of servers, keys of
+    the floor (`demo_floor.FloorKeys`) by the plant's name.
+    """
 
     plants: dict[str, str]
     devices: dict[str, str]
     ports: dict[str, int]
+    floors: dict[str, dict[str, Any]]
 
     def write(self, places: Places) -> None:
         """Keep it for the simulation and for the next start."""
-        content = {"plants": self.plants, "devices": self.devices, "ports": self.ports}
+        content = {"plants": self.plants, "devices": self.devices, "ports": self.ports, "floors": self.floors}
         write_private(places.run / CREDENTIALS_FILE, json.dumps(content))
 
 
@@ -93,7 +99,7 @@ def _known(places: Places) -> _Known:
     plants = found.get("plants") or {}
     if "plant" in found:  # written when there was one plant only
         plants = {"elevator": found["plant"]}
-    return _Known(plants, found.get("devices") or {}, found.get("ports") or {})
+    return _Known(plants, found.get("devices") or {}, found.get("ports") or {}, found.get("floors") or {})
 
 
 def _ports(plants: Sequence[PlantSpec], before: Mapping[str, int]) -> dict[str, int]:
@@ -120,6 +126,20 @@ def _ensure_plant(places: Places, actor: Any, plant: PlantSpec, known: _Known, a
         known.plants[plant.name] = fingerprint
         known.write(places)
     return site_id
+
+
+def _ensure_floor(places: Places, actor: Any, plant: PlantSpec, site_id: int, known: _Known, at: datetime) -> None:
+    """Make the people of the floor, unless this plant makes no products."""
+    from yuheng.config.demo_floor import ensure_floor  # noqa: PLC0415
+
+    catalogue = CATALOGUES.get(plant.name)
+    if catalogue is None:
+        return
+    before = known.floors.get(plant.name, {})
+    keys = ensure_floor(actor=actor, site_id=site_id, catalogue=catalogue, known=before, at=at).as_json()
+    if keys != before:
+        known.floors[plant.name] = keys
+        known.write(places)
 
 
 def _fingerprint(plant: PlantSpec, ports: Mapping[str, int]) -> str:

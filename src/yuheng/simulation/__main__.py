@@ -18,13 +18,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from yuheng.simulation.catalogues import CATALOGUES
 from yuheng.simulation.edges import SCAN_EVERY_S, Clock, Edge, make_edges, recall
 from yuheng.simulation.layout import PlantSpec
+from yuheng.simulation.making.doors import Web
+from yuheng.simulation.making.shop import Keys, Shop
 from yuheng.simulation.model import Plant, mix_of_states
 from yuheng.simulation.mqtt import Login
 from yuheng.simulation.outages import Outages
 from yuheng.simulation.plants import CHOICES, PLANTS
 from yuheng.simulation.served import ServedArea, make_served
+from yuheng.simulation.work import RandomOrders, StartedJobs
 
 log = logging.getLogger("yuheng.simulation")
 
@@ -33,6 +37,8 @@ WARM_UP_S = 8 * 3600.0
 HISTORY_STEP_S = 10.0
 REMEMBER_EVERY_S = 15.0
 CREDENTIALS_WAIT_S = 60.0
+PAST = "yuheng.config.demo_past"
+"""The module that tells what the plants made before; a process of its own, because it needs Yuheng's own code."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,10 +82,21 @@ async def _run(options: argparse.Namespace, run_dir: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """What the installer has written: credentials by user name, and ports of the served areas by area code."""
+    """What the installer has written.
+
+    Attributes
+    ----------
+    passwords
+        By user name.
+    ports
+        Of the served areas, by area code.
+    floors
+        Keys of those who make products, by the plant's name; a plant that is missing works on random orders.
+    """
 
     passwords: dict[str, str]
     ports: dict[str, int]
+    floors: dict[str, Keys]
 
 
 async def _devices(path: Path, stop: asyncio.Event) -> Devices:
@@ -94,12 +111,13 @@ async def _devices(path: Path, stop: asyncio.Event) -> Devices:
                     f"{path} is missing: the demo plant was not installed. Start with 'yuheng up --demo'."
                 ) from None
             await asyncio.sleep(0.2)
-    return Devices({}, {})
+    return Devices({}, {}, {})
 
 
 def _read_devices(path: Path) -> Devices:
     found = json.loads(path.read_text(encoding="utf-8"))
-    return Devices(found["devices"], found.get("ports", {}))
+    floors = {name: Keys(**keys) for name, keys in found.get("floors", {}).items()}
+    return Devices(found["devices"], found.get("ports", {}), floors)
 
 
 async def _live(options: argparse.Namespace, run_dir: Path, devices: Devices) -> None:
@@ -110,6 +128,7 @@ async def _live(options: argparse.Namespace, run_dir: Path, devices: Devices) ->
             for life in lives:
                 await life.begin(group)
             _say_ready()
+            group.create_task(_make_products(lives, group))
             while True:
                 await asyncio.sleep(REMEMBER_EVERY_S)
                 for life in lives:
@@ -117,6 +136,31 @@ async def _live(options: argparse.Namespace, run_dir: Path, devices: Devices) ->
     finally:
         for life in lives:
             await life.end()
+
+
+async def _make_products(lives: Sequence[Life], group: asyncio.TaskGroup) -> None:
+    """Let people work on the orders that there are; once the past is told, they take over altogether."""
+    shops = [life.shop for life in lives if life.shop is not None]
+    if not shops:
+        return
+    for shop in shops:
+        group.create_task(shop.run())
+    await _tell_the_past()
+    for shop in shops:
+        shop.take_over()
+
+
+async def _tell_the_past() -> None:
+    """Run the process that tells it; what it could not tell is told with the next start."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", PAST)
+    try:
+        code = await process.wait()
+    except asyncio.CancelledError:
+        process.terminate()
+        await process.wait()
+        raise
+    if code:
+        log.warning("The past of the demo could not be told (%d); orders come from now on.", code)
 
 
 class Life:
@@ -130,12 +174,14 @@ class Life:
         self._edges: list[Edge] = []
         self._served: list[ServedArea] = []
         self._is_told = False
+        self._web: Web | None = None
+        self.shop: Shop | None = None
 
     async def begin(self, group: asyncio.TaskGroup) -> None:
         """Warm up, send the recent past, and go on in the group."""
         seed, now = self._options.seed, time.time()
         recalled_from = max(now - self._options.history * 60, _last_said(self._memory) + SCAN_EVERY_S)
-        plant = Plant(self._spec, seed=seed, start=recalled_from - WARM_UP_S)
+        plant = self._plant(recalled_from - WARM_UP_S)
         plant.run_until(recalled_from)
         plant.reset_counters()
         outages = Outages(plant, seed=seed)
@@ -157,6 +203,19 @@ class Life:
         for index, area in enumerate(areas):  # spread over the second, so that the load is even
             group.create_task(area.run(clock, clock.wall_start + index * SCAN_EVERY_S / len(areas)))
 
+    def _plant(self, start: float) -> Plant:
+        """Return the plant, with people who make products where the installer has left their keys."""
+        spec, seed = self._spec, self._options.seed
+        keys, catalogue = self._devices.floors.get(spec.name), CATALOGUES.get(spec.name)
+        if keys is None or catalogue is None:
+            return Plant(spec, seed=seed, start=start)
+        orders = RandomOrders(spec.routes, spec.mix, spec.pieces_per_hour, seed, start, lot_pieces=spec.lot_pieces)
+        work = StartedJobs(orders)
+        plant = Plant(spec, seed=seed, start=start, work=work)
+        self._web = Web(_web_url(), keys.token, os.environ.get("YUHENG_TLS_CERT", ""))
+        self.shop = Shop(plant, work, catalogue, keys, self._web, seed=seed)
+        return plant
+
     def remember(self) -> None:
         """Keep how far it has published."""
         _remember(self._memory, time.time())
@@ -170,12 +229,22 @@ class Life:
                 await edge.publisher.close()
         for served in self._served:
             await served.server.stop()
+        if self._web is not None:
+            await self._web.close()
 
 
 def _login(edge: Edge, passwords: dict[str, str]) -> Login:
     host = os.environ.get("YUHENG_MQTT_HOST", "127.0.0.1")
     port = int(os.environ.get("YUHENG_MQTT_PORT", "1883"))
     return Login(host, port, edge.username, passwords.get(edge.username, ""), client_id=f"demo-{edge.username}")
+
+
+def _web_url() -> str:
+    """Return where this installation's pages are."""
+    host = os.environ.get("YUHENG_HOST", "127.0.0.1")
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    scheme = "https" if os.environ.get("YUHENG_TLS_CERT") else "http"
+    return f"{scheme}://{host}:{os.environ.get('YUHENG_WEB_PORT', '8000')}"
 
 
 def _say_ready() -> None:

@@ -120,6 +120,7 @@ COMMON_TAGS: tuple[CommonTag, ...] = (
     CommonTag("fault_code", "故障代码", "Fault code", "1", "int"),
     CommonTag("wait_code", "停等代码", "Standstill code", "1", "int"),
     CommonTag("program", "程序", "Program", "1", "text"),
+    CommonTag("run_id", "运行号", "Run", "1", "text", "run_id"),
     CommonTag("good_count", "合格数", "Good pieces", "{piece}", "int", "good_count"),
     CommonTag("reject_count", "不合格数", "Rejected pieces", "{piece}", "int", "reject_count"),
     CommonTag("cycle_time_s", "节拍", "Cycle time", "s", "float", "cycle_time_s"),

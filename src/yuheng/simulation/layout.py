@@ -225,13 +225,14 @@ _REGISTERS = {
     "cycle_time_s": "input:14:float32:cdab",
     "energy_kwh": "input:16:float32:cdab",
     "program": "input:20:string20",
+    "run_id": "input:60:string40",
 }
 
 
 def register_of(kind: MachineClass, symbol: str) -> str:
     """Return where a signal stands in every machine of a kind: table, register, type and order.
 
-    Status and counters below register 40, then one float (low word first) for each channel.
+    Status and counters below register 40, then one float (low word first) for each channel; the run from 60 on.
     """
     if symbol in _REGISTERS:
         return _REGISTERS[symbol]

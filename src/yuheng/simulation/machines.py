@@ -118,6 +118,29 @@ class Machine:
             return Activity.SETUP
         return Activity.WAITING if self.state is UnitState.IDLE else Activity.STANDING
 
+    @property
+    def run_id(self) -> str:
+        """The run that the controller shows; "" while it has none."""
+        return self.job.run_id if self.job is not None else ""
+
+    def take_over(self, job: Job) -> Job | None:
+        """Go on with this job instead of the present one, as it is: fitted, in the middle of a piece; return the other.
+
+        For a plant that has been run in: what it makes turns out to be somebody's order.
+        """
+        before, self.job = self.job, job
+        self._pieces_left = max(job.good - job.made, 0)
+        self.fitted_family = job.family
+        if self.is_waiting:
+            self.proceed()
+        return before
+
+    def let_go(self) -> None:
+        """Make nothing more of the present job than the piece in work."""
+        self._pieces_left = 1 if self.state is UnitState.PRODUCING or self._cycle_left_s > 0 else 0
+        if self.job is not None and self.is_waiting:
+            self.proceed()
+
     def reset_counters(self) -> None:
         """Start counting from zero, as when a shift's counters are cleared."""
         self.good_count = 0
@@ -152,7 +175,7 @@ class Machine:
             self._enter(UnitState.IDLE, str(catalogue.WAIT_STARVED))
             return
         self.job = job
-        self._pieces_left = job.good
+        self._pieces_left = max(job.good - job.made, 0)
         if job.family == self.fitted_family:
             self.proceed()
             return
@@ -162,7 +185,8 @@ class Machine:
         self._later(setup_s, self.proceed)
 
     def _draw_cycle(self) -> float:
-        self.cycle_time_s = lognormal(self._stream, self.kind.cycle_s, self.kind.cycle_spread)
+        mean = (self.job.cycle_s if self.job is not None else 0.0) or self.kind.cycle_s
+        self.cycle_time_s = lognormal(self._stream, mean, self.kind.cycle_spread)
         return self.cycle_time_s
 
     def _make_piece(self, duration_s: float) -> None:
@@ -183,8 +207,9 @@ class Machine:
     def _count_piece(self, *, is_good: bool) -> None:
         assert self.job is not None
         self._pieces_left -= 1
-        if is_good:
+        if is_good or self.job.is_flawless:
             self.good_count += 1
+            self.job.made += 1
         else:
             self.reject_count += 1
             self.job.good -= 1
@@ -193,7 +218,8 @@ class Machine:
     def _break_down(self) -> None:
         self._age()
         self._cycle_left_s = self.cycle_end - self._calendar.now
-        if self._stream.random() < SCRAPPED_BY_BREAKDOWN:
+        is_flawless = self.job is not None and self.job.is_flawless
+        if self._stream.random() < SCRAPPED_BY_BREAKDOWN and not is_flawless:
             self._cycle_left_s = 0.0
             self._count_piece(is_good=False)
         self._life_s = weibull(self._stream, self.kind.mean_time_to_failure_s, FAILURE_SHAPE)

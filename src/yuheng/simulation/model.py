@@ -96,6 +96,32 @@ class Plant:
         """Return the jobs that are inside the plant."""
         return list(self._in_process.values())
 
+    def admit(self, job: Job) -> None:
+        """Let a job in that comes from elsewhere; it waits in front of its work center until a machine takes it."""
+        self.released += job.released
+        self._in_process[job.code] = job
+        self._arrive(job)
+
+    def take_over(self, work_unit: str, job: Job) -> None:
+        """Let a machine go on with this job as if it had made it all the time; what it had leaves the plant."""
+        self.released += job.released
+        self._in_process[job.code] = job
+        before = self.machines[work_unit].take_over(job)
+        if before is not None:
+            self._leave(before)
+
+    def empty(self) -> None:
+        """Let everything leave that is nobody's (has no run); of what was begun, the piece in work is still made."""
+        for buffer in self.buffers.values():
+            for job in [one for one in buffer.jobs if not one.run_id]:
+                self._leave(job)
+                buffer.jobs.remove(job)
+            buffer.blocked.clear()
+        for machine in self.machines.values():
+            if machine.job is not None and not machine.job.run_id:
+                machine.job.route = machine.job.route[: machine.job.step + 1]
+                machine.let_go()
+
     def wake(self, work_center: str) -> None:
         """Let the machines that wait in front of a buffer look again: for dispatch that changed its mind."""
         for machine in self._of_center[work_center]:
@@ -132,6 +158,7 @@ class Plant:
             self._leave(job)
         else:
             job.step += 1
+            job.made = 0
             self._arrive(job)
         return True
 
@@ -180,9 +207,7 @@ class Plant:
                 job = self.work.release(buffer.code, self.now)
                 if job is None:
                     break
-                self.released += job.released
-                self._in_process[job.code] = job
-                self._arrive(job)
+                self.admit(job)
         self.calendar.after(RELEASE_EVERY_S, self._release)
 
     def _arrive(self, job: Job) -> None:
@@ -193,6 +218,7 @@ class Plant:
     def _leave(self, job: Job) -> None:
         self.shipped += job.good
         self.scrapped += job.scrapped
+        job.is_over = True
         del self._in_process[job.code]
 
     def _room_made(self, buffer: Buffer) -> None:

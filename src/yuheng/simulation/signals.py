@@ -142,6 +142,7 @@ def _discrete(machine: Machine) -> dict[str, Any]:
         "fault_code": code if state is UnitState.DOWN else 0,
         "wait_code": code if state in (UnitState.IDLE, UnitState.PLANNED_STOP) else 0,
         "program": machine.fitted_family or "none",
+        "run_id": machine.run_id,
         "good_count": machine.good_count,
         "reject_count": machine.reject_count,
         "cycle_time_s": round(machine.cycle_time_s / CYCLE_RESOLUTION_S) * CYCLE_RESOLUTION_S,

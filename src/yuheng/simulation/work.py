@@ -1,7 +1,8 @@
 """What flows through a plant, and the three doors through which others take part in it.
 
-Orders, materials and dispatch come from elsewhere later; a plant asks for them through `WorkSource` and tells what
-happens through `Observer`. `RandomOrders` is the endless customer of a plant that nobody else feeds.
+Orders, materials and dispatch come from elsewhere; a plant asks for them through `WorkSource` and tells what
+happens through `Observer`. `StartedJobs` gives a machine what a person has started there; `RandomOrders` is the
+endless customer of a plant that nobody else feeds, and of every plant in the silent hours before it begins to live.
 """
 
 from __future__ import annotations
@@ -21,6 +22,19 @@ class Job:
     """A lot that travels as one: so many pieces of one product family, and the work centers they pass.
 
     ``released == good + scrapped`` holds at every moment; ``good`` shrinks when a piece is rejected.
+
+    Attributes
+    ----------
+    made
+        Good pieces finished at the present step.
+    cycle_s
+        Mean time of a piece; 0: what the class of machine takes usually.
+    run_id
+        What the controller shows as its run while it makes this.
+    is_flawless
+        No piece of it is rejected: pieces that are worked on again, and what is mended rather than thrown away.
+    is_over
+        It has left the plant.
     """
 
     code: str
@@ -30,6 +44,11 @@ class Job:
     step: int = 0
     good: int = field(init=False)
     scrapped: int = 0
+    made: int = 0
+    cycle_s: float = 0.0
+    run_id: str = ""
+    is_flawless: bool = False
+    is_over: bool = False
 
     def __post_init__(self) -> None:
         self.good = self.released
@@ -146,3 +165,44 @@ class RandomOrders:
             return
         self._number += 1
         book.append(Job(f"LOT-{self._number:06d}", family, route, pieces))
+
+
+class StartedJobs:
+    """Work that people start: a machine takes the job that was started there, and nothing else.
+
+    Parameters
+    ----------
+    before
+        Feeds the plant until people take over (`open`): the silent hours in which it is run in.
+    """
+
+    def __init__(self, before: WorkSource) -> None:
+        self._before: WorkSource | None = before
+        self._started: dict[str, str] = {}  # job code -> work unit
+
+    @property
+    def is_open(self) -> bool:
+        """Whether people have taken over."""
+        return self._before is None
+
+    def open(self) -> None:
+        """Let people take over: from now on nothing comes by itself."""
+        self._before = None
+
+    def start(self, job_code: str, work_unit: str) -> None:
+        """Note where a job was started; it is admitted to the plant afterwards."""
+        self._started[job_code] = work_unit
+
+    def release(self, work_center: str, now: float) -> Job | None:
+        """Return what comes by itself before people have taken over, then nothing."""
+        return self._before.release(work_center, now) if self._before is not None else None
+
+    def next_job(self, work_unit: str, waiting: Sequence[Job], fitted_family: str, now: float) -> Job | None:
+        """Take what was started at this work unit."""
+        if self._before is not None:
+            return self._before.next_job(work_unit, waiting, fitted_family, now)
+        for job in waiting:
+            if self._started.get(job.code) == work_unit:
+                del self._started[job.code]
+                return job
+        return None
