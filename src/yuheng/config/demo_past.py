@@ -1,8 +1,8 @@
 """What the demo plants did before the visitor came. ``python -m yuheng.config.demo_past``, run by the simulation.
 
 Products are defined, customers have ordered since some hours, and the floor has worked on it: every verb is a service
-of operations, called as the person who did it and for the moment at which it happened. An order and what became of it is
-one transaction; a run that was stopped goes on with the next order. Where orders are enough already, nothing happens.
+of operations, called as the person who did it and for the moment at which it happened. Each job order is a transaction
+of its own; a run that was stopped goes on with the next order. Where orders are enough already, nothing happens.
 """
 
 from __future__ import annotations

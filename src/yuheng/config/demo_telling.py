@@ -38,9 +38,6 @@ log = logging.getLogger(__name__)
 
 SEED = 1
 DEFINED_BEFORE = timedelta(days=30)
-PAST_LEADS = 1.15
-"""How many lead times the past is long: the first orders of it are done."""
-
 FIRST_ORDERS = 3
 """After so many orders it is known what is needed, and the stores are filled."""
 
@@ -52,10 +49,10 @@ def tell(catalogue: Catalogue, *, now: datetime, pace: Pace) -> int:
     """Define what is missing of a plant's products, and tell its past unless it has one; return the orders told."""
     actor = system_actor("demo")
     site = equipment.site_by_code(actor=actor, code=catalogue.plant.site_code)
-    began = now - timedelta(hours=catalogue.lead_hours * PAST_LEADS)
+    began = now - timedelta(hours=catalogue.past_hours)
     define(actor=actor, site_id=site.id, catalogue=catalogue, seed=SEED, at=began - DEFINED_BEFORE, pace=pace)
     _write_parties(actor, site.id, catalogue, began)
-    wanted = round(catalogue.orders_per_hour * catalogue.lead_hours * PAST_LEADS)
+    wanted = round(catalogue.orders_per_hour * catalogue.past_hours)
     there = len(orders.order_list(
         actor=actor, site_id=site.id, now=now, narrowed=OrderFilter("all", ""), limit=MOST_ORDERS
     ).rows)  # fmt: skip

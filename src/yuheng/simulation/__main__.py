@@ -44,6 +44,7 @@ PAST = "yuheng.config.demo_past"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would name every request
     options = _options(arguments)
     try:
         return asyncio.run(_run(options, Path(os.environ.get("YUHENG_DATA_DIR", "var")) / "run"))

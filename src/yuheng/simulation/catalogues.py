@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from yuheng.simulation.appliance.products import APPLIANCE_PRODUCTS
 from yuheng.simulation.elevator.products import ELEVATOR_PRODUCTS
 from yuheng.simulation.products import Catalogue
 
-CATALOGUES: dict[str, Catalogue] = {one.plant.name: one for one in (ELEVATOR_PRODUCTS,)}
+CATALOGUES: dict[str, Catalogue] = {one.plant.name: one for one in (ELEVATOR_PRODUCTS, APPLIANCE_PRODUCTS)}

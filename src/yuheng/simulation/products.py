@@ -219,6 +219,10 @@ class Catalogue:
         What the plant gets done when it runs well.
     lead_hours
         What an order takes from its release to its end, about.
+    past_hours
+        How long the plant has worked before a visitor comes for the first time.
+    most_open
+        So many released orders keep it busy; the next one is released when one is done.
     """
 
     plant: PlantSpec
@@ -231,6 +235,8 @@ class Catalogue:
     order_prefix: str
     orders_per_hour: float
     lead_hours: float
+    past_hours: float
+    most_open: int
 
     def trade(self, machine: str) -> Trade:
         """Return what holds for a class of machine."""

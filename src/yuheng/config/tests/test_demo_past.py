@@ -30,7 +30,7 @@ def test_a_past_has_orders_in_every_stage_and_is_told_once(tmp_path, monkeypatch
 
     told = tell(SMALL, now=NOW, pace=no_wait)
 
-    assert told == CustomerOrder.objects.filter(site=site).count() == 8
+    assert told == CustomerOrder.objects.filter(site=site).count() == 4
     states = set(JobOrder.objects.filter(site=site).values_list("state", flat=True))
     assert {"ended", "running", "allowed_to_start"} <= states
     running = list(JobOrder.objects.filter(site=site, state="running").values_list("work_unit__code", flat=True))

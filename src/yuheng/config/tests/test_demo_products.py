@@ -10,6 +10,7 @@ from yuheng.config.demo_products import define
 from yuheng.engineering import selectors
 from yuheng.kernel.actor import system_actor
 from yuheng.kernel.models import Site
+from yuheng.simulation.catalogues import CATALOGUES
 from yuheng.simulation.elevator.products import ELEVATOR_PRODUCTS
 from yuheng.simulation.products import faults
 
@@ -29,12 +30,12 @@ def data_dir(tmp_path, monkeypatch, settings):
     return tmp_path
 
 
-@pytest.mark.parametrize("catalogue", [ELEVATOR_PRODUCTS], ids=lambda one: one.plant.name)
+@pytest.mark.parametrize("catalogue", list(CATALOGUES.values()), ids=lambda one: one.plant.name)
 def test_a_catalogue_is_whole(catalogue):
     assert faults(catalogue) == []
 
 
-@pytest.mark.parametrize("catalogue", [ELEVATOR_PRODUCTS], ids=lambda one: one.plant.name)
+@pytest.mark.parametrize("catalogue", list(CATALOGUES.values()), ids=lambda one: one.plant.name)
 def test_every_product_resolves_with_every_option_that_customers_choose(catalogue, data_dir):
     demo.install(at=AT, plants=[catalogue.plant.name])
     site = Site.objects.get(code=catalogue.plant.site_code)

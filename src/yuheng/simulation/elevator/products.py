@@ -223,10 +223,10 @@ SUPPLIERS: tuple[Customer, ...] = (
 )
 
 WISHES: tuple[Wish, ...] = (
-    Wish("FT-35", 0.28, (1, 3), (("rise", ("3.6", "4.5", "5.4")), ("balustrade", ("glass", "glass", "steel")),
+    Wish("FT-35", 0.28, (1, 2), (("rise", ("3.6", "4.5", "5.4")), ("balustrade", ("glass", "glass", "steel")),
                                  ("has_radar", ("true", "false")), ("step_width", ("800", "1000")))),
-    Wish("FT-50H", 0.12, (1, 2), (("rise", ("6", "7.5")), ("is_public", ("true",)), ("balustrade", ("steel",)))),
-    Wish("TE-100", 0.44, (1, 4), (("stops", ("6", "8", "11", "16")), ("load", ("800", "1000", "1250")),
+    Wish("FT-50H", 0.12, (1, 1), (("rise", ("6", "7.5")), ("is_public", ("true",)), ("balustrade", ("steel",)))),
+    Wish("TE-100", 0.44, (1, 2), (("stops", ("5", "6", "8", "11")), ("load", ("800", "1000", "1250")),
                                   ("finish", ("hairline", "mirror", "painted")))),
     Wish("TE-300", 0.16, (1, 2), (("stops", ("3", "4", "5")), ("load", ("2000", "3000")))),
 )  # fmt: skip
@@ -240,6 +240,8 @@ ELEVATOR_PRODUCTS = Catalogue(
     suppliers=SUPPLIERS,
     wishes=WISHES,
     order_prefix="FT",
-    orders_per_hour=3.4,
-    lead_hours=10.0,
+    orders_per_hour=4.0,
+    lead_hours=9.0,
+    past_hours=6.0,
+    most_open=26,
 )

@@ -45,7 +45,7 @@ class Office:
         self._site_id = site_id
         self._stream = chance(seed, f"{catalogue.plant.name}/office")
         self._market = Market(catalogue, seed=seed, name=f"market/{uuid.uuid4()}")
-        self._most_open = round(catalogue.orders_per_hour * catalogue.lead_hours)
+        self._most_open = catalogue.most_open
         self._next_order_at = 0.0
         self._coming: dict[int, float] = {}  # material -> when it comes
         self._suppliers: list[int] = []

@@ -216,7 +216,8 @@ class Station:
         """Look for a job on the tablet and start it; return whether one was begun."""
         self._look_at = now + LOOKS_AGAIN_S * self._stream.uniform(0.7, 1.3)
         picture = await self.tablet.picture()
-        chosen = self._choose(picture["jobs"], now)
+        is_busy = any(job["state"] == "running" and job["isHere"] for job in picture["jobs"])
+        chosen = None if is_busy else self._choose(picture["jobs"], now)
         if chosen is None or not self.is_free:
             await self._sent()
             return False
