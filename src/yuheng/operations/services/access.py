@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
 from yuheng.kernel.models import SiteScopedModel, SiteScopedQuerySet
-from yuheng.operations.models import Counter, JobOrder, OperationsRequest
+from yuheng.operations.models import Counter, JobDependency, JobOrder, OperationsRequest
+from yuheng.operations.rules import LinkKind
 
 VIEW = "operations.view"
 EXECUTE = "operations.execute"
@@ -45,14 +46,25 @@ def locked(model: type[Row], *, actor: Actor, pk: int, permission: str) -> Row:
 
 
 def locked_job(*, actor: Actor, job_order_id: int, permission: str) -> JobOrder:
-    """Return a job order with its request, both locked, the request first. Raises as `locked`. Three queries."""
-    known = JobOrder.objects.visible_to(actor).filter(pk=job_order_id).values_list("site_id", "request_id").first()
-    if known is None:
+    """Return a job order with its request, both locked, the request first. Raises as `locked`. Two queries.
+
+    Its attribute ``lets_begin`` says whether another one may begin once this one has begun (a start-start link).
+    """
+    known = JobOrder.objects.visible_to(actor).order_by().filter(pk=job_order_id)
+    request: OperationsRequest | None = (
+        _slim_requests()
+        .order_by()
+        .select_for_update(of=("self",), no_key=True)
+        .filter(pk=known.values("request_id")[:1])
+        .first()
+    )
+    if request is None:
         actor.require(permission)
         raise NotVisible(_("There is no such job order here."))
-    actor.require(permission, site_id=known[0])
-    request = _slim_requests().select_for_update(of=("self",), no_key=True).get(pk=known[1])
-    job: JobOrder = JobOrder.objects.select_for_update(of=("self",), no_key=True).get(pk=job_order_id)
+    actor.require(permission, site_id=request.site_id)
+    beside = JobDependency.objects.filter(before_id=OuterRef("pk"), kind=LinkKind.START_START.value)
+    jobs = JobOrder.objects.order_by().annotate(lets_begin=Exists(beside))
+    job: JobOrder = jobs.select_for_update(of=("self",), no_key=True).get(pk=job_order_id)
     job.request = request
     return job
 

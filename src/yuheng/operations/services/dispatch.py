@@ -174,7 +174,8 @@ def propagate_ready(jobs: Sequence[JobOrder], *, at: datetime) -> None:
     """Look again whether what comes before is done, after a hold: it goes on meanwhile."""
     ids = [job.pk for job in jobs]
     before = JobDependency.objects.filter(after_id__in=ids).values_list("before_id", flat=True).distinct()
-    propagate(JobOrder.objects.filter(pk__in=list(before)), at=at)
+    held = {job.request_id for job in jobs}
+    propagate(JobOrder.objects.filter(pk__in=list(before)), at=at, locked=held)
 
 
 @transaction.atomic

@@ -93,7 +93,8 @@ def start_job_order(
     row = respond(job, ResponseKind.STARTED, actor=actor, at=at, happened=happened, act=act, data=told)
     if job.request.state != "running":
         refresh_request(job.request, at=at)
-    _let_begin_beside(job, at=at)
+    if job.lets_begin:  # type: ignore[attr-defined]  # what may run beside this one may begin now
+        propagate([job], at=at)
     publish(
         JobOrderStarted(
             site_id=job.site_id, job_order_id=job.pk, code=job.code, request_id=job.request_id,
@@ -420,12 +421,6 @@ def _work_of(job: JobOrder, actor: Actor, act: Act) -> None:
     if act.source is Source.SIGNAL:
         return
     job.operator, job.operator_zh, job.operator_en = actor.name[:150], actor.name_zh[:80], actor.name_en[:80]
-
-
-def _let_begin_beside(job: JobOrder, *, at: datetime) -> None:
-    """What may run beside this one may begin now (start-start links). One query when there is none."""
-    if job.outgoing.filter(kind="start_start").exists():
-        propagate([job], at=at)
 
 
 def _check_checks(job: JobOrder) -> None:

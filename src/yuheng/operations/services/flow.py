@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Count, Exists, F, FloatField, OuterRef, Q, Sum, Value
-from django.db.models.functions import Cast, Least
+from django.db.models import Exists, F, OuterRef, Subquery, Sum
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.events import publish
@@ -52,49 +51,64 @@ def counts_pieces(unit: str) -> bool:
     return unit == "1" or unit.startswith("{")
 
 
-def feeds_of(job_order_id: int) -> list[Feed]:
-    """Return what is before a job order. One query."""
-    rows = JobDependency.objects.filter(after_id=job_order_id).values_list(
-        "before__request_id",
-        "before__segment",
-        "before__good",
-        "quantity_per",
-        "before__transfer_batch",
-        "before__state",
-        "before__actual_start",
-        "kind",
-    )
-    return [
-        Feed(
-            (request, segment),
-            good,
-            per,
-            batch,
-            is_over=JobState(state) in OVER,
-            has_begun=begun is not None,
-            is_parallel=kind == LinkKind.START_START.value,
+_FEEDS = (
+    "after_id",
+    "before__request_id",
+    "before__segment",
+    "before__good",
+    "quantity_per",
+    "before__transfer_batch",
+    "before__state",
+    "before__actual_start",
+    "kind",
+)
+
+
+def arrivals_of(jobs: Sequence[JobOrder]) -> dict[int, Arrival]:
+    """Return what has come to each job order. At most one query: rework has its pieces already.
+
+    What siblings took (other job orders of the same segment: splits, not rework) comes along with what is before.
+    """
+    asked = {job.pk: job for job in jobs if not job.is_rework}
+    siblings = (
+        JobOrder.objects.filter(
+            request_id=OuterRef("after__request_id"), segment=OuterRef("after__segment"), is_rework=False
         )
-        for request, segment, good, per, batch, state, begun, kind in rows
-    ]
-
-
-def taken_by_siblings(job: JobOrder) -> Decimal:
-    """Return what other job orders of the same segment (splits; not rework) have taken. One query."""
-    processed = JobOrder.objects.filter(request_id=job.request_id, segment=job.segment, is_rework=False).exclude(
-        pk=job.pk
+        .exclude(pk=OuterRef("after_id"))
+        .order_by()
+        .values("request_id")
+        .annotate(sum=Sum(F("good") + F("scrap") + F("rework")))
+        .values("sum")
     )
-    found = processed.aggregate(sum=Sum(F("good") + F("scrap") + F("rework")))["sum"]
-    return found or ZERO
+    feeds: dict[int, list[Feed]] = {}
+    taken: dict[int, Decimal] = {}
+    if asked:
+        rows = JobDependency.objects.filter(after_id__in=sorted(asked)).order_by()
+        for row in rows.values_list(*_FEEDS, Subquery(siblings)):
+            after, request, segment, good, per, batch, state, begun, kind, took = row
+            taken[after] = took or ZERO
+            feeds.setdefault(after, []).append(
+                Feed(
+                    (request, segment),
+                    good,
+                    per,
+                    batch,
+                    is_over=JobState(state) in OVER,
+                    has_begun=begun is not None,
+                    is_parallel=kind == LinkKind.START_START.value,
+                )
+            )
+    return {
+        job.pk: arrival(feeds[job.pk], taken=taken[job.pk], whole=counts_pieces(job.unit))
+        if job.pk in feeds
+        else Arrival(None, True, True)
+        for job in jobs
+    }
 
 
 def arrival_of(job: JobOrder) -> Arrival:
-    """Return what has come to a job order. At most two queries; rework has its pieces already: none."""
-    if job.is_rework:
-        return Arrival(None, True, True)
-    feeds = feeds_of(job.pk)
-    if not feeds:
-        return Arrival(None, True, True)
-    return arrival(feeds, taken=taken_by_siblings(job), whole=counts_pieces(job.unit))
+    """Return what has come to a job order. At most one query; rework has its pieces already: none."""
+    return arrivals_of([job])[job.pk]
 
 
 def processed(job: JobOrder) -> Decimal:
@@ -102,23 +116,28 @@ def processed(job: JobOrder) -> Decimal:
     return job.good + job.scrap + job.rework
 
 
-def propagate(jobs: Iterable[JobOrder], *, at: datetime) -> None:
+def propagate(jobs: Iterable[JobOrder], *, at: datetime, locked: Iterable[int] | None = None) -> None:
     """Let the job orders behind be ready, or waiting again, or, when nothing will ever come, be cancelled.
 
-    A few queries for each job order behind; requests of what was cancelled are brought up to date, too.
+    ``locked``: ids of requests that the caller has locked; None: those of these job orders. Three queries for all that are behind, one more for each
+    that changes and when they are of other requests; requests of what was cancelled are brought up to date, too.
     """
-    sources = {job.pk for job in jobs}
+    first = list(jobs)
+    sources = {job.pk for job in first}
+    held = {job.request_id for job in first} if locked is None else set(locked)
     touched: set[int] = set()
     while sources:
-        ids = sorted(
+        behind = dict(
             JobDependency.objects.filter(before_id__in=sources, after__state__in=_BEFORE)
             .order_by()
-            .values_list("after_id", flat=True)
+            .values_list("after_id", "after__request_id")
             .distinct()
         )
         sources = set()
-        for job in _lock_with_requests(ids):
-            come = arrival_of(job)
+        found = _lock_with_requests(behind, held)
+        come_to = arrivals_of(found)
+        for job in found:
+            come = come_to[job.pk]
             if come.is_final and come.quantity == 0:
                 _nothing_comes(job, at=at)
                 sources.add(job.pk)
@@ -126,27 +145,24 @@ def propagate(jobs: Iterable[JobOrder], *, at: datetime) -> None:
             elif come.may_begin != (job.substate != JobSubstate.WAITING.value):
                 move(job, Command.PREPARE if come.may_begin else Command.UNPREPARE, at=at)
                 job.save(update_fields=["state", "substate", "changed_at"])
-    for request in OperationsRequest.objects.defer("resolution").filter(pk__in=touched):
+    for request in OperationsRequest.objects.defer("resolution").filter(pk__in=touched) if touched else ():
         refresh_request(request, at=at)
 
 
-def _lock_with_requests(ids: Sequence[int]) -> list[JobOrder]:
-    """Lock job orders that are fed, their requests first."""
-    if not ids:
+def _lock_with_requests(behind: Mapping[int, int], held: set[int]) -> list[JobOrder]:
+    """Lock job orders that are fed (id -> request), their requests first unless the caller holds them already."""
+    if not behind:
         return []
-    requests = set(JobOrder.objects.filter(pk__in=ids).values_list("request_id", flat=True))
-    list(
-        OperationsRequest.objects.filter(pk__in=requests)
-        .select_for_update(no_key=True)
-        .order_by("pk")
-        .values_list("pk")
-    )
-    rows = (
-        JobOrder.objects.filter(pk__in=ids, state__in=_BEFORE)
+    if others := sorted(set(behind.values()) - held):
+        rows = OperationsRequest.objects.filter(pk__in=others).select_for_update(no_key=True).order_by("pk")
+        list(rows.values_list("pk"))
+        held.update(others)
+    jobs = (
+        JobOrder.objects.filter(pk__in=sorted(behind), state__in=_BEFORE)
         .select_for_update(of=("self",), no_key=True)
         .order_by("pk")
     )
-    return list(rows)
+    return list(jobs)
 
 
 def _nothing_comes(job: JobOrder, *, at: datetime) -> None:
@@ -157,50 +173,47 @@ def _nothing_comes(job: JobOrder, *, at: datetime) -> None:
     job.save(update_fields=["state", "substate", "hold_reason", "changed_at"])
 
 
+_SUMMED = (
+    "segment", "is_last", "state", "actual_start", "good", "scrap", "rework", "quantity", "setup_s", "run_s",
+)  # fmt: skip
+
+
 def refresh_request(request: OperationsRequest, *, at: datetime) -> None:
     """Bring a request's copies up to date from its job orders, and end it when all of them are over.
 
     One query for the job orders and one to write; a few more when it ends.
     """
-    work = F("setup_s") + F("run_s")
-    share = Least(Value(1.0), Cast(F("good") + F("scrap") + F("rework"), FloatField()) / Cast("quantity", FloatField()))
-    rows = list(
-        JobOrder.objects.filter(request_id=request.pk)
-        .order_by()
-        .values("segment", "is_last")
-        .annotate(
-            jobs=Count("pk"),
-            over=Count("pk", filter=Q(state__in=_OVER)),
-            ended=Count("pk", filter=Q(state=JobState.ENDED.value)),
-            begun=Count("pk", filter=Q(actual_start__isnull=False)),
-            pieces=Sum("good"),
-            lost=Sum("scrap"),
-            planned=Sum(work, filter=~Q(state__in=["cancelled", "aborted"]), default=0.0),
-            done=Sum(
-                work,
-                filter=Q(state="ended"),
-                default=0.0,
-            )
-            + Sum(work * share, filter=~Q(state__in=_OVER), default=0.0),
-        )
-    )
-    last = [row["pieces"] for row in rows if row["is_last"]]
-    request.good = min(last) if last else ZERO
-    request.scrap = sum((row["lost"] for row in rows), ZERO)
-    request.job_count = sum(row["jobs"] for row in rows)
-    request.jobs_over = sum(row["over"] for row in rows)
-    request.planned_s = float(sum(row["planned"] for row in rows))
-    request.done_s = float(sum(row["done"] for row in rows))
+    rows = list(JobOrder.objects.filter(request_id=request.pk).order_by().values_list(*_SUMMED))
+    made: dict[str, Decimal] = {}
+    lost = ZERO
+    planned = done = 0.0
+    over = ended = begun = 0
+    for segment, is_last, state_, since, good, scrap, rework, quantity, setup_s, run_s in rows:
+        work = float(setup_s) + float(run_s)
+        lost += scrap
+        if is_last:
+            made[segment] = made.get(segment, ZERO) + good
+        begun += since is not None
+        if state_ in _OVER:
+            over += 1
+            ended += state_ == JobState.ENDED.value
+            done += work if state_ == JobState.ENDED.value else 0.0
+            planned += work if state_ == JobState.ENDED.value else 0.0
+        else:
+            planned += work
+            done += work * min(1.0, float((good + scrap + rework) / quantity))
+    request.good = min(made.values(), default=ZERO)
+    request.scrap = lost
+    request.job_count, request.jobs_over = len(rows), over
+    request.planned_s, request.done_s = planned, done
     fields = ["good", "scrap", "job_count", "jobs_over", "planned_s", "done_s"]
     state = RequestState(request.state)
-    has_begun = any(row["begun"] for row in rows)
-    if state is RequestState.RELEASED and has_begun:
+    if state is RequestState.RELEASED and begun:
         request.state, request.started_at = RequestState.RUNNING.value, request.started_at or at
         fields += ["state", "started_at"]
     is_all_over = bool(rows) and request.jobs_over == request.job_count
     if is_all_over and state in LIVE_REQUESTS:
-        is_made = any(row["ended"] for row in rows)
-        request.state = (RequestState.COMPLETED if is_made else RequestState.ABORTED).value
+        request.state = (RequestState.COMPLETED if ended else RequestState.ABORTED).value
         request.ended_at = at
         fields += ["state", "ended_at"]
         request.save(update_fields=list(dict.fromkeys(fields)))
