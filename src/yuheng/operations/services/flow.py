@@ -119,8 +119,9 @@ def processed(job: JobOrder) -> Decimal:
 def propagate(jobs: Iterable[JobOrder], *, at: datetime, locked: Iterable[int] | None = None) -> None:
     """Let the job orders behind be ready, or waiting again, or, when nothing will ever come, be cancelled.
 
-    ``locked``: ids of requests that the caller has locked; None: those of these job orders. Three queries for all that are behind, one more for each
-    that changes and when they are of other requests; requests of what was cancelled are brought up to date, too.
+    ``locked``: ids of requests that the caller has locked; None: those of these job orders. Three queries for all that
+    are behind, one more for each that changes and when they are of other requests; requests of what was cancelled are
+    brought up to date, too.
     """
     first = list(jobs)
     sources = {job.pk for job in first}
