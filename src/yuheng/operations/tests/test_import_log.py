@@ -11,7 +11,7 @@ from yuheng.engines.eventlog import Log
 from yuheng.engines.eventlog.tests import logs
 from yuheng.kernel.errors import PermissionRefused
 from yuheng.kernel.models import AuditRecord
-from yuheng.operations.models import CustomerOrder, JobDependency, JobOrder, JobResponse, OperationsRequest
+from yuheng.operations.models import CustomerOrder, JobDependency, JobMove, JobOrder, JobResponse, OperationsRequest
 from yuheng.operations.rules import ResponseKind
 from yuheng.operations.rules.progress import Told, derive
 from yuheng.operations.selectors import jobs, orders, progress
@@ -74,6 +74,13 @@ def test_pages_show_what_was_imported(tmp_path, site):
     assert orders.request_detail(actor=SYSTEM, request_id=row.pk).state.value == "closed"
     [detail] = jobs.job_details(actor=SYSTEM, job_order_ids=[way.jobs[1].id])
     assert [one.kind.value for one in detail.responses] == ["finished", "started"]
+
+
+def test_the_log_of_moves_has_the_queue_before_each_step(tmp_path, site):
+    done = logs.a_plant_s_work(orders=1)
+    write(a_log(tmp_path, done), site)
+    moves = JobMove.objects.filter(job_order__code="WO001-20").order_by("id").values_list("what", "at")
+    assert list(moves) == [("ready", done[0].end), ("started", done[1].start), ("ended", done[1].end)]
 
 
 def test_stored_progress_is_what_the_responses_say(tmp_path, site):

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
 from yuheng.engines.eventlog import Job, Order, Stretch
 from yuheng.operations.models import (
@@ -206,15 +207,17 @@ def _jobs_of(order: Order, request: OperationsRequest, ground: Ground, there: se
     product = ground.products[order.material]
     last = max(order.jobs, key=lambda job: (job.end, job.start))
     made = []
+    ready = order.start
     for position, done in enumerate(order.jobs):
         segment = product.segments.get(done.operation) or _odd_segment(done.operation)
         code = f"{request.code}-{segment}" + (f"-{done.visit}" if done.visit > 1 else "")
+        free, ready = ready, max(ready, done.end)
         if code in there:
             continue
-        job = _job(request, done, segment, code, position, product, ground, is_last=done is last)
+        job = _job(request, done, segment, code, position, product, ground, ready=free, is_last=done is last)
         told = _told(job, done, ground, at)
         progress = derive(Told(ResponseKind(one.kind), one.at, one.good, one.scrap, one.rework) for one in told)
-        job.actual_start, job.actual_end, job.worked_s = progress.actual_start, progress.actual_end, progress.worked_s
+        job.worked_s = progress.worked_s
         job.good, job.scrap, job.rework = progress.good, progress.scrap, progress.rework
         job.quantity = max(request.quantity, job.good + job.scrap + job.rework)
         made.append(_Made(job, told, done))
@@ -235,8 +238,10 @@ def _job(
     product: Product,
     ground: Ground,
     *,
+    ready: datetime,
     is_last: bool,
 ) -> JobOrder:
+    """Return a job order as it was when the step before it had ended: the log of moves begins there."""
     operator = next((one.operator for one in reversed(done.stretches) if one.operator), "")
     usual = product.per_piece_s.get(done.operation)
     return JobOrder(
@@ -253,8 +258,8 @@ def _job(
         work_unit_id=ground.units.get(done.machine),
         quantity=request.quantity,
         unit=request.unit,
-        state=JobState.ENDED.value,
-        substate=JobSubstate.CLOSED.value,
+        state=JobState.ALLOWED_TO_START.value,
+        substate=JobSubstate.READY.value,
         due_at=request.due_at,
         planned_start=done.start,
         planned_end=done.end,
@@ -262,7 +267,7 @@ def _job(
         operator=ground.people.get(operator, (0, operator))[1][:150],
         operator_zh=operator[:80],
         operator_en=operator[:80],
-        changed_at=done.end,
+        changed_at=min(ready, done.start),
     )
 
 
@@ -341,5 +346,22 @@ def _write_jobs(made: Sequence[_Made], links: Iterable[tuple[JobOrder, JobOrder,
     JobDependency.objects.bulk_create(
         [JobDependency(before=before, after=after, kind=kind.value) for before, after, kind in links], batch_size=BATCH
     )
+    _end(jobs)
     counts.written["job_orders"] += len(jobs)
     counts.written["responses"] += len(told)
+
+
+def _end(jobs: Sequence[JobOrder]) -> None:
+    """End job orders as their responses say. Afterwards: the database logs the moves of those that go through it."""
+
+    def at(kind: ResponseKind) -> Subquery:
+        return Subquery(JobResponse.objects.filter(job_order_id=OuterRef("pk"), kind=kind.value).values("at")[:1])
+
+    for first in range(0, len(jobs), BATCH):
+        JobOrder.objects.filter(pk__in=[job.pk for job in jobs[first : first + BATCH]]).update(
+            state=JobState.ENDED.value,
+            substate=JobSubstate.CLOSED.value,
+            actual_start=at(ResponseKind.STARTED),
+            actual_end=at(ResponseKind.FINISHED),
+            changed_at=at(ResponseKind.FINISHED),
+        )
