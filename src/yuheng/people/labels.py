@@ -196,6 +196,7 @@ ACTION_LABELS: dict[str, Promise] = {
     "engineering.change_implemented": _("Engineering change implemented"),
     "engineering.import_uploaded": _("Product data uploaded"),
     "engineering.imported": _("Product data imported"),
+    "performance.standard_proposed": _("Measured time proposed as standard"),
     "party.write": _("Customer or supplier written"),
     "order.enter": _("Order entered"),
     "order.change": _("Order changed"),
