@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
+from yuheng.operations.selectors.pages import Page
 from yuheng.people.identity import actor_of
 from yuheng.performance.api.schemas import LeadPageOut, StagePageOut, schema_of
 from yuheng.performance.asking import BOTTLENECK_PARTS, asked_period, now, stages_of
@@ -116,7 +117,7 @@ def bottleneck(request: HttpRequest, asked: Query[FlowQuery]) -> Bottleneck:
 
 
 @router.get("/flow/job-orders", response=StagePageOut)
-def flow_job_orders(request: HttpRequest, asked: Query[StayQuery]) -> flow.Page[flow.StageRow]:
+def flow_job_orders(request: HttpRequest, asked: Query[StayQuery]) -> Page[flow.StageRow]:
     """The job orders behind a number: at a moment, or with ``until`` at any time between."""
     actor = actor_of(request)
     return flow.jobs_then(
@@ -126,7 +127,7 @@ def flow_job_orders(request: HttpRequest, asked: Query[StayQuery]) -> flow.Page[
 
 
 @router.get("/flow/lead-times", response=LeadPageOut)
-def lead_times(request: HttpRequest, asked: Query[LeadQuery]) -> leads.Page[leads.LeadRow]:
+def lead_times(request: HttpRequest, asked: Query[LeadQuery]) -> Page[leads.LeadRow]:
     """Production orders that ended in a period: lead time and its parts, which add up to it."""
     actor = actor_of(request)
     days = _days(actor, asked.site_id, asked.first, asked.last)

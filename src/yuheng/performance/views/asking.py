@@ -18,6 +18,7 @@ from yuheng.equipment.selectors import SiteRow
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
 from yuheng.people.identity import actor_of
+from yuheng.performance.asking import now
 from yuheng.performance.rules.periods import Period, day_of
 from yuheng.performance.rules.tallies import Place
 from yuheng.performance.selectors.flow import place_of

@@ -36,7 +36,8 @@ def steps(request: HttpRequest) -> HttpResponse:
     if kind := wants_file(request):
         header = [
             _("Product"), _("Step"), _("Machine"), _("Job orders"), _("Planned run, s"), _("Measured run, s"),
-            _("p10, s"), _("p90, s"), _("Planned set-up, s"), _("Measured set-up, s"), _("Told by people"), _("Told by signals"),
+            _("p10, s"), _("p90, s"), _("Planned set-up, s"), _("Measured set-up, s"),
+            _("Told by people"), _("Told by signals"),
         ]  # fmt: skip
         rows = [
             [
