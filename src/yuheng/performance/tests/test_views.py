@@ -86,12 +86,13 @@ def test_files_hold_what_the_page_shows(plant):
 
 
 def test_the_button_drafts_the_next_version(plant):
-    ben = signed_in("ben")
+    eva = Client()
+    eva.force_login(a_person("eva", role="engineer"))
     given = {"material": plant.materials["GEAR"].pk, "segment": "10", "part": "run"}
     days = {"from": str(AT.date()), "to": str((AT + timedelta(days=2)).date())}
-    assert ben.post("/flow/propose", given | days).status_code == 302
+    assert eva.post("/flow/propose", given | days).status_code == 302
     made = StandardProposal.objects.get()
-    page = ben.get(f"/flow/step?{DAYS}&material={given['material']}&segment=10").content.decode()
+    page = eva.get(f"/flow/step?{DAYS}&material={given['material']}&segment=10").content.decode()
     assert made.change_code in page
 
 
