@@ -37,8 +37,8 @@ def detail_of(plant, actor=SYSTEM):
 
 def propose(plant, part=Part.RUN, actor=None):
     return propose_standard(
-        actor=actor or an_actor("eva", role="engineer"), site_id=plant.site_id, material_id=plant.materials["GEAR"].pk, segment="10",
-        part=part, period=DAYS, on=day_of(NOW, ZONE), at=NOW,
+        actor=actor or an_actor("eva", role="engineer"), site_id=plant.site_id,
+        material_id=plant.materials["GEAR"].pk, segment="10", part=part, period=DAYS, on=day_of(NOW, ZONE), at=NOW,
     )  # fmt: skip
 
 
