@@ -18,6 +18,7 @@ from yuheng.operations.rules import (
     RequestState,
     ResponseKind,
 )
+from yuheng.operations.rules.documents import Outcome
 
 JOB_STATE_LABELS: dict[JobState, Promise] = {
     JobState.NOT_ALLOWED_TO_START: _("Not allowed to start"),
@@ -137,4 +138,29 @@ USUAL_REASON_NAMES: dict[str, tuple[str, str]] = {
     "substitute": ("代用料", "Substitute"),
     "surface": ("表面不良", "Surface"),
     "tool": ("刀具或工装", "Tool"),
+}
+
+OUTCOME_LABELS: dict[Outcome, Promise] = {
+    Outcome.APPLIED: _("Applied"),
+    Outcome.REFUSED: _("Refused"),
+    Outcome.WAITING: _("Dry run looked at"),
+}
+IMPORT_ACTION_LABELS: dict[str, Promise] = {
+    "add": _("Add"),
+    "change": _("Change"),
+    "leave": _("Unchanged"),
+    "refuse": _("Refuse"),
+}
+ITEM_LABELS: dict[str, Promise] = {
+    "request": _("Production order"),
+    "response": _("Job"),
+    "class": _("Class"),
+    "classes": _("Class"),
+    "material": _("Material"),
+    "lot": _("Lot"),
+    "sublot": _("Lot"),
+    "areas": _("Area"),
+    "work_centers": _("Work center"),
+    "work_units": _("Work unit"),
+    "equipment": _("Equipment"),
 }

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.operations.views import jobs, orders, requests, stock
+from yuheng.operations.views import documents, jobs, orders, requests, stock
 
 app_name = "operations"
 urlpatterns = [
     path("orders/", orders.order_list, name="orders"),
     path("orders/new", orders.new_order, name="new_order"),
     path("orders/customers", orders.write_customer, name="write_customer"),
+    path("orders/documents", documents.document_list, name="documents"),
+    path("orders/documents/<int:document_id>", documents.document, name="document"),
+    path("orders/documents/<int:document_id>/content", documents.content, name="document_content"),
+    path("orders/documents/export/<str:kind>", documents.export, name="export_document"),
     path("orders/<int:order_id>", orders.order, name="order"),
     path("orders/<int:order_id>/release", orders.release_order, name="release_order"),
     path("orders/<int:order_id>/cancel", orders.cancel_order, name="cancel_order"),

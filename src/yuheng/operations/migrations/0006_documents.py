@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('sender', models.CharField(blank=True, default='', max_length=80)),
                 ('sha256', models.CharField(max_length=64)),
                 ('size_bytes', models.PositiveBigIntegerField()),
-                ('outcome', models.CharField(choices=[('applied', 'APPLIED'), ('refused', 'REFUSED')], max_length=8)),
+                ('outcome', models.CharField(choices=[('applied', 'APPLIED'), ('refused', 'REFUSED'), ('waiting', 'WAITING')], max_length=8)),
                 ('reason', models.CharField(blank=True, default='', max_length=1000)),
                 ('path', models.CharField(blank=True, default='', max_length=1000)),
                 ('line', models.PositiveIntegerField(default=0)),

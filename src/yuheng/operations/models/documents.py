@@ -12,7 +12,8 @@ from yuheng.operations.rules.documents import Outcome
 class ExchangedDocument(SiteScopedModel):
     """A document that came: applied, or refused with where and why.
 
-    ``content`` is kept of refused ones only, up to `rules.documents.KEPT_BYTES`; ``size_bytes`` is the whole's.
+    ``content`` is kept whole while it waits to be applied, of refused ones up to `rules.documents.KEPT_BYTES`, and of
+    applied ones not at all; ``size_bytes`` is the whole's.
     """
 
     at = models.DateTimeField()

@@ -20,6 +20,7 @@ class Outcome(StrEnum):
 
     APPLIED = "applied"
     REFUSED = "refused"
+    WAITING = "waiting"  # uploaded on the page, its dry run looked at
 
 
 class Parameter(StrEnum):

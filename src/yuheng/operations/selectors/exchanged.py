@@ -47,6 +47,16 @@ def exchanged(*, actor: Actor, site_id: int, limit: int = 50) -> list[ExchangedR
     return [ExchangedRow(*row) for row in rows.values_list(*_ROW)[:limit]]
 
 
+def exchanged_document(*, actor: Actor, document_id: int) -> tuple[int, ExchangedRow]:
+    """One document with its site. One query. Raises `NotVisible`, `PermissionRefused`."""
+    rows = ExchangedDocument.objects.visible_to(actor).filter(pk=document_id).annotate(kept_bytes=Length("content"))
+    values = rows.values_list("site_id", *_ROW).first()
+    if values is None:
+        raise NotVisible(_("There is no such document here."))
+    actor.require(VIEW, site_id=values[0])
+    return values[0], ExchangedRow(*values[1:])
+
+
 def exchanged_content(*, actor: Actor, document_id: int) -> tuple[str, bytes]:
     """Name and kept beginning of a document that was refused. Raises `NotVisible`."""
     row = ExchangedDocument.objects.visible_to(actor).filter(pk=document_id).first()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
+from django.urls import reverse
 
-from yuheng.engines.b2mml import Document, read, write
+from yuheng.engines.b2mml import Document, read, schemas, write
 from yuheng.kernel.errors import Conflict, InvalidInput, PermissionRefused
 from yuheng.kernel.models import AuditRecord, OutboxEvent
 from yuheng.operations.models import CustomerOrder, ExchangedDocument, JobOrder, MaterialLot, OperationsRequest
@@ -25,9 +29,12 @@ from yuheng.operations.tests.plant import (
     a_simple_product,
     in_stock,
 )
+from yuheng.people.models import Person
 from yuheng.testing.builders import SYSTEM
 
 pytestmark = pytest.mark.django_db
+SCHEMAS = os.environ.get("B2MML_SCHEMAS", "")
+"""A copy of the public schemas, which are not part of this program: then everything is held against them, too."""
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 # ruff: noqa: E501 - documents are easier to read unbroken
 XMLNS = 'xmlns="http://www.mesa.org/xml/B2MML"'
@@ -80,7 +87,10 @@ def do(plant, content, plan=None, actor=None):
 
 def told(plant, kind, **more):
     root = out.document(actor=SYSTEM, site_id=plant.site_id, wish=Wish(DocumentKind(kind), **more), now=AT)
-    return "".join(write(root)).encode()
+    content = "".join(write(root)).encode()
+    if SCHEMAS:
+        assert schemas.check(content, Path(SCHEMAS)) == []
+    return content
 
 
 def test_a_request_is_entered_and_released_once(plant):
@@ -207,6 +217,7 @@ def test_a_refused_document_is_kept_to_be_looked_at(plant):
     assert (good.outcome, unread.outcome, refused.outcome) == ("applied", "refused", "refused")
     assert bytes(refused.content) == content
     assert "NOTHING" in refused.reason
+    assert refused.path.endswith("/MaterialRequirement[1]/MaterialDefinitionID[1]")
     assert (unread.path, bytes(good.content)) == ("/x", b"")
 
 
@@ -356,3 +367,44 @@ def test_options_are_properties_of_what_is_produced_with_their_types(plant):
     row = OperationsRequest.objects.get(code="O-1")
     assert row.options == {"rail": 4500, "glass": True, "colour": "07", "gap": 0.5}
     assert ask(plant, told(plant, "schedule")).counts["leave"] == 1
+
+
+def test_a_person_uploads_a_document_looks_at_its_dry_run_and_applies_it(plant, client):
+    client.force_login(Person.objects.get(username="ben"))
+    listed = reverse("operations:documents")
+    sent = client.post(listed, {"site": plant.site.code, "file": ContentFile(a_schedule(a_request()), name="s.xml")})
+    page = client.get(sent.url)
+    assert "ERP-1" in page.content.decode()
+    assert OperationsRequest.objects.count() == 0
+    wrong = client.post(sent.url, {"plan_sha256": "0"})
+    assert wrong.status_code == 422
+    done = client.post(sent.url, {"plan_sha256": page.context["plan"].sha256}, follow=True)
+    assert OperationsRequest.objects.get().code == "ERP-1"
+    assert done.status_code == 200
+    assert client.post(sent.url, {"plan_sha256": page.context["plan"].sha256}).status_code == 422
+    refused = client.post(listed, {"site": plant.site.code, "file": ContentFile(b"<x/>", name="x.xml")})
+    assert refused.status_code == 422
+    kept = ExchangedDocument.objects.first()
+    assert client.get(reverse("operations:document_content", args=[kept.pk])).content == b"<x/>"
+    exported = client.get(reverse("operations:export_document", args=["schedule"]), {"site": plant.site.code})
+    assert b"ERP-1" in b"".join(exported.streaming_content)
+    assert client.get(listed).status_code == 200
+
+
+def test_a_program_sends_a_document_and_fetches_the_answer(plant, client):
+    client.force_login(Person.objects.get(username="ben"))
+    ask_at, do_at = (f"/api/v1/b2mml/{name}?site_id={plant.site_id}" for name in ("plans", "documents"))
+    content = a_schedule(a_request())
+    plan = client.post(ask_at, content, content_type="application/xml").json()
+    assert plan["counts"]["add"] == 1
+    done = client.post(f"{do_at}&plan_sha256={plan['sha256']}", content, content_type="application/xml")
+    assert done.status_code == 200
+    back = client.get("/api/v1/b2mml/performance", {"site_id": plant.site_id, "request": "ERP-1"})
+    assert b"ERP-1-R" in b"".join(back.streaming_content)
+    wrong = client.post(do_at, content.replace(b">100<", b">x<"), content_type="application/xml")
+    assert wrong.status_code == 422
+    (path,) = wrong.json()["fields"]
+    assert path.endswith("/OperationsRequest[1]/Priority")
+    assert [row["outcome"] for row in client.get(do_at).json()] == ["refused", "applied"]
+    nothing = client.get("/api/v1/b2mml/schedule", {"site_id": plant.site_id, "request": "NONE"})
+    assert nothing.status_code == 409

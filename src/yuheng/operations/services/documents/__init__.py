@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -31,11 +31,22 @@ from yuheng.operations.services.documents.rows import (
     _mark,
     plan_of,
     refusal_of,
-    sentence_of,
 )
 from yuheng.operations.services.imports import ImportAction
 
-__all__ = ["DocumentPlan", "DocumentRow", "apply_document", "plan_document", "receive_document"]
+__all__ = [
+    "DocumentPlan",
+    "DocumentRefused",
+    "DocumentRow",
+    "apply_document",
+    "apply_upload",
+    "plan_document",
+    "plan_of_upload",
+    "receive_document",
+    "upload_document",
+]
+
+UPLOADS_KEPT = timedelta(days=1)
 
 ENGINEERING_EDIT = "engineering.edit"
 EQUIPMENT_EDIT = "equipment.edit"
@@ -79,6 +90,14 @@ _TAKES: dict[str, tuple[Take, str]] = {
 """Noun -> what takes it, and what the actor needs for it; lots inside material information need to move stock, too."""
 
 
+class DocumentRefused(Conflict):
+    """Items of a document are refused; ``row`` is the first of them."""
+
+    def __init__(self, row: DocumentRow, message: str) -> None:
+        super().__init__(message)
+        self.row = row
+
+
 def plan_document(*, actor: Actor, site_id: int, pieces: Iterable[bytes], at: datetime) -> DocumentPlan:
     """Say what a document would do; nothing is written.
 
@@ -119,9 +138,10 @@ def apply_document(
         raise Conflict(_("Something changed since the dry run. Look at the new dry run and apply that."))
     if plan.refused:
         first = plan.refused[0]
-        raise Conflict(
+        raise DocumentRefused(
+            first,
             _("%(count)d items are refused and nothing was written. The first: line %(line)d, %(path)s: %(why)s")
-            % {"count": len(plan.refused), "line": first.line, "path": first.path, "why": first.reason}
+            % {"count": len(plan.refused), "line": first.line, "path": first.path, "why": first.reason},
         )
     audit.record(
         actor=actor, action="document.applied", at=at, site_id=site_id, object_kind="document",
@@ -149,13 +169,15 @@ def receive_document(
 @transaction.atomic
 def keep(*, actor: Actor, site_id: int, content: bytes, refusal: DomainError, at: datetime) -> ExchangedDocument:
     """Keep a document that was refused, so that people see it; up to a size, and so many of a site."""
-    path, line, root = "", 0, ""
+    path, line = "", 0
     document = Document()
     try:
         for _item in b2mml.read([content], document):
             pass
     except Misread as fault:
         path, line = fault.path, fault.line
+    if isinstance(refusal, DocumentRefused):
+        path, line = refusal.row.path, refusal.row.line
     root = document.root
     row: ExchangedDocument = ExchangedDocument.objects.create(
         site_id=site_id,
@@ -180,8 +202,10 @@ def keep(*, actor: Actor, site_id: int, content: bytes, refusal: DomainError, at
     return row
 
 
-def _keep(actor: Actor, site_id: int, content: bytes, plan: DocumentPlan, at: datetime) -> None:
-    ExchangedDocument.objects.create(
+def _keep(
+    actor: Actor, site_id: int, content: bytes, plan: DocumentPlan, at: datetime, outcome: Outcome = Outcome.APPLIED
+) -> ExchangedDocument:
+    row: ExchangedDocument = ExchangedDocument.objects.create(
         site_id=site_id,
         at=at,
         actor_name=actor.name,
@@ -190,10 +214,12 @@ def _keep(actor: Actor, site_id: int, content: bytes, plan: DocumentPlan, at: da
         sender=plan.sender[:80],
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
-        outcome=Outcome.APPLIED.value,
+        outcome=outcome.value,
         counts=plan.counts,
+        content=content if outcome is Outcome.WAITING else b"",
     )
     _forget(site_id)
+    return row
 
 
 def _forget(site_id: int) -> None:
@@ -202,6 +228,58 @@ def _forget(site_id: int) -> None:
     last = newest[KEPT_DOCUMENTS - 1 : KEPT_DOCUMENTS].first()
     if last is not None:
         ExchangedDocument.objects.filter(site_id=site_id, pk__lt=last).delete()
+
+
+# ---- uploaded by a person --------------------------------------------------------------------------------------------
+
+
+def upload_document(*, actor: Actor, site_id: int, content: bytes, at: datetime) -> ExchangedDocument:
+    """Keep a document for its dry run to be looked at; one that cannot be read is kept as refused.
+
+    Raises
+    ------
+    PermissionRefused, NotVisible
+    InvalidInput
+        It cannot be read. It is kept all the same: so do not call this inside a transaction.
+    """
+    try:
+        plan = plan_document(actor=actor, site_id=site_id, pieces=[content], at=at)
+    except InvalidInput as refusal:
+        keep(actor=actor, site_id=site_id, content=content, refusal=refusal, at=at)
+        raise
+    waiting = ExchangedDocument.objects.filter(site_id=site_id, outcome=Outcome.WAITING.value)
+    with transaction.atomic():
+        waiting.filter(at__lt=at - UPLOADS_KEPT).delete()
+        return _keep(actor, site_id, content, plan, at, Outcome.WAITING)
+
+
+def plan_of_upload(*, actor: Actor, document_id: int, at: datetime) -> DocumentPlan:
+    """Say again what an uploaded document would do, as everything is now. Raises as `plan_document`, `Conflict`."""
+    row = _waiting(actor, document_id)
+    return plan_document(actor=actor, site_id=row.site_id, pieces=[bytes(row.content)], at=at)
+
+
+@transaction.atomic
+def apply_upload(*, actor: Actor, document_id: int, plan_sha256: str, at: datetime) -> DocumentPlan:
+    """Do what the dry run of an uploaded document said, all of it or nothing. Raises as `apply_document`."""
+    row = _waiting(actor, document_id, is_locked=True)
+    plan = apply_document(actor=actor, site_id=row.site_id, pieces=[bytes(row.content)], at=at, plan_sha256=plan_sha256)
+    row.content, row.outcome, row.counts, row.at = b"", Outcome.APPLIED.value, plan.counts, at
+    row.save(update_fields=["content", "outcome", "counts", "at"])
+    return plan
+
+
+def _waiting(actor: Actor, document_id: int, *, is_locked: bool = False) -> ExchangedDocument:
+    rows = ExchangedDocument.objects.visible_to(actor).filter(pk=document_id)
+    row: ExchangedDocument | None = (rows.select_for_update(of=("self",)) if is_locked else rows).first()
+    if row is None:
+        raise NotVisible(_("There is no such document here."))
+    if row.outcome != Outcome.WAITING.value:
+        raise Conflict(_("This document was applied already, or refused. Upload it again."))
+    return row
+
+
+# ---- carrying out ----------------------------------------------------------------------------------------------------
 
 
 def _carry_out(actor: Actor, site_id: int, pieces: Iterable[bytes], at: datetime) -> DocumentPlan:
@@ -260,8 +338,3 @@ def _sender(document: Document) -> str:
     area = document.nodes.get("ApplicationArea")
     sender = area.first("Sender") if area is not None else None
     return "" if sender is None else sender.said("LogicalID") or sender.said("ComponentID")
-
-
-def explain(fault: Misread) -> tuple[str, str, int]:
-    """Return sentence, path and line of what is wrong with a document, in the reader's language."""
-    return sentence_of(fault), fault.path, fault.line
