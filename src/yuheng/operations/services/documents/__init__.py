@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yuheng.engines import b2mml
 from yuheng.engines.b2mml import Document, Misread, Node
@@ -28,7 +29,6 @@ from yuheng.operations.services.documents.rows import (
     DocumentPlan,
     DocumentRow,
     Taking,
-    _mark,
     plan_of,
     refusal_of,
 )
@@ -313,15 +313,19 @@ def _check_verb(document: Document) -> None:
     verb = document.nodes.get(document.verb)
     if document.verb not in verbs_that_enter():
         raise Misread(
-            _mark("A document with the verb %(verb)s asks or answers: nothing is taken from it. Known: %(known)s."),
+            gettext_noop(
+                "A document with the verb %(verb)s asks or answers: nothing is taken from it. Known: %(known)s."
+            ),
             f"/{document.root}", 1, verb=document.verb, known=", ".join(verbs_that_enter()[1:]),
         )  # fmt: skip
     if document.verb == "Cancel" and document.noun != "OperationsSchedule":
-        raise Misread(_mark("Only an operations schedule can be cancelled by a document."), f"/{document.root}", 1)
+        raise Misread(
+            gettext_noop("Only an operations schedule can be cancelled by a document."), f"/{document.root}", 1
+        )
     for expression in () if verb is None else _expressions(verb):
         code = expression.attributes["actionCode"]
         if code == "Delete":
-            raise expression.wrong(_mark("Nothing is deleted by a document; send CancelOperationsSchedule."))
+            raise expression.wrong(gettext_noop("Nothing is deleted by a document; send CancelOperationsSchedule."))
 
 
 def _expressions(verb: Node) -> Sequence[Node]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from yuheng.engines.b2mml import Node
 from yuheng.equipment import importing
 from yuheng.equipment import selectors as plant
@@ -12,7 +14,7 @@ from yuheng.equipment.importing import Action, ParsedFile, Plan, RawRow
 from yuheng.equipment.importing.sections import SECTIONS
 from yuheng.kernel.actor import Actor
 from yuheng.operations.services.documents.materials import names_of
-from yuheng.operations.services.documents.rows import Taking, _mark
+from yuheng.operations.services.documents.rows import Taking
 from yuheng.operations.services.imports import ImportAction
 
 AREAS, CENTERS, UNITS, CLASSES = "areas", "work_centers", "work_units", "classes"
@@ -97,7 +99,7 @@ def _walk(
     if word in ("Enterprise", "Site"):
         if word == "Site" and node.identified() != site_code:
             raise node.wrong(
-                _mark("The document is for the site '%(code)s', not for this one."), code=node.said("ID")[:60]
+                gettext_noop("The document is for the site '%(code)s', not for this one."), code=node.said("ID")[:60]
             )
         for child in children:
             _walk(taking, rows, places, child, site_code, "", known)
@@ -105,7 +107,7 @@ def _walk(
     section = _LEVELS.get(word)
     if section is None:
         raise (level or node).wrong(
-            _mark("Equipment of the level '%(level)s' is not kept here. Known: %(known)s."),
+            gettext_noop("Equipment of the level '%(level)s' is not kept here. Known: %(known)s."),
             level=word or "–",
             known=", ".join(_LEVELS),
         )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yuheng.engineering import selectors as engineering
 from yuheng.engineering import services as products
@@ -20,7 +21,7 @@ from yuheng.operations.models import MaterialLot, StockBalance, StockLocation
 from yuheng.operations.rules import Act
 from yuheng.operations.rules.documents import MaterialProperty, unit_of
 from yuheng.operations.services import stock
-from yuheng.operations.services.documents.rows import Taking, _mark
+from yuheng.operations.services.documents.rows import Taking
 from yuheng.operations.services.imports import ImportAction
 
 ADD, CHANGE, LEAVE = ImportAction.ADD, ImportAction.CHANGE, ImportAction.LEAVE
@@ -89,7 +90,9 @@ def take_definitions(taking: Taking, nodes: Sequence[Node]) -> None:
 def _take_definition(taking: Taking, node: Node, seen: dict[str, Node]) -> ImportAction:
     code = node.identified()
     if code in seen:
-        raise node.wrong(_mark("The material stands in the document already, in line %(line)s."), line=seen[code].line)
+        raise node.wrong(
+            gettext_noop("The material stands in the document already, in line %(line)s."), line=seen[code].line
+        )
     seen[code] = node
     try:
         row = engineering.material_by_code(actor=taking.actor, site_id=taking.site_id, code=code)
@@ -152,7 +155,7 @@ def _word(node: Node | None, words: Any, known: Any) -> Any:
     text = _value(node).lower()
     if text not in set(words):
         raise node.wrong(
-            _mark("'%(text)s' is not one of the words that may stand here: %(known)s."),
+            gettext_noop("'%(text)s' is not one of the words that may stand here: %(known)s."),
             text=text[:40],
             known=", ".join(words),
         )
@@ -167,7 +170,7 @@ def _conversions(node: Node | None, known: dict[str, Decimal]) -> dict[str, Deci
     for one in node.all("MaterialDefinitionPropertyChild"):
         factor = decimal_of(_value(one))
         if factor is None:
-            raise one.wrong(_mark("'%(text)s' is no number."), text=_value(one)[:40])
+            raise one.wrong(gettext_noop("'%(text)s' is no number."), text=_value(one)[:40])
         found[unit_of(one.identified())] = factor.normalize()
     return found
 
@@ -188,14 +191,14 @@ def _take_lot(taking: Taking, node: Node, places: dict[str, int]) -> ImportActio
     material_id = engineering.material_ids_of(site_id=taking.site_id, codes=[material]).get(material)
     if material_id is None:
         raise (node.first("MaterialDefinitionID") or node).wrong(
-            _mark("There is no material %(code)s."), code=material[:60]
+            gettext_noop("There is no material %(code)s."), code=material[:60]
         )
     amount, unit = taking.quantity(node)
     factor = engineering.unit_factor(material_id=material_id, unit=unit) if unit else Decimal(1)
     location = node.first("StorageLocation")
     place = location.said("Location") if location is not None else ""
     if place and place not in places:
-        raise (location or node).wrong(_mark("There is no stock location %(code)s."), code=place[:60])
+        raise (location or node).wrong(gettext_noop("There is no stock location %(code)s."), code=place[:60])
     taking.leave_unused(node, _LOT)
     known = MaterialLot.objects.filter(site_id=taking.site_id, material_id=material_id, code=code).first()
     if known is not None:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yuheng.engines.b2mml import Node
 from yuheng.equipment import selectors as plant
@@ -21,7 +22,7 @@ from yuheng.operations.models import JobOrder
 from yuheng.operations.rules import BEFORE_START, OVER, Act, JobState, Source
 from yuheng.operations.rules.documents import PRODUCED
 from yuheng.operations.services import execute
-from yuheng.operations.services.documents.rows import Taking, _mark
+from yuheng.operations.services.documents.rows import Taking
 from yuheng.operations.services.imports import ImportAction
 
 CHANGE, LEAVE = ImportAction.CHANGE, ImportAction.LEAVE
@@ -82,11 +83,11 @@ def _read(taking: Taking, response: Node, node: Node) -> Told:
             continue
         amount, _unit = taking.quantity(one)
         if amount < 0:
-            raise one.wrong(_mark("The quantity is not negative."))
+            raise one.wrong(gettext_noop("The quantity is not negative."))
         totals[kind] += amount
     start, end = taking.moment(node.moment("ActualStartTime")), taking.moment(node.moment("ActualEndTime"))
     if start is not None and end is not None and end < start:
-        raise (node.first("ActualEndTime") or node).wrong(_mark("It would have ended before it began."))
+        raise (node.first("ActualEndTime") or node).wrong(gettext_noop("It would have ended before it began."))
     taking.leave_unused(node, _USED)
     units = [one.said("EquipmentID") for one in node.all("EquipmentActual") if one.said("EquipmentID")]
     return Told(
@@ -115,12 +116,12 @@ def _take(taking: Taking, response: Node, node: Node) -> ImportAction:
             % {"job": job.code}
         )
     if told.state == "Aborted":
-        raise node.wrong(_mark("A job is aborted by the dispatcher, with a reason; not by a document."))
+        raise node.wrong(gettext_noop("A job is aborted by the dispatcher, with a reason; not by a document."))
     has_changed = False
     if JobState(job.state) in BEFORE_START:
         if told.start is None:
             if any(more):
-                raise node.wrong(_mark("Pieces are reported, but not when the work began (ActualStartTime)."))
+                raise node.wrong(gettext_noop("Pieces are reported, but not when the work began (ActualStartTime)."))
             return LEAVE
         execute.start_job_order(
             actor=taking.actor, job_order_id=job.pk, work_unit_id=_unit(taking, told, job), at=taking.at,
@@ -160,12 +161,14 @@ def _job_of(taking: Taking, told: Told) -> JobOrder:
         found = mine[0] if len(mine) == 1 else None
     if found is None:
         raise told.node.wrong(
-            _mark("There is no job order %(code)s, and none of request %(request)s at segment %(segment)s."),
+            gettext_noop("There is no job order %(code)s, and none of request %(request)s at segment %(segment)s."),
             code=code[:60], request=told.request[:60] or "–", segment=told.segment[:60] or "–",
         )  # fmt: skip
     if told.request and not _is_of(found, told.request):
         raise told.node.wrong(
-            _mark("Job order %(code)s is not of request %(request)s."), code=found.code, request=told.request[:60]
+            gettext_noop("Job order %(code)s is not of request %(request)s."),
+            code=found.code,
+            request=told.request[:60],
         )
     return found
 
@@ -188,12 +191,14 @@ def _compare(told: Told, job: JobOrder, more: tuple[Decimal, Decimal, Decimal]) 
 def _unit(taking: Taking, told: Told, job: JobOrder) -> int | None:
     if not told.unit:
         if job.work_unit_id is None and not job.is_subcontracted:
-            raise told.node.wrong(_mark("Nothing says where it was done: give EquipmentActual with EquipmentID."))
+            raise told.node.wrong(
+                gettext_noop("Nothing says where it was done: give EquipmentActual with EquipmentID.")
+            )
         return job.work_unit_id
     known = {unit.code: unit.id for unit in plant.work_units(actor=taking.actor, site_id=taking.site_id)}
     if told.unit not in known:
         place = told.node.first("EquipmentActual") or told.node
-        raise place.wrong(_mark("There is no work unit %(code)s."), code=told.unit[:60])
+        raise place.wrong(gettext_noop("There is no work unit %(code)s."), code=told.unit[:60])
     return known[told.unit]
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yuheng.engines.b2mml import Misread, Node
 from yuheng.engines.b2mml.nodes import decimal_of
@@ -123,16 +124,14 @@ class Taking:
         """Return the one quantity of an element with its unit as UCUM, "" for none. Raises `Misread`."""
         found = node.all("Quantity")
         if len(found) != 1:
-            raise (found[1] if found else node).wrong(_mark("Give one quantity."))
+            raise (found[1] if found else node).wrong(gettext_noop("Give one quantity."))
         text = found[0].first("QuantityString")
         amount = decimal_of(text.text) if text is not None else None
         if amount is None:
-            raise (text or found[0]).wrong(_mark("'%(text)s' is no quantity."), text=text.text[:40] if text else "")
+            raise (text or found[0]).wrong(
+                gettext_noop("'%(text)s' is no quantity."), text=text.text[:40] if text else ""
+            )
         return amount, unit_of(found[0].said("UnitOfMeasure"))
-
-
-def _mark(sentence: str) -> str:
-    return sentence
 
 
 def sentence_of(fault: Misread) -> str:

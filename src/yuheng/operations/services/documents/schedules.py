@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from yuheng.engineering import selectors as engineering
 from yuheng.engines.b2mml import Node
@@ -17,12 +18,13 @@ from yuheng.operations.models import CustomerOrder, CustomerOrderLine, Operation
 from yuheng.operations.rules import LIVE_REQUESTS, RequestState
 from yuheng.operations.rules.documents import HOLDS, PRODUCED, RELEASES, REQUEST_WORDS, Parameter, option_of
 from yuheng.operations.services import forecasts, orders, requests
-from yuheng.operations.services.documents.rows import Taking, _mark, sentences
+from yuheng.operations.services.documents.rows import Taking, sentences
 from yuheng.operations.services.imports import ImportAction
 from yuheng.operations.services.orders import USUAL_PRIORITY, LineSpec, OrderSpec, PartySpec, RequestSpec
 
 ADD, CHANGE, LEAVE = ImportAction.ADD, ImportAction.CHANGE, ImportAction.LEAVE
 KIND = "request"
+OF_AN_ORDER = gettext_noop("Request %(code)s belongs to customer order %(order)s; name it in the parameter %(name)s.")
 
 _PRODUCT = dict.fromkeys(("ID", "MaterialDefinitionID", "MaterialUse", "MaterialRequirementProperty", "MaterialLotID",
                           "Description"), "") | {"Quantity": ""}  # fmt: skip
@@ -76,7 +78,7 @@ def take(taking: Taking, nodes: Sequence[Node]) -> None:
             found.append(_read(taking, node))
             if code in seen:
                 raise node.wrong(
-                    _mark("The request stands in the document already, in line %(line)s."), line=seen[code].line
+                    gettext_noop("The request stands in the document already, in line %(line)s."), line=seen[code].line
                 )
             seen[code] = node
             return LEAVE
@@ -123,10 +125,10 @@ def _read(taking: Taking, node: Node) -> Wanted:
                 continue
             text = values[0].said("ValueString")
             if said.setdefault(name, text) != text:
-                raise parameter.wrong(_mark("'%(name)s' is given twice, and differently."), name=name)
+                raise parameter.wrong(gettext_noop("'%(name)s' is given twice, and differently."), name=name)
     product, quantity, unit = _product(taking, segments, node)
     if said.get(Parameter.RUSH, "true") not in ("true", "false", "1", "0"):
-        raise node.wrong(_mark("The parameter %(name)s is true or false."), name=Parameter.RUSH.value)
+        raise node.wrong(gettext_noop("The parameter %(name)s is true or false."), name=Parameter.RUSH.value)
     taking.leave_unused(node, _REQUEST)
     return Wanted(
         node=node,
@@ -156,16 +158,16 @@ def _product(taking: Taking, segments: Sequence[Node], node: Node) -> tuple[Node
             if one not in found:
                 taking.note(one)
     if not found:
-        raise node.wrong(_mark("No MaterialRequirement says what is to be produced (MaterialUse 'Produced')."))
+        raise node.wrong(gettext_noop("No MaterialRequirement says what is to be produced (MaterialUse 'Produced')."))
     first = found[0]
     if len(first.all("MaterialDefinitionID")) != 1 or not first.said("MaterialDefinitionID"):
-        raise first.wrong(_mark("Name one MaterialDefinitionID."))
+        raise first.wrong(gettext_noop("Name one MaterialDefinitionID."))
     quantity, unit = taking.quantity(first)
     for other in found[1:]:
         if other.said("MaterialDefinitionID") != first.said("MaterialDefinitionID"):
-            raise other.wrong(_mark("A request produces one material; divide it into several requests."))
+            raise other.wrong(gettext_noop("A request produces one material; divide it into several requests."))
         if taking.quantity(other) != (quantity, unit):
-            raise other.wrong(_mark("The material to be produced is given twice, and differently."))
+            raise other.wrong(gettext_noop("The material to be produced is given twice, and differently."))
     return first, quantity, unit
 
 
@@ -175,13 +177,15 @@ def _options(product: Node) -> dict[str, Any]:
         name = one.identified()
         values = one.all("Value")
         if len(values) != 1:
-            raise one.wrong(_mark("An option has one value."))
+            raise one.wrong(gettext_noop("An option has one value."))
         text = values[0].first("ValueString")
         value = option_of(text.text if text is not None else "", values[0].said("DataType"))
         if value is None:
-            raise (text or one).wrong(_mark("'%(text)s' does not fit its data type."), text=(text or one).text[:40])
+            raise (text or one).wrong(
+                gettext_noop("'%(text)s' does not fit its data type."), text=(text or one).text[:40]
+            )
         if name in options:
-            raise one.wrong(_mark("'%(name)s' is given twice, and differently."), name=name)
+            raise one.wrong(gettext_noop("'%(name)s' is given twice, and differently."), name=name)
         options[name] = value
     return options
 
@@ -194,7 +198,7 @@ def _due(taking: Taking, node: Node, segments: Sequence[Node]) -> datetime:
     if found is None and node.parent is not None:
         found = taking.moment(node.parent.moment("EndTime"))
     if found is None:
-        raise node.wrong(_mark("Nothing says when it is due: give EndTime, or LatestEndTime of a segment."))
+        raise node.wrong(gettext_noop("Nothing says when it is due: give EndTime, or LatestEndTime of a segment."))
     return found
 
 
@@ -204,7 +208,7 @@ def _priority(node: Node) -> int | None:
         return None
     value = Decimal(found.text.strip())
     if value != value.to_integral_value() or not 1 <= value <= 999:
-        raise found.wrong(_mark("A priority is a whole number from 1 (most urgent) to 999."))
+        raise found.wrong(gettext_noop("A priority is a whole number from 1 (most urgent) to 999."))
     return int(value)
 
 
@@ -217,15 +221,17 @@ def _take_request(taking: Taking, one: Wanted) -> ImportAction:
         line = CustomerOrderLine.objects.filter(order__site_id=taking.site_id, request_code=one.code).first()
         if line is not None:
             raise one.node.wrong(
-                _mark("Request %(code)s belongs to customer order %(order)s; name it in the parameter %(name)s."),
+                OF_AN_ORDER,
                 code=one.code, order=line.order.code, name=Parameter.ORDER.value,
             )  # fmt: skip
         return _new_request(taking, one)
     if known.parent_id is not None or known.order_id is not None:
         sentence = (
-            _mark("Request %(code)s makes a part of another; only that one can be changed.")
+            gettext_noop("Request %(code)s makes a part of another; only that one can be changed.")
             if known.parent_id is not None
-            else _mark("Request %(code)s belongs to customer order %(order)s; name it in the parameter %(name)s.")
+            else gettext_noop(
+                "Request %(code)s belongs to customer order %(order)s; name it in the parameter %(name)s."
+            )
         )
         raise one.node.wrong(
             sentence, code=one.code, order=known.order.code if known.order else "", name=Parameter.ORDER.value
@@ -259,7 +265,7 @@ def _new_request(taking: Taking, one: Wanted) -> ImportAction:
 def _may_be_new(one: Wanted) -> None:
     if one.state not in RELEASES | {"Forecast"}:
         raise (one.node.first("RequestState") or one.node).wrong(
-            _mark("A request that is not known here cannot come as '%(state)s'; send Forecast or Released."),
+            gettext_noop("A request that is not known here cannot come as '%(state)s'; send Forecast or Released."),
             state=one.state,
         )
 
@@ -276,10 +282,10 @@ def _named(taking: Taking, one: Wanted) -> None:
     )
     if material is None:
         place = product.first("MaterialDefinitionID") or product
-        raise place.wrong(_mark("There is no material %(code)s."), code=one.material[:60])
+        raise place.wrong(gettext_noop("There is no material %(code)s."), code=one.material[:60])
     quantity = product.first("Quantity") or product
     if one.quantity <= 0:
-        raise (quantity.first("QuantityString") or quantity).wrong(_mark("The quantity is more than nothing."))
+        raise (quantity.first("QuantityString") or quantity).wrong(gettext_noop("The quantity is more than nothing."))
     if one.unit:
         try:
             engineering.unit_factor(material_id=material, unit=one.unit)
@@ -330,7 +336,7 @@ def _take_order(taking: Taking, order_code: str, group: Sequence[Wanted]) -> Imp
     states = {one.state for one in group}
     if len(states) > 1:
         raise group[0].node.wrong(
-            _mark("The requests of customer order %(order)s are in different states: %(states)s."),
+            gettext_noop("The requests of customer order %(order)s are in different states: %(states)s."),
             order=order_code,
             states=", ".join(sorted(states)),
         )
@@ -372,18 +378,20 @@ def _order_spec(taking: Taking, order_code: str, group: Sequence[Wanted], known:
                      Parameter.NOTE, Parameter.RUSH):  # fmt: skip
             if name in one.said and said.setdefault(name, one.said[name]) != one.said[name]:
                 raise one.node.wrong(
-                    _mark("The requests of customer order %(order)s differ in %(name)s."),
+                    gettext_noop("The requests of customer order %(order)s differ in %(name)s."),
                     order=order_code,
                     name=name.value,
                 )
     if len({one.priority for one in ranked}) > 1:
         raise ranked[0].node.wrong(
-            _mark("The requests of customer order %(order)s differ in %(name)s."), order=order_code, name="Priority"
+            gettext_noop("The requests of customer order %(order)s differ in %(name)s."),
+            order=order_code,
+            name="Priority",
         )
     customer = said.get(Parameter.CUSTOMER, "") or (known.customer.code if known is not None else "")
     if not customer:
         raise ranked[0].node.wrong(
-            _mark("The customer is missing: give the parameter %(name)s."), name=Parameter.CUSTOMER.value
+            gettext_noop("The customer is missing: give the parameter %(name)s."), name=Parameter.CUSTOMER.value
         )
     _make_customer(taking, customer, said.get(Parameter.CUSTOMER_NAME, ""))
     last = max(one.due_at for one in ranked)
@@ -411,7 +419,7 @@ def _order_spec(taking: Taking, order_code: str, group: Sequence[Wanted], known:
 def _line_number(one: Wanted) -> int:
     text = one.said.get(Parameter.ORDER_LINE, "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 7):
-        raise one.node.wrong(_mark("The parameter %(name)s is a whole number."), name=Parameter.ORDER_LINE.value)
+        raise one.node.wrong(gettext_noop("The parameter %(name)s is a whole number."), name=Parameter.ORDER_LINE.value)
     return int(text) if text else 1_000_000
 
 
@@ -422,7 +430,7 @@ def _promise(taking: Taking, one: Wanted, text: str) -> datetime | None:
         return taking.moment(datetime.fromisoformat(text))
     except ValueError as error:
         raise one.node.wrong(
-            _mark("'%(text)s' is no time such as 2026-12-20T08:00:00+08:00."), text=text[:40]
+            gettext_noop("'%(text)s' is no time such as 2026-12-20T08:00:00+08:00."), text=text[:40]
         ) from error
 
 
@@ -446,7 +454,7 @@ def _free_codes(taking: Taking, group: Sequence[Wanted], known: CustomerOrder | 
     if found:
         one = codes[found[0]]
         raise (one.node.first("ID") or one.node).wrong(
-            _mark("The number %(code)s is another production order's."), code=one.code
+            gettext_noop("The number %(code)s is another production order's."), code=one.code
         )
 
 
