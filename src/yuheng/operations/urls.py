@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.operations.views import documents, jobs, orders, requests, stock
+from yuheng.operations.views import documents, exceptions, jobs, orders, requests, stock
 
 app_name = "operations"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("orders/documents/<int:document_id>", documents.document, name="document"),
     path("orders/documents/<int:document_id>/content", documents.content, name="document_content"),
     path("orders/documents/export/<str:kind>", documents.export, name="export_document"),
+    path("orders/exceptions", exceptions.exception_list, name="exceptions"),
+    path("orders/exceptions/<int:exception_id>/act", exceptions.act_on_exception, name="act_on_exception"),
     path("orders/<int:order_id>", orders.order, name="order"),
     path("orders/<int:order_id>/release", orders.release_order, name="release_order"),
     path("orders/<int:order_id>/cancel", orders.cancel_order, name="cancel_order"),

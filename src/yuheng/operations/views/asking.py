@@ -18,6 +18,7 @@ from yuheng.equipment import selectors as equipment
 from yuheng.equipment.selectors import SiteRow
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import InvalidInput
+from yuheng.operations.selectors.exceptions import open_exceptions
 from yuheng.operations.terminal.selectors.reports import count_open
 from yuheng.people.identity import actor_of
 from yuheng.people.rules import Permission
@@ -128,6 +129,7 @@ def page(
         "sites": site_choices(actor),
         "may": may,
         "open_conflicts": count_open(actor=actor, site_id=site.id),
+        "open_exceptions": open_exceptions(actor=actor, site_id=site.id),
     }
     with timezone.override(ZoneInfo(site.time_zone)):
         return render(request, template, {**shared, **context}, status=status)
