@@ -10,7 +10,7 @@ from yuheng.engineering import services as engineering
 from yuheng.engineering.rules.specs import BomSpec, LineSpec, MaterialSpec, SegmentSpec, WorkMasterSpec
 from yuheng.engineering.rules.words import Source, Tracking
 from yuheng.kernel.models import Site
-from yuheng.operations.models import JobOrder, JobResponse, WebhookDelivery
+from yuheng.operations.models import JobException, JobOrder, JobResponse, WebhookDelivery
 from yuheng.operations.services import execute, floor, orders, stock, webhooks
 from yuheng.operations.services import help as helping
 from yuheng.operations.services.orders import LineSpec as OrderLine
@@ -64,6 +64,10 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
         site=site, webhook=hook, event="OrderReleased", event_id=1, payload={"code": secret}, state="dead",
         made_at=AT, next_at=AT,
     )  # fmt: skip
+    disagreement = JobException.objects.create(
+        site=site, key=secret, kind="unknown_run", work_unit=unit, job_order=job, began_at=AT, found_at=AT,
+        changed_at=AT, evidence={"run_id": secret},
+    )  # fmt: skip
     requirement = job.request.requirements.get()
     catch_up_all()  # what it does now is counted for pages of flow
     return {
@@ -81,6 +85,7 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
         "to_location_id": place.pk,
         "supplier_id": party.pk,
         "help_id": call.pk,
+        "exception_id": disagreement.pk,
         "qualification_id": able.pk,
         "webhook_id": hook.pk,
         "delivery_ids": [message.pk],

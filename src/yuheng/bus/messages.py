@@ -270,6 +270,27 @@ class DispatchLive(msgspec.Struct, frozen=True):
     at_us: int
 
 
+class JobLive(msgspec.Struct, frozen=True, array_like=True):
+    """What a work unit makes now; ``job_order_id`` 0: nothing. ``made``: good pieces as far as is known."""
+
+    work_unit_id: int
+    job_order_id: int
+    state: str  # running, interrupted
+    made: float
+    scrap: float
+    quantity: float
+    end_us: int  # expected
+    is_late: bool
+    exceptions: int  # open disagreements of machine and report at the unit
+
+
+class LiveJobs(msgspec.Struct, frozen=True):
+    """Work units of a site whose jobs changed; the newest of a unit is the truth."""
+
+    at_us: int
+    jobs: list[JobLive]
+
+
 # ---- questions to the historian (yh.q.<operation>) --------------------------------------------------------------
 
 

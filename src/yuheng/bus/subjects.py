@@ -18,6 +18,7 @@
     yh.live.values.<site id>    latest values that changed, coalesced (1 Hz; watched tags 10 Hz)
     yh.live.alarms.<site id>    alarms that changed, from the worker, after they are committed
     yh.live.dispatch.<site id>  plan, breakdowns or suggestions of a site changed, from the planner, after the commit
+    yh.live.jobs.<site id>      what work units make, as it changes, from the worker, after it is committed
     yh.live.health.<process>    one line a second from gateway and historian (queues, rates, drops)
     yh.watch                    {"tags": [...], "ttl_s": 15}: somebody looks at these tags closely
     yh.q.<operation>            history and live questions to the historian; see `messages`
@@ -117,6 +118,11 @@ def live_alarms(site_id: int) -> str:
 def live_dispatch(site_id: int) -> str:
     """Return where the planner tells that plan, breakdowns or suggestions of a site changed."""
     return f"yh.live.dispatch.{site_id}"
+
+
+def live_jobs(site_id: int) -> str:
+    """`messages.LiveJobs` of one site."""
+    return f"yh.live.jobs.{site_id}"
 
 
 def live_state(site_id: int) -> str:

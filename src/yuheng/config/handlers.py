@@ -51,7 +51,7 @@ def handlers_of_worker(
     command_requested: Callable[[], None],
     notifications_changed: Callable[[], None],
     deliveries_waiting: Callable[[], None],
-    jobs_moved: Callable[[], None],
+    jobs_moved: Callable[[int], None],
 ) -> dict[str, Sequence[Handler]]:
     """Return the table. The callables only wake a task of the worker, which then reads what is true in the database:
     so a crash between an event and its effect loses nothing, because the worker looks once at its start too.
@@ -83,7 +83,7 @@ def handlers_of_worker(
         unit_id = event.payload.get("work_unit_id")
         if unit_id is not None:
             look_soon(work_unit_ids=[unit_id], at=datetime.now(UTC))
-            jobs_moved()
+            jobs_moved(unit_id)
 
     table: dict[str, Sequence[Handler]] = dict.fromkeys(CHANGES_OF_CONFIGURATION, (publish_configuration,))
     table[REPLAY_REQUESTED] = (replay,)

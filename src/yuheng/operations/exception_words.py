@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
 from yuheng.engines.states.vocabulary import UnitState
+from yuheng.kernel.actor import Actor
 from yuheng.operations.rules.signals import ExceptionKind, ExceptionState
-from yuheng.operations.selectors.exceptions import ExceptionRow
+from yuheng.operations.selectors.exceptions import ExceptionFilter, ExceptionRow, exceptions
 
 KIND_LABELS: dict[ExceptionKind, Promise] = {
     ExceptionKind.COUNT_DIFFERS: pgettext_lazy("exception", "Counted is not reported"),
@@ -40,6 +41,12 @@ MACHINE_STATES: dict[str, Promise] = {
 }
 
 
+def exceptions_shown(actor: Actor, site_id: int, narrowed: ExceptionFilter) -> list[tuple[ExceptionRow, Promise, str]]:
+    """Open disagreements of a job, a station or an order, at most twenty: row, kind in words, sentence. One query."""
+    rows = exceptions(actor=actor, site_id=site_id, narrowed=narrowed, limit=20).rows
+    return [(row, KIND_LABELS[row.kind], sentence(row)) for row in rows]
+
+
 def sentence(row: ExceptionRow) -> str:
     """Say what disagrees, with its numbers."""
     told = row.evidence
@@ -48,7 +55,7 @@ def sentence(row: ExceptionRow) -> str:
             "counted": _plain(row.counted), "reported": _plain(row.reported)
         }  # fmt: skip
     if row.kind in (ExceptionKind.NO_JOB, ExceptionKind.AFTER_FINISH, ExceptionKind.RESTING):
-        return _PIECES[row.kind] % {"count": _plain(row.counted)}
+        return str(_PIECES[row.kind] % {"count": _plain(row.counted)})
     if row.kind is ExceptionKind.UNKNOWN_RUN:
         return _unknown_run(row)
     if row.kind is ExceptionKind.OTHER_RUN:

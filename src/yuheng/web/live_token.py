@@ -15,12 +15,13 @@ _SALT = "yuheng.web.live"
 
 
 def make_token(actor: Actor) -> str:
-    """Return a token for the sites where the actor may see telemetry, and those where they may see alarms."""
+    """Return a token for the sites where the actor may see telemetry, those of alarms, and those of orders."""
     body = {
         name: None if sites is None else sorted(sites)
         for name, sites in (
             ("sites", actor.site_ids_with("telemetry.view")),
             ("alarms", actor.site_ids_with("alarms.view")),
+            ("orders", actor.site_ids_with("operations.view")),
         )
     }
     return signing.dumps(body, salt=_SALT, compress=True)
@@ -38,8 +39,11 @@ def read_token(token: str) -> Grant:
         body = signing.loads(token, salt=_SALT, max_age=LIFETIME_S)
     except signing.BadSignature:
         raise BadToken("Sign in again: the permission to listen has expired.") from None
-    sites, alarms = (None if body[name] is None else frozenset(body[name]) for name in ("sites", "alarms"))
-    return Grant(sites, _issued_at(token) + LIFETIME_S, alarms)
+    sites, alarms, orders = (
+        None if found is None else frozenset(found)
+        for found in (body["sites"], body["alarms"], body.get("orders", ()))  # one issued before orders had none
+    )
+    return Grant(sites, _issued_at(token) + LIFETIME_S, alarms, orders)
 
 
 def _issued_at(token: str) -> float:

@@ -24,6 +24,8 @@ LATIN_EM = 0.52
 TIGHT = 44.0  # tiles lower than this move their lines closer for a second line of words
 MARGIN = 12.0
 BADGE_W, BADGE_H = 25.0, 11.0
+MADE_W = 62.0
+"""Narrower tiles have no room for pieces beside the time; the bar and the title say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ def _tile(unit: UnitNow, b: Box, now_us: int, job: JobOnTile | None) -> str:
     base = f"{unit.code} {unit.name}"
     whole = f"{base} · {job.text}" if job else base
     done = max(1.0, job.share * b.w) if job else 0.0
+    made = job.made if job and b.w >= MADE_W else ""
     parts = (whole, str(shown.word), unit.cause_text, alarms)
     title = " · ".join(part for part in parts if part)
     x = f"{b.x + 5:g}"
@@ -191,6 +194,7 @@ def _tile(unit: UnitNow, b: Box, now_us: int, job: JobOnTile | None) -> str:
         f'<title data-name="{escape(whole)}" data-base="{escape(base)}">{escape(title)}</title>'
         f'<rect x="{b.x:g}" y="{b.y:g}" width="{b.w:g}" height="{b.h:g}" rx="2"/>'
         f'<rect class="tile-job" x="{b.x:g}" y="{b.y + b.h - 2:g}" width="{done:g}" height="2"/>'
+        f'<text class="tile-made" x="{b.x + b.w - 4:g}" y="{last:g}">{escape(made)}</text>'
         f'<text class="tile-code" x="{x}" y="{b.y + 12:g}" data-code="{escape(unit.code)}">{escape(code)}</text>'
         f'<text class="tile-what" x="{x}" y="{b.y + 22.5:g}">{escape(what)}</text>'
         f'<text class="tile-more" x="{x}" y="{(b.y + 22.5 + last) / 2:g}">{escape(more)}</text>'

@@ -22,6 +22,7 @@ urlpatterns = [
     path("sites/<slug:code>/indicators/<slug:name>", views.indicator, name="indicator"),
     path("work-units/<int:work_unit_id>", views.station, name="station"),
     path("work-units/<int:work_unit_id>/states", views.station_states, name="station_states"),
+    path("work-units/<int:work_unit_id>/job", views.station_job, name="station_job"),
     path("work-units/<int:work_unit_id>/trend", views.station_trend, name="station_trend"),
     path("live/token", views.live_token, name="live_token"),
     path("administration/health", health.health, name="health"),

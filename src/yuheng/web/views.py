@@ -112,6 +112,7 @@ def site(request: HttpRequest, code: str) -> HttpResponse:
         "legend": [{"state": int(state), "word": look.word} for state, look in LOOKS.items()],
         "causes": plant.causes,
         "may_see_alarms": actor_of(request).may("alarms.view", site_id=plant.site.id),
+        "may_see_orders": actor_of(request).may("operations.view", site_id=plant.site.id),
     }
     response = render(request, "web/command_centre.html", context)
     _remember(request, response, SITE_COOKIE, code)
@@ -368,6 +369,18 @@ def station_states(request: HttpRequest, work_unit_id: int) -> JsonResponse:
     except Unavailable as error:
         return JsonResponse({"detail": str(error)}, status=503)
     return JsonResponse(body)
+
+
+@never_cache
+@require_GET
+def station_job(request: HttpRequest, work_unit_id: int) -> HttpResponse:
+    """What a work unit makes, as a part of its page."""
+    actor = actor_of(request)
+    unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
+    actor.require("operations.view", site_id=unit.site_id)
+    found = orders_now.jobs_now(actor=actor, site_id=unit.site_id, work_unit_ids=[unit.id], now=datetime.now(UTC))
+    zone = equipment.site(actor=actor, site_id=unit.site_id).time_zone
+    return render(request, "web/_station_job.html", {"job": found.get(unit.id), "time_zone": zone})
 
 
 @require_GET

@@ -110,7 +110,7 @@ class Worker:
             command_requested=lambda: self._wake(self._command_requested),
             notifications_changed=lambda: self._wake(self.notifications.woken),
             deliveries_waiting=lambda: self._wake(self.order_webhooks.woken),
-            jobs_moved=lambda: self._wake(self.signals.woken),
+            jobs_moved=self.signals.jobs_moved,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -240,6 +240,7 @@ class Worker:
             group.create_task(events.run())
             group.create_task(dead.run())
             group.create_task(self.alarms.session(connection))
+            group.create_task(self.signals.session(connection))
 
     async def _publish_changes(self, connection: Connection) -> None:
         """Publish once at the beginning, then after each change."""

@@ -116,7 +116,7 @@ def explain_job_exception(request: HttpRequest, exception_id: int, body: NoteIn)
     return deciding.explain(actor=actor_of(request), exception_id=exception_id, note=body.note, at=now())
 
 
-@router.get("/job-orders/{int:job_order_id}/count", response=CountOut | None)  # type: ignore[operator]
+@router.get("/job-orders/{int:job_order_id}/count", response=CountOut | None)
 def job_order_count(request: HttpRequest, job_order_id: int) -> Count | None:
     """What its machine counted for a job order; null when no machine did."""
     jobs.job_order(actor=actor_of(request), job_order_id=job_order_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from django.db import transaction
 from django.http import HttpRequest
 from ninja import Field, Router
 
@@ -14,6 +15,7 @@ from yuheng.operations.selectors.floor import HelpRow
 from yuheng.operations.services import execute, materials, records
 from yuheng.operations.services import help as helping
 from yuheng.operations.services.facts import Done
+from yuheng.operations.services.signals.meeting import report_now
 from yuheng.people.identity import actor_of
 
 router = Router(tags=["operations"])
@@ -158,11 +160,14 @@ def report_quantities(request: HttpRequest, job_order_id: int, body: ReportIn) -
 
 @router.post("/job-orders/{int:job_order_id}/finish", response=DoneOut)
 def finish_job_order(request: HttpRequest, job_order_id: int, body: FinishIn) -> Done:
-    """Finish a job order with its last pieces."""
-    return execute.finish_job_order(
-        actor=actor_of(request), job_order_id=job_order_id, good=body.good, scrap=body.scrap, rework=body.rework,
-        reason=body.reason, note=body.note, is_short=body.is_short, serials=body.serials, at=now(), act=body.act(),
-    )  # fmt: skip
+    """Finish a job order with its last pieces; what its machine counted and reports by itself is reported before."""
+    with transaction.atomic():
+        report_now(job_order_id=job_order_id, at=now())
+        return execute.finish_job_order(
+            actor=actor_of(request), job_order_id=job_order_id, good=body.good, scrap=body.scrap, rework=body.rework,
+            reason=body.reason, note=body.note, is_short=body.is_short, serials=body.serials, at=now(),
+            act=body.act(),
+        )  # fmt: skip
 
 
 @router.post("/job-orders/{int:job_order_id}/consume", response=DoneOut)

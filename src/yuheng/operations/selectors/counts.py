@@ -45,4 +45,4 @@ def counts_of(*, job_order_ids: Iterable[int]) -> dict[int, Count]:
         "job_order_id", "work_unit_id", "tag_id", "counted", "told", "cycles", "first_at", "last_at", "pace_s",
         "is_good_only", "job_order__directive__confirms",
     )  # fmt: skip
-    return {row[0]: Count(*row[:-1], is_proposal="quantity" in (row[-1] or ())) for row in rows}
+    return {row[0]: Count(*[*row[:-1], "quantity" in (row[-1] or ())]) for row in rows}

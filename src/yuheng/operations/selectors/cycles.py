@@ -207,7 +207,8 @@ def _setups(job_order_ids: Sequence[int]) -> Mapping[int, list[tuple[str, dateti
 
 
 def _measured(row: tuple[Any, ...], of_job: list[CycleRow], events: list[tuple[str, datetime]] | None) -> MeasuredJob:
-    *shown, setup_s, run_s, first_at = row
+    shown: list[Any] = list(row[:-3])
+    setup_s, run_s, first_at = row[-3:]
     paces = [cycle.run_s for cycle in of_job if not cycle.is_first]
     is_enough = len(paces) >= MIN_CYCLES
     median = quantile(paces, 0.5) if is_enough else None
@@ -215,15 +216,9 @@ def _measured(row: tuple[Any, ...], of_job: list[CycleRow], events: list[tuple[s
     first = next((cycle for cycle in of_job if cycle.is_first), None)
     pieces = float(first.pieces) if first is not None else 1.0
     begins = first_at - timedelta(seconds=median * pieces) if median is not None and first_at is not None else None
-    return MeasuredJob(
-        *shown,
-        planned_setup_s=setup_s,
-        planned_run_s=run_s / quantity if quantity > 0 else 0.0,
-        measured_setup_s=_setup_s(events or [], begins),
-        run_median_s=median,
-        run_low_s=quantile(paces, 0.1) if is_enough else None,
-        run_high_s=quantile(paces, 0.9) if is_enough else None,
-    )
+    shown += [setup_s, run_s / quantity if quantity > 0 else 0.0, _setup_s(events or [], begins), median]
+    shown += [quantile(paces, share) if is_enough else None for share in (0.1, 0.9)]
+    return MeasuredJob(*shown)
 
 
 def _setup_s(events: Sequence[tuple[str, datetime]], first_cycle: datetime | None) -> float | None:

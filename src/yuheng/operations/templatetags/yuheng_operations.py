@@ -9,6 +9,7 @@ from django import template
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.unit_symbols import symbol_of
+from yuheng.operations.exception_words import machine_reason as words_of_reason
 from yuheng.operations.labels import (
     HELP_LABELS,
     JOB_STATE_LABELS,
@@ -146,3 +147,9 @@ def mass_lines(mass: MassBalance) -> list[tuple[str, Decimal]]:
     ]
     ends = [(_("on hand"), mass.on_hand), (_("unexplained"), mass.difference)]
     return [line for line in lines if line[1]] + ends
+
+
+@register.filter
+def machine_reason(reason: str) -> str:
+    """Say a machine's reason of a pause in words; any other as it is."""
+    return words_of_reason(reason)

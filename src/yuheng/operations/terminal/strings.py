@@ -135,6 +135,8 @@ STRINGS = (
     _("rush"),
     _("scrap"),
     _("set"),
+    _("The machine counted %(n)s."),
+    _("counted %(n)s"),
 )
 
 LANGUAGES = {"zh": "zh-hans", "en": "en"}

@@ -11,9 +11,11 @@ from django.views.decorators.http import require_GET, require_POST
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.errors import Conflict, InvalidInput
 from yuheng.operations.drawing import timeline
+from yuheng.operations.exception_words import exceptions_shown
 from yuheng.operations.labels import JOB_STATE_LABELS, RESPONSE_LABELS
 from yuheng.operations.rules import JobState, ReasonKind, ResponseKind
-from yuheng.operations.selectors import floor, jobs, running, wip
+from yuheng.operations.selectors import counts, floor, jobs, running, wip
+from yuheng.operations.selectors.exceptions import ExceptionFilter
 from yuheng.operations.selectors.jobs import JobFilter, ResponseFilter
 from yuheng.operations.services import dispatch
 from yuheng.operations.services import help as help_verbs
@@ -73,6 +75,7 @@ def station_queue(request: HttpRequest, work_unit_id: int) -> HttpResponse:
         "rows": [(row, row.is_late(at)) for row in rows],
         "current": running.running_jobs(actor=actor, work_unit_ids=[work_unit_id], now=at).get(work_unit_id),
         "calls": floor.open_help(actor=actor, site_id=unit.site_id, work_unit_id=work_unit_id),
+        "exceptions": exceptions_shown(actor, unit.site_id, ExceptionFilter(work_unit_id=work_unit_id)),
         "latest": jobs.responses(
             actor=actor, site_id=unit.site_id, narrowed=ResponseFilter(work_unit_id=work_unit_id), limit=20
         ).rows,
@@ -92,6 +95,8 @@ def job(request: HttpRequest, job_order_id: int) -> HttpResponse:
         "job": row,
         "is_late": row.is_late(at),
         "drawn": timeline([row], at),
+        "count": counts.counts_of(job_order_ids=[row.id]).get(row.id),
+        "exceptions": exceptions_shown(actor, row.site_id, ExceptionFilter(job_order_id=row.id)),
         "checks": [(one, detail.checks_done.get(one["code"])) for one in detail.directive.get("checks", [])],
         "responses": [(one, RESPONSE_LABELS[ResponseKind(one.kind)]) for one in detail.responses],
         "units": equipment.work_units(actor=actor, site_id=row.site_id),

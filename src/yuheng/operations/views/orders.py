@@ -20,8 +20,10 @@ from yuheng.equipment.selectors import SiteRow
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput
 from yuheng.operations.drawing import route_graph, timeline
+from yuheng.operations.exception_words import exceptions_shown
 from yuheng.operations.labels import ORDER_STATE_LABELS
 from yuheng.operations.selectors import orders, progress
+from yuheng.operations.selectors.exceptions import ExceptionFilter
 from yuheng.operations.selectors.orders import OrderFilter, RequestRow
 from yuheng.operations.selectors.progress import Progress
 from yuheng.operations.services import orders as verbs
@@ -69,7 +71,12 @@ def order(request: HttpRequest, order_id: int) -> HttpResponse:
     row = orders.order_detail(actor=actor, order_id=order_id)
     way = progress.order_progress(actor=actor, now=at, order_id=order_id)
     _actor, site = site_of(request, row.site_id)
-    context = {"order": row, "is_late": row.is_late(at), "way": way_shown(way, at)}
+    context = {
+        "order": row,
+        "is_late": row.is_late(at),
+        "way": way_shown(way, at),
+        "exceptions": exceptions_shown(actor, row.site_id, ExceptionFilter(order_id=order_id)),
+    }
     return page(request, "operations/order.html", context, site)
 
 

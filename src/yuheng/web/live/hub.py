@@ -15,6 +15,7 @@ from yuheng.bus.documents import Plant
 from yuheng.bus.messages import (
     AlarmsQuestion,
     LiveAlarms,
+    LiveJobs,
     LiveQuestion,
     LiveSnapshot,
     LiveStates,
@@ -25,6 +26,7 @@ from yuheng.bus.messages import (
 from yuheng.web.freshness import heard_by_source
 from yuheng.web.live.alarms import AlarmBoard, AlarmsTopic
 from yuheng.web.live.board import Board
+from yuheng.web.live.jobs import JobsTopic
 from yuheng.web.live.streams import Client, SiteFrame, Topic, ValuesFrame, frame
 
 COALESCE_S = 0.02  # state changes that come together leave together; far below what an eye sees
@@ -171,6 +173,7 @@ class Hub:
         self._sites: dict[int, SiteTopic] = {}
         self._alarms: dict[int, AlarmsTopic] = {}
         self._alarms_dirty = asyncio.Event()
+        self._jobs: dict[int, JobsTopic] = {}
         self._tag_topics: dict[str, TagsTopic] = {}
         self._by_tag: dict[int, list[TagsTopic]] = {}
         self._site_of_unit: dict[int, int] = {}
@@ -186,6 +189,7 @@ class Hub:
         self._states = msgspec.json.Decoder(LiveStates)
         self._values = msgspec.json.Decoder(LiveValues)
         self._live_alarms = msgspec.json.Decoder(LiveAlarms)
+        self._live_jobs = msgspec.json.Decoder(LiveJobs)
         self._is_closed = False
         self.unreadable = 0
 
@@ -198,15 +202,17 @@ class Hub:
         sites: frozenset[int] | None,
         expires_at: float,
         alarm_sites: frozenset[int] | None = frozenset(),
+        order_sites: frozenset[int] | None = frozenset(),
     ) -> Client:
         """Start a stream.
 
         Parameters
         ----------
         names
-            ``site:1``, ``unit:17``, ``tags:3.5.8``, ``alarms:1``.
+            ``site:1``, ``unit:17``, ``tags:3.5.8``, ``alarms:1``, ``jobs:1``.
         sites
-            Sites the reader may see; None: all. ``alarm_sites``: those whose alarms they may see.
+            Sites the reader may see; None: all. ``alarm_sites``, ``order_sites``: those whose
+            alarms, and jobs, they may see.
         expires_at
             When the stream ends, seconds since the epoch (the reader then shows a fresh token).
 
@@ -218,7 +224,7 @@ class Hub:
             raise TooMany("This server has as many live readers as it takes; try again in a minute.")
         if not names or len(names) > MAX_TOPICS:
             raise UnknownTopic(f"Name between 1 and {MAX_TOPICS} topics.")
-        topics = [self._topic(name, sites, alarm_sites) for name in dict.fromkeys(names)]
+        topics = [self._topic(name, sites, alarm_sites, order_sites) for name in dict.fromkeys(names)]
         client = Client(topics, expires_at=expires_at)
         for topic in topics:
             topic.clients.add(client)
@@ -247,7 +253,13 @@ class Hub:
         """How many browsers listen."""
         return len(self._clients)
 
-    def _topic(self, name: str, sites: frozenset[int] | None, alarm_sites: frozenset[int] | None) -> Topic:
+    def _topic(
+        self,
+        name: str,
+        sites: frozenset[int] | None,
+        alarm_sites: frozenset[int] | None,
+        order_sites: frozenset[int] | None,
+    ) -> Topic:
         kind, _, rest = name.partition(":")
         try:
             numbers = [int(word) for word in rest.split(".")]
@@ -256,6 +268,9 @@ class Hub:
         if kind == "alarms" and len(numbers) == 1:
             self._check_visible(name, {numbers[0]}, alarm_sites)
             return self._alarms.setdefault(numbers[0], AlarmsTopic(numbers[0], self._alarm_trouble))
+        if kind == "jobs" and len(numbers) == 1:
+            self._check_visible(name, {numbers[0]}, order_sites)
+            return self._jobs.setdefault(numbers[0], JobsTopic(numbers[0]))
         if kind == "site" and len(numbers) == 1:
             site_id = numbers[0]
             self._check_visible(name, {site_id}, sites)
@@ -329,6 +344,7 @@ class Hub:
         await self._bus.listen("yh.live.state.*", self._on_states)
         await self._bus.listen("yh.live.values.*", self._on_values)
         await self._bus.listen("yh.live.alarms.*", self._on_alarms)
+        await self._bus.listen("yh.live.jobs.*", self._on_jobs)
         await self._bus.listen(subjects.live_health("historian"), self._on_health)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._bus.follow_plant(self._on_plant))
@@ -364,6 +380,15 @@ class Hub:
             for value in changed:
                 for topic in self._by_tag.get(value.tag_id, ()):
                     topic.take(value)
+
+    def _on_jobs(self, subject: str, body: bytes) -> None:
+        topic = self._jobs.get(_site_id(subject))
+        if topic is None:
+            return
+        try:
+            topic.apply(self._live_jobs.decode(body))
+        except msgspec.MsgspecError:
+            self.unreadable += 1
 
     def _on_alarms(self, subject: str, body: bytes) -> None:
         topic = self._alarms.get(_site_id(subject))
@@ -474,6 +499,8 @@ class Hub:
             await asyncio.sleep(STORM_PAUSE_S if lines > STORM_LINES else 0)
 
     async def _push_fast(self) -> None:
+        for jobs in self._jobs.values():
+            jobs.push_changes()
         for topic in list(self._tag_topics.values()):
             if topic.is_fast:
                 topic.push_changes()

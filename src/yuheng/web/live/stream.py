@@ -15,11 +15,12 @@ from yuheng.web.live.streams import Client
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows: sites (None: all), until when (seconds since the epoch), sites whose alarms are seen."""
+    """What a token allows: sites (None: all), until when (s since the epoch), whose alarms and orders are seen."""
 
     sites: frozenset[int] | None
     expires_at: float
     alarm_sites: frozenset[int] | None = frozenset()
+    order_sites: frozenset[int] | None = frozenset()
 
 
 class BadToken(ValueError):
@@ -41,7 +42,11 @@ class LiveStream:
         try:
             grant = self._read_token(query.get("token", [""])[0])
             client = self._hub.open(
-                topics, sites=grant.sites, expires_at=grant.expires_at, alarm_sites=grant.alarm_sites
+                topics,
+                sites=grant.sites,
+                expires_at=grant.expires_at,
+                alarm_sites=grant.alarm_sites,
+                order_sites=grant.order_sites,
             )
         except BadToken as error:
             return await self._refuse(send, 401, str(error))

@@ -6,10 +6,12 @@ goes on where this one ended. Nothing is counted in memory.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from yuheng.kernel.errors import DomainError
 from yuheng.operations.models import JobOrder, UnitMeeting
 from yuheng.operations.rules.signals import Stretch
 from yuheng.operations.rules.signals.stops import LEAST_IDLE, LEAST_STOP
@@ -118,9 +120,12 @@ def put_off(*, work_unit_id: int, until: datetime) -> None:
 
 
 def report_now(*, job_order_id: int, at: datetime) -> None:
-    """Report what a machine counted for a job, whatever the rhythm: somebody is about to finish it."""
+    """Report what a machine counted for a job, whatever the rhythm: somebody is about to finish it.
+
+    What a rule refuses is not said here: whoever finishes hears of it.
+    """
     directive = JobOrder.objects.filter(pk=job_order_id).values_list("directive", flat=True).first()
     if directive is None or not rules_of(directive).reports:
         return
-    with transaction.atomic():
+    with suppress(DomainError), transaction.atomic():
         tell_count(job_order_id, at, Acted(), is_last=True)

@@ -16,7 +16,8 @@ from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.unit_symbols import symbol_of
 from yuheng.operations.rules import HelpKind, JobState, ReasonKind, ResponseKind
-from yuheng.operations.selectors import floor, jobs
+from yuheng.operations.selectors import counts, floor, jobs
+from yuheng.operations.selectors.counts import Count
 from yuheng.operations.selectors.jobs import JobDetail, RequirementRow
 from yuheng.operations.terminal.labels import HELP_LABELS, in_both
 from yuheng.operations.terminal.models import StationDevice, StationStream, TerminalSession
@@ -51,7 +52,8 @@ def picture_of(*, device: StationDevice, stream: uuid.UUID | None, now: datetime
     queue = jobs.station_queue(actor=actor, work_unit_id=unit.pk, limit=JOBS_KEPT)
     details = jobs.job_details(actor=actor, job_order_ids=[row.id for row in queue])
     files = _files(actor, device.site_id, details)
-    found = [_job(detail, unit.pk, files) for detail in details]
+    counted = counts.counts_of(job_order_ids=[row.id for row in queue])
+    found = [_job(detail, unit.pk, files) | _counted(detail, counted.get(detail.job.id)) for detail in details]
     return picture | {
         "station": {"id": unit.pk, "code": unit.code} | _names(unit),
         "salt": device.salt,
@@ -191,6 +193,19 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "materials": [_material(one) for one in detail.requirements],
         "documents": [files[one] for one in dict.fromkeys(_document_ids(directive)) if one in files],
     }
+
+
+def _counted(detail: JobDetail, count: Count | None) -> Json:
+    """Return what the machine counted, and what of it a person has yet to report: the proposal of the forms."""
+    if count is None:
+        return {"counted": None, "proposal": None}
+    row = detail.job
+    pieces = min(count.open_pieces(row.good, row.scrap + row.rework), row.remaining)
+    if count.is_proposal:
+        return {"counted": float(count.counted), "proposal": float(pieces)}
+    # The machine reports them by itself, within a minute or with the finish: for the tablet they are.
+    made = {"good": float(row.good + pieces), "remaining": float(row.remaining - pieces)}
+    return {"counted": float(count.counted), "proposal": 0.0} | made
 
 
 def _why_it_rests(detail: JobDetail) -> str:

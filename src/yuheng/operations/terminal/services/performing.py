@@ -13,6 +13,7 @@ from yuheng.kernel.errors import InvalidInput, NotVisible
 from yuheng.operations.rules import Act, Source
 from yuheng.operations.services import execute, materials, records
 from yuheng.operations.services import help as help_calls
+from yuheng.operations.services.signals.meeting import report_now
 from yuheng.operations.terminal.models import StationDevice, TerminalAction
 from yuheng.operations.terminal.rules import Kind
 from yuheng.operations.terminal.services import sessions
@@ -99,6 +100,7 @@ def _report(row: TerminalAction, actor: Actor, at: datetime) -> None:
 
 def _finish(row: TerminalAction, actor: Actor, at: datetime) -> None:
     said = row.payload
+    report_now(job_order_id=_job(row), at=at)
     execute.finish_job_order(
         actor=actor,
         job_order_id=_job(row),

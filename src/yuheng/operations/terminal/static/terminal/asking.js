@@ -7,13 +7,19 @@ import { amount, limits, named, t } from "./words.js";
 const padWords = () => ({ sign: t("Plus or minus"), back: t("Delete the last digit"), clear: t("Clear") });
 const number = (text) => Number(text || 0);
 
+/** What is in the field of good pieces at first: what the machine counted and nobody reported, else what is left. */
+function proposed(job, isEnd) {
+  if (job.proposal !== null && job.proposal !== undefined) return amount(job.proposal);
+  return isEnd ? amount(job.remaining) : "0";
+}
+
 /** Good, scrap and rework; a reason for what is not good, and for finishing with fewer than planned. */
 export async function askPieces(terminal, job, { isEnd }) {
   let said = null;
   const { reasons } = terminal.state;
   await openDialog(isEnd ? t("Finish: how many?") : t("How many since the last time?"), (body, close) => {
     const fields = [
-      { key: "good", label: t("Good"), value: isEnd ? amount(job.remaining) : "0", isDecimal: true, hasFocus: true },
+      { key: "good", label: t("Good"), value: proposed(job, isEnd), isDecimal: true, hasFocus: true },
       { key: "scrap", label: t("Scrap"), value: "0", isDecimal: true },
       { key: "rework", label: t("Rework"), value: "0", isDecimal: true },
     ];
@@ -23,7 +29,8 @@ export async function askPieces(terminal, job, { isEnd }) {
       note.textContent = left < 0 ? `▲ ${t("%(n)s more than planned: the server may refuse it.", { n: amount(-left) })}` : t("%(n)s left after this", { n: amount(left) });
     } });
     const take = (isReport) => { const { good, scrap, rework } = pad.values(); said = { good: good || "0", scrap: scrap || "0", rework: rework || "0", isReport }; close(); };
-    body.append(pad.node, note, h("div", { class: "pad-go" },
+    const counted = job.counted === null || job.counted === undefined ? null : h("p", { class: "lead" }, t("The machine counted %(n)s.", { n: amount(job.counted) }));
+    body.append(...(counted ? [counted] : []), pad.node, note, h("div", { class: "pad-go" },
       isEnd ? h("button", { type: "button", class: "big", onclick: () => take(true) }, t("Report, it goes on")) : null,
       h("button", { type: "button", class: "primary big", onclick: () => take(!isEnd) }, isEnd ? t("Finish") : t("Report"))));
   }, { label: t("Close") });

@@ -35,7 +35,7 @@ export class JobScreen {
         h("span", { class: `state${job.state === INTERRUPTED ? " is-paused" : ""}` }, job.state === INTERRUPTED ? `▲ ${state}${this.reasonWords(job)}` : state),
         job.since_ms && (job.state === RUNNING || job.state === INTERRUPTED) ? h("span", { class: "num", "data-since-ms": job.since_ms }, lasting(terminal.nowMs() - job.since_ms)) : null,
         h("span", {}, t("planned %(time)s", { time: lasting((job.setup_s + job.run_s) * 1000) })),
-        h("label", { class: "count" }, h("b", { class: "num" }, `${amount(job.good)} / ${amount(job.quantity)}`), ` ${t("good")}`, job.scrap ? ` · ${amount(job.scrap)} ${t("scrap")}` : "",
+        h("label", { class: "count" }, h("b", { class: "num" }, `${amount(job.good)} / ${amount(job.quantity)}`), ` ${t("good")}`, job.scrap ? ` · ${amount(job.scrap)} ${t("scrap")}` : "", typeof job.counted === "number" ? ` · ${t("counted %(n)s", { n: amount(job.counted) })}` : "",
           h("progress", { max: Math.max(job.quantity, 0.001), value: job.good, "aria-label": t("Good pieces") }))),
       this.steps(job),
       h("div", { class: "scan", role: "status" }, h("b", {}, t("Just scan: nothing need be pressed.")), h("p", { class: terminal.said.isBad ? "is-bad" : "" }, terminal.said.isBad ? `▲ ${terminal.said.text}` : terminal.said.text)));
@@ -138,7 +138,7 @@ export class JobScreen {
 
   async finish(job) {
     const { terminal } = this;
-    const payload = job.remaining === 1 ? { good: "1" } : await askPieces(terminal, job, { isEnd: true });
+    const payload = job.remaining === 1 && (job.counted ?? 1) === 1 ? { good: "1" } : await askPieces(terminal, job, { isEnd: true });
     if (!payload) return;
     await terminal.act(payload.isReport ? "report" : "finish", job, payload);
     if (!payload.isReport) terminal.wanted = null;

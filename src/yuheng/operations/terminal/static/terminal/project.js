@@ -17,6 +17,7 @@ function addQuantities(job, payload) {
   job.scrap += number(payload.scrap);
   job.rework += number(payload.rework);
   job.remaining = Math.max(0, job.quantity - job.good - job.scrap - job.rework);
+  if (job.proposal) job.proposal = Math.max(0, job.proposal - number(payload.good) - number(payload.scrap) - number(payload.rework));
 }
 
 const EFFECTS = {
