@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -47,7 +48,7 @@ def wip(request: HttpRequest) -> HttpResponse:
         "found": found,
         "place": place,
         "place_key": flow.place_key(place) if place is not None else "",
-        "chart": drawing.stacked(found.edges, bands, site.time_zone),
+        **_chart(found.edges, bands, site.time_zone),
         "rows": list(zip(found.edges, *bands.values(), strict=True))[::-1],
         "bands": list(bands),
         "lines": [(one, drawing.line(one.queue)) for one in found.places],
@@ -73,7 +74,7 @@ def cumulative(request: HttpRequest) -> HttpResponse:
     context = {
         "found": found,
         "place_key": flow.place_key(place) if place is not None else "",
-        "chart": drawing.stacked(found.edges, bands, site.time_zone),
+        **_chart(found.edges, bands, site.time_zone),
         "rows": list(zip(found.edges, *bands.values(), found.released, strict=True))[::-1],
         "bands": list(bands),
     }
@@ -144,6 +145,12 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "next_query": query_with(request, site, after=found.next_cursor),
     }
     return draw(request, "performance/jobs.html", context, site, days, "wip")
+
+
+def _chart(edges: Sequence[datetime], bands: Mapping[str, Sequence[int]], zone: str) -> dict[str, Any]:
+    """Return the chart and what its places open: a click anywhere shows the job orders of that moment."""
+    chart = drawing.stacked(edges, bands, zone)
+    return {"chart": chart, "hits": [(spot, edges[spot.index]) for spot in chart.spots]}
 
 
 def _drawn(one: bottlenecks.CenterLoad) -> tuple[bottlenecks.CenterLoad, str, str]:
