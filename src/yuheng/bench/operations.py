@@ -22,7 +22,10 @@ from yuheng.bench.stack import Stack, running_stack
 from yuheng.bench.visitor import Visitor
 
 SUMMARY = "10,000 open requests with 150,000 job orders and 1 M responses: lists, a release of 600 lines, 50 terminals"
-FILL = "import django; django.setup(); from yuheng.operations import bulk; bulk.main()"
+FILL = (
+    "import django; django.setup(); from yuheng.operations import bulk; bulk.main(); "
+    "from yuheng.performance.services.follow import catch_up_all; catch_up_all()"
+)
 ASKED = 7
 """Times each list is asked for; the median counts."""
 
@@ -49,6 +52,8 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         counts = _counts(stack)
         reporter.step("lists")
         lists = _lists(visitor, made["site_id"], made["order_id"], _first_unit(stack, made["site_id"]))
+        reporter.step("flow")
+        flow = _flow(visitor, made["site_id"])
         reporter.step("releases")
         released = [_timed(visitor, f"/api/v1/orders/{order_id}/release", {}) for order_id in made["escalators"]]
         reporter.step(f"{options.terminals} terminals for {options.seconds:.0f} s")
@@ -63,6 +68,7 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
             ["responses", counts["responses"]],
             ["slowest list ms", lists[slowest]],
             ["which", slowest],
+            ["slowest page of flow ms", max(flow.values())],
             [f"release of {options.bom_lines} lines s", float(np.median(released))],
             ["start p95 ms", start_p95],
             ["finish p95 ms", finish_p95],
@@ -78,6 +84,7 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
         "refused": refused,
         "list_max_ms": lists[slowest],
         "list_ms": lists,
+        "flow_ms": flow,
         "release_s": round(float(np.median(released)), 3),
         "release_s_each": [round(one, 3) for one in released],
         "terminals": options.terminals,
@@ -164,6 +171,27 @@ def _lists(visitor: Visitor, site_id: int, order_id: int, unit_id: int) -> dict[
         "movements": f"/api/v1/stock/movements?{site}",
         "order progress": f"/api/v1/orders/{order_id}/progress",
     }
+    return _medians(visitor, paths)
+
+
+def _flow(visitor: Visitor, site_id: int) -> dict[str, float]:
+    """Return the median milliseconds of each question about flow, the transport included."""
+    site = f"site_id={site_id}"
+    return _medians(
+        visitor,
+        {
+            "work in progress over time": f"/api/v1/flow/work-in-progress?{site}",
+            "cumulative flow": f"/api/v1/flow/cumulative?{site}",
+            "bottleneck": f"/api/v1/flow/bottleneck?{site}",
+            "queued now": f"/api/v1/flow/job-orders?{site}&group=queued",
+            "lead times": f"/api/v1/flow/lead-times?{site}",
+            "lead times of products": f"/api/v1/flow/lead-times/products?{site}",
+            "measured times": f"/api/v1/measured-times?{site}",
+        },
+    )
+
+
+def _medians(visitor: Visitor, paths: dict[str, str]) -> dict[str, float]:
     found = {}
     for name, path in paths.items():
         took = []
