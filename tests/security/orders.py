@@ -16,6 +16,7 @@ from yuheng.operations.services import help as helping
 from yuheng.operations.services.orders import LineSpec as OrderLine
 from yuheng.operations.services.orders import OrderSpec, PartySpec
 from yuheng.performance.services.follow import catch_up_all
+from yuheng.scheduling.models import Disturbance, Plan, Scenario, Suggestion
 from yuheng.testing.builders import SHIFT_START, SYSTEM
 
 AT = SHIFT_START
@@ -70,7 +71,7 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
     )  # fmt: skip
     requirement = job.request.requirements.get()
     catch_up_all()  # what it does now is counted for pages of flow
-    return {
+    return _planned(site, unit, secret) | {
         "order_id": order.pk,
         "request_id": job.request_id,
         "job_order_id": job.pk,
@@ -90,4 +91,29 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
         "webhook_id": hook.pk,
         "delivery_ids": [message.pk],
         "material_id": product.pk,
+    }
+
+
+def _planned(site: Site, unit: Any, secret: str) -> dict[str, Any]:
+    """A plan, a what-if and a breakdown with a suggestion."""
+    plan = Plan.objects.create(
+        site=site, number=1, kind="solved", made_at=AT, made_by=secret, reason=secret, origin=AT, is_published=True,
+        published_at=AT, published_by=secret,
+    )  # fmt: skip
+    scenario = Scenario.objects.create(
+        site=site, name=secret, plan=plan, base=plan, state="done", asked_at=AT, asked_by=secret
+    )
+    disturbance = Disturbance.objects.create(
+        site=site, kind="down", work_unit=unit, cause=secret, since=AT, expected_end=AT, basis="default", noticed_at=AT
+    )
+    suggestion = Suggestion.objects.create(
+        site=site, disturbance=disturbance, rank=1, kind="wait", base=plan, plan=plan, predicted=0.0, made_at=AT
+    )
+    return {
+        "plan_id": plan.pk,
+        "scenario_id": scenario.pk,
+        "ids": str(scenario.pk),
+        "disturbance_id": disturbance.pk,
+        "suggestion_id": suggestion.pk,
+        "expected": 1,
     }

@@ -30,6 +30,7 @@ from yuheng.operations.api import router as operations_router
 from yuheng.people.api import router as people_router
 from yuheng.people.identity import actor_of
 from yuheng.performance.api import router as performance_router
+from yuheng.scheduling.api import router as scheduling_router
 from yuheng.telemetry.api import router as telemetry_router
 from yuheng.telemetry.selectors.history import HistorianAway
 from yuheng.web.api import router as installation_router
@@ -135,6 +136,7 @@ api.add_router("", analysis_router)
 api.add_router("", alarms_router)
 api.add_router("", operations_router)
 api.add_router("", performance_router)
+api.add_router("", scheduling_router)
 api.add_router("", installation_router)
 
 

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("yuheng.alarms.urls")),
     path("", include("yuheng.operations.terminal.urls")),
     path("", include("yuheng.operations.urls")),
+    path("", include("yuheng.scheduling.urls")),
     path("", include("yuheng.performance.urls")),
     path("api/v1/", api.urls),
     path("", include("yuheng.equipment.urls")),

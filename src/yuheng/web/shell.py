@@ -63,6 +63,7 @@ class Link:
 PAGES: tuple[Page, ...] = (
     Page(_("Plant"), "web:home", "telemetry.view"),
     Page(_("Alarms"), ALARM_LIST, "alarms.view"),
+    Page(_("Dispatch"), "scheduling:dispatch", "operations.view"),
     Page(_("Orders"), "operations:orders", "operations.view"),
     Page(_("Trends"), "analysis:trends", "telemetry.view"),
     Page(_("Stops"), "analysis:stops", "telemetry.view"),

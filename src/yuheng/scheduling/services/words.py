@@ -115,3 +115,8 @@ def _told(name: str, value: Any) -> Any:
 def alternative(kind: str, values: Mapping[str, Any]) -> str:
     """What a suggestion is called."""
     return _(ALTERNATIVES[kind]) % values
+
+
+def basis(found: Basis) -> str:
+    """Where an expected end comes from."""
+    return _(BASES[found])

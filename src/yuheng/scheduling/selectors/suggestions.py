@@ -1,0 +1,93 @@
+"""Questions about what stands, whom it hits, and what could be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from yuheng.equipment import selectors as equipment
+from yuheng.kernel.actor import Actor
+from yuheng.scheduling.models import Disturbance, Suggestion
+from yuheng.scheduling.rules import Basis
+from yuheng.scheduling.rules.states import SuggestionState
+
+VIEW = "operations.view"
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionRow:
+    """One way to go on. ``consequences`` as `building.measuring.measure` gives them, against doing nothing."""
+
+    id: int
+    disturbance_id: int
+    rank: int
+    kind: str
+    values: dict[str, Any]
+    base_number: int
+    plan_id: int
+    plan_number: int
+    state: SuggestionState
+    consequences: dict[str, Any]
+    predicted: float
+    realised: float | None
+    made_at: datetime
+    ended_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisturbanceRow:
+    """A work unit that stands. ``hit``: orders that are late when nothing is done, the worst first."""
+
+    id: int
+    site_id: int
+    kind: str
+    work_unit_id: int
+    unit_code: str
+    unit_zh: str
+    unit_en: str
+    cause: str
+    since: datetime
+    expected_end: datetime
+    basis: Basis
+    noticed_at: datetime
+    answered_at: datetime | None
+    jobs_hit: int
+    late_min: int
+    hit: list[Any]
+    message: str
+    suggestions: tuple[SuggestionRow, ...] = ()
+
+
+_ROW = (
+    "pk", "site_id", "kind", "work_unit_id", "cause", "since", "expected_end", "basis", "noticed_at", "answered_at",
+    "jobs_hit", "late_min", "hit", "message",
+)  # fmt: skip
+_SUGGESTION = (
+    "pk", "disturbance_id", "rank", "kind", "values", "base__number", "plan_id", "plan__number", "state",
+    "consequences", "predicted", "realised", "made_at", "ended_by",
+)  # fmt: skip
+
+
+def open_disturbances(*, actor: Actor, site_id: int) -> list[DisturbanceRow]:
+    """What stands now, the most lateness first, each with its open suggestions, best first. Three queries."""
+    actor.require(VIEW, site_id=site_id)
+    rows = list(
+        Disturbance.objects.filter(site_id=site_id, over_at__isnull=True)
+        .order_by("-late_min", "-pk")
+        .values_list(*_ROW)[:MOST]
+    )
+    names = equipment.names_of_work_units(row[3] for row in rows)
+    made: dict[int, list[SuggestionRow]] = {}
+    wanted = Suggestion.objects.filter(disturbance_id__in=[row[0] for row in rows])
+    shown = wanted.filter(state__in=[SuggestionState.OPEN.value, SuggestionState.ACCEPTED.value])
+    for one in shown.order_by("rank").values_list(*_SUGGESTION):
+        values = list(one)
+        values[8] = SuggestionState(values[8])
+        made.setdefault(one[1], []).append(SuggestionRow(*values))
+    found = []
+    for row in rows:
+        told: list[Any] = [*row[:4], *names.get(row[3], ("", "", "")), *row[4:7], Basis(row[7]), *row[8:]]
+        found.append(DisturbanceRow(*told, tuple(made.get(row[0], ()))))
+    return found

@@ -1,0 +1,16 @@
+// What stands and what was asked for, asked again every two seconds; never while somebody is in it.
+const EVERY_MS = 2000;
+const news = document.getElementById("news");
+
+async function renew() {
+  if (document.hidden || news.contains(document.activeElement) || news.querySelector("details[open]")) return;
+  const answer = await fetch(news.dataset.news, { headers: { "X-Requested-With": "fetch" } });
+  if (!answer.ok || answer.redirected) return;
+  const text = await answer.text();
+  if (text === news.dataset.shown || news.contains(document.activeElement)) return;
+  news.dataset.shown = text;
+  const parsed = new DOMParser().parseFromString(text, "text/html");
+  news.replaceChildren(...parsed.body.childNodes);
+}
+
+if (news) setInterval(() => renew().catch(() => {}), EVERY_MS); // a server that is away is asked again

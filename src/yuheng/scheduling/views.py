@@ -1,0 +1,278 @@
+"""Pages of dispatching: the published plan, what stands and could be done, plans that were asked for, one move."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from yuheng.equipment import selectors as equipment
+from yuheng.equipment.selectors import SiteRow
+from yuheng.kernel.actor import Actor
+from yuheng.kernel.errors import Conflict, InvalidInput
+from yuheng.operations.selectors import jobs
+from yuheng.people.identity import actor_of
+from yuheng.scheduling.building.moving import How, Move
+from yuheng.scheduling.drawing import lanes
+from yuheng.scheduling.selectors import plans as asked
+from yuheng.scheduling.selectors import plant, suggestions
+from yuheng.scheduling.selectors.board import board
+from yuheng.scheduling.services import loop, moves, plans, scenarios, words
+
+VIEW, DISPATCH = "operations.view", "operations.dispatch"
+SITE_COOKIE = "yh_site"
+HOURS = (8, 24, 72, 168)
+MOST_LINES = 100
+MAX_ID = 2**63
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _site(request: HttpRequest, permission: str = VIEW) -> tuple[Actor, SiteRow]:
+    """Who asks and for which site: the one in the address, else the one looked at last, else the first."""
+    actor = actor_of(request)
+    actor.require(permission)
+    code = request.GET.get("site", "") or request.POST.get("site", "")
+    if code:
+        found = equipment.site_by_code(actor=actor, code=code)
+        actor.require(permission, site_id=found.id)
+        return actor, found
+    sites = [row for row in equipment.visible_sites(actor=actor) if actor.may(permission, site_id=row.id)]
+    if not sites:
+        raise InvalidInput(_("There is no site yet: import a plant first."))
+    last = request.COOKIES.get(SITE_COOKIE, "")
+    return actor, next((row for row in sites if row.code == last), sites[0])
+
+
+def _page(request: HttpRequest, template: str, context: dict[str, Any], site: SiteRow) -> HttpResponse:
+    actor = actor_of(request)
+    shared = {"site": site, "may_dispatch": actor.may(DISPATCH, site_id=site.id)}
+    with timezone.override(ZoneInfo(site.time_zone)):
+        return render(request, template, {**shared, **context})
+
+
+def _back(site_code: str) -> HttpResponse:
+    answer = redirect("scheduling:dispatch")
+    answer["Location"] += f"?site={site_code}"
+    return answer
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.POST.get(name, "") or request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) < MAX_ID else None
+
+
+def _wall_time(text: str, zone: str) -> datetime:
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise InvalidInput(_("This is not a time; write it as 2026-11-22T14:00."))
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
+
+
+def _news(actor: Actor, site: SiteRow) -> dict[str, Any]:
+    """What changes by itself: what stands, what was asked for, which plan holds."""
+    rows = suggestions.open_disturbances(actor=actor, site_id=site.id)
+    head = asked.published_plan(actor=actor, site_id=site.id)
+    scenario_rows = asked.scenarios(actor=actor, site_id=site.id, limit=8)
+    return {
+        "head": head,
+        "standing": [
+            (row, words.basis(row.basis), [(one, words.alternative(one.kind, one.values)) for one in row.suggestions])
+            for row in rows
+        ],
+        "stops": {row.unit_code: row.expected_end for row in rows},
+        "scenarios": scenario_rows,
+    }
+
+
+@never_cache
+@require_GET
+def dispatch(request: HttpRequest) -> HttpResponse:
+    """The published plan with lanes and table; beside it what stands and what could be done."""
+    actor, site = _site(request)
+    now = _now()
+    hours = _number(request, "hours")
+    hours = hours if hours in HOURS else 24
+    policy = plant.policy_of(site_id=site.id)
+    news = _news(actor, site)
+    start, end = now - timedelta(hours=1), now + timedelta(hours=hours)
+    found = board(actor=actor, site_id=site.id, start=start, end=end, now=now, frozen_min=policy.frozen_min)
+    wanted = request.GET.get("unit", "")
+    shown = [row for row in found.rows if not wanted or row.unit_code == wanted] if found else []
+    with timezone.override(ZoneInfo(site.time_zone)):
+        drawn = (
+            lanes(
+                found, timezone.localtime(start), timezone.localtime(end), now, frozen_min=policy.frozen_min,
+                stops=news["stops"],
+            )
+            if found
+            else None
+        )  # fmt: skip
+    head = news["head"]
+    context = {
+        **news,
+        "board": found,
+        "lanes": drawn,
+        "rows": shown[:MOST_LINES],
+        "row_count": len(shown),
+        "hours": hours,
+        "all_hours": HOURS,
+        "unit": wanted,
+        "notices": [words.notice(one) for one in (head.notices if head else [])],
+        "units": equipment.work_units(actor=actor, site_id=site.id),
+        "policy": policy,
+        "default_until": timezone.localtime(now + timedelta(hours=2), ZoneInfo(site.time_zone)),
+    }
+    return _page(request, "scheduling/dispatch.html", context, site)
+
+
+@never_cache
+@require_GET
+def dispatch_now(request: HttpRequest) -> HttpResponse:
+    """Only what changes by itself; the page asks for it every two seconds."""
+    actor, site = _site(request)
+    until = timezone.localtime(_now() + timedelta(hours=2), ZoneInfo(site.time_zone))
+    return _page(request, "scheduling/_news.html", {**_news(actor, site), "default_until": until}, site)
+
+
+@require_POST
+def make_plan(request: HttpRequest) -> HttpResponse:
+    """Ask for a plan, with a lever pulled or not."""
+    actor, site = _site(request, DISPATCH)
+    try:
+        scenarios.make_plan(
+            actor=actor, site_id=site.id, at=_now(), name=request.POST.get("name", ""), levers=_lever(request, site)
+        )
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, _in_words(refusal))
+    return _back(site.code)
+
+
+def _lever(request: HttpRequest, site: SiteRow) -> list[dict[str, Any]]:
+    kind, given = request.POST.get("lever", ""), request.POST
+    if not kind:
+        return []
+    if kind == "rush":
+        return [{"kind": "rush", "request_id": _number(request, "request")}]
+    unit = _number(request, "unit")
+    if kind == "back":
+        return [{"kind": "back", "work_unit_id": unit, "at": _wall_time(given.get("end", ""), site.time_zone)}]
+    start, end = (_wall_time(given.get(name, ""), site.time_zone) for name in ("start", "end"))
+    if kind == "overtime":
+        return [{"kind": kind, "work_unit_ids": [unit], "start": start, "end": end}]
+    return [{"kind": kind, "work_unit_id": unit, "start": start, "end": end}]
+
+
+@require_POST
+def undo(request: HttpRequest) -> HttpResponse:
+    """Take the former plan back."""
+    actor, site = _site(request, DISPATCH)
+    try:
+        made = plans.undo(
+            actor=actor, site_id=site.id, expected=_number(request, "expected") or 0,
+            reason=request.POST.get("reason", ""), at=_now(),
+        )  # fmt: skip
+        messages.success(request, _("Plan %(number)s holds now.") % {"number": made.number})
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, _in_words(refusal))
+    return _back(site.code)
+
+
+@require_POST
+def act_on_scenario(request: HttpRequest, scenario_id: int) -> HttpResponse:
+    """Publish what was asked for, or cancel it."""
+    actor = actor_of(request)
+    row = asked.scenario(actor=actor, scenario_id=scenario_id)
+    site = equipment.site(actor=actor, site_id=row.site_id)
+    try:
+        if request.POST.get("action") == "cancel":
+            scenarios.cancel_scenario(actor=actor, scenario_id=scenario_id, at=_now())
+            messages.success(request, _("%(name)s is cancelled.") % {"name": row.name})
+        elif row.plan_id is None:
+            raise Conflict(_("%(name)s has no plan yet.") % {"name": row.name})
+        else:
+            made = plans.publish_plan(
+                actor=actor, plan_id=row.plan_id, expected=_number(request, "expected") or 0,
+                reason=request.POST.get("reason", "") or row.name, at=_now(),
+            )  # fmt: skip
+            messages.success(request, _("Plan %(number)s holds now.") % {"number": made.number})
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, _in_words(refusal))
+    return _back(site.code)
+
+
+@require_POST
+def say_return(request: HttpRequest, disturbance_id: int) -> HttpResponse:
+    """Say when a machine is back."""
+    actor, site = _site(request, DISPATCH)
+    try:
+        until = _wall_time(request.POST.get("until", ""), site.time_zone)
+        loop.say_return(actor=actor, disturbance_id=disturbance_id, until=until, at=_now())
+        messages.success(request, _("Noted. Suggestions are made anew."))
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, _in_words(refusal))
+    return _back(site.code)
+
+
+@require_POST
+def accept(request: HttpRequest, suggestion_id: int) -> HttpResponse:
+    """Publish what a suggestion says."""
+    actor, site = _site(request, DISPATCH)
+    try:
+        made = loop.accept_suggestion(actor=actor, suggestion_id=suggestion_id, at=_now())
+        messages.success(request, _("Plan %(number)s holds now.") % {"number": made.number})
+    except (Conflict, InvalidInput) as refusal:
+        messages.error(request, _in_words(refusal))
+    return _back(site.code)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def move_job(request: HttpRequest, job_order_id: int) -> HttpResponse:
+    """Move one job order: look at what it leads to first, then do it."""
+    actor, now = actor_of(request), _now()
+    job = jobs.job_order(actor=actor, job_order_id=job_order_id)
+    actor.require(DISPATCH, site_id=job.site_id)
+    site = equipment.site(actor=actor, site_id=job.site_id)
+    head = asked.published_plan(actor=actor, site_id=site.id)
+    given = request.POST if request.method == "POST" else request.GET
+    context: dict[str, Any] = {
+        "job": job, "head": head, "units": equipment.work_units(actor=actor, site_id=site.id), "hows": list(How),
+        "unit": _number(request, "unit") or job.work_unit_id, "how": given.get("how", "insert"),
+        "start": timezone.localtime(job.planned_start, ZoneInfo(site.time_zone)), "impact": None, "refusal": "",
+    }  # fmt: skip
+    if given.get("start") and head is not None:
+        try:
+            start = _wall_time(given.get("start", ""), site.time_zone)
+            how = How(given["how"]) if given.get("how") in set(How) else How.INSERT
+            command = Move(job_order_id, start, _number(request, "unit"), how)
+            context["start"] = timezone.localtime(start, ZoneInfo(site.time_zone))
+            if request.method == "POST":
+                seen = _number(request, "expected") or 0
+                moves.move(actor=actor, site_id=site.id, command=command, expected=seen, at=now)
+                messages.success(request, _("%(job)s is moved.") % {"job": job.code})
+                return _back(site.code)
+            context["impact"] = moves.try_move(actor=actor, site_id=site.id, command=command, at=now)
+        except (Conflict, InvalidInput) as refusal:
+            context["refusal"] = _in_words(refusal)
+    context["back"] = f"{reverse('scheduling:dispatch')}?site={site.code}"
+    return _page(request, "scheduling/move.html", context, site)
+
+
+def _in_words(refusal: Exception) -> str:
+    return " ".join(dict.fromkeys([str(refusal), *getattr(refusal, "fields", {}).values()]))
