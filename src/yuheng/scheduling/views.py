@@ -219,7 +219,10 @@ def act_on_scenario(request: HttpRequest, scenario_id: int) -> HttpResponse:
 @require_POST
 def say_return(request: HttpRequest, disturbance_id: int) -> HttpResponse:
     """Say when a machine is back."""
-    actor, site = _site(request, DISPATCH)
+    actor = actor_of(request)
+    site_id = suggestions.site_of_disturbance(actor=actor, disturbance_id=disturbance_id)
+    actor.require(DISPATCH, site_id=site_id)
+    site = equipment.site(actor=actor, site_id=site_id)
     try:
         until = _wall_time(request.POST.get("until", ""), site.time_zone)
         loop.say_return(actor=actor, disturbance_id=disturbance_id, until=until, at=_now())

@@ -36,7 +36,7 @@ LOGGER = logging.getLogger(__name__)
 
 ACTOR = system_actor("planner")
 LOOK_S = 1.0
-WAITS_S = 0.25
+WAITS_S = 0.5
 NIGHTLY_S = 30.0
 BACK_OFF_S = (0.05, 2.0)
 STOP_WITHIN_S = 1.5

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
+from yuheng.kernel.errors import NotVisible
 from yuheng.scheduling.models import Disturbance, Suggestion
 from yuheng.scheduling.rules import Basis
 from yuheng.scheduling.rules.states import SuggestionState
@@ -89,5 +92,16 @@ def open_disturbances(*, actor: Actor, site_id: int) -> list[DisturbanceRow]:
     found = []
     for row in rows:
         told: list[Any] = [*row[:4], *names.get(row[3], ("", "", "")), *row[4:7], Basis(row[7]), *row[8:]]
-        found.append(DisturbanceRow(*told, tuple(made.get(row[0], ()))))
+        told.append(tuple(made.get(row[0], ())))
+        found.append(DisturbanceRow(*told))
     return found
+
+
+def site_of_disturbance(*, actor: Actor, disturbance_id: int) -> int:
+    """The site at which something stands, or stood. One query. Raises `NotVisible`."""
+    site_id = Disturbance.objects.visible_to(actor).filter(pk=disturbance_id).values_list("site_id", flat=True).first()
+    if site_id is None:
+        actor.require(VIEW)
+        raise NotVisible(_("There is no such disturbance here."))
+    actor.require(VIEW, site_id=site_id)
+    return int(site_id)
