@@ -7,7 +7,7 @@ WORKERS ?= 2
 BENCH ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test check bench lock messages clean
+.PHONY: help setup setup-dev setup-later demo up test check bench lock messages clean
 
 help:
 	@echo "make setup   make .venv ready"
@@ -24,10 +24,13 @@ setup:
 setup-dev:
 	@$(PYTHON) tools/bootstrap.py --dev
 
-demo: setup
+setup-later:
+	@$(PYTHON) tools/bootstrap.py --later
+
+demo: setup-later
 	@$(VENV)/yuheng up --demo $(ARGS)
 
-up: setup
+up: setup-later
 	@$(VENV)/yuheng up $(ARGS)
 
 test: setup-dev

@@ -32,6 +32,7 @@ import hashlib
 import html.parser
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import tempfile
@@ -53,12 +54,21 @@ def main() -> int:
     """Make the environment ready; return 0 or a sentence on the error output and 1."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dev", action="store_true", help="also what tests and checks it")
-    is_dev = parser.parse_args().dev
+    parser.add_argument("--later", action="store_true", help="compile the scheduling engine in the background")
+    parser.add_argument("--warm", action="store_true", help="only compile the scheduling engine")
+    args = parser.parse_args()
+    is_dev = args.dev
+    if args.warm:
+        warm_engine()
+        return 0
     try:
         if not is_ready(is_dev):
             set_up(is_dev)
         compile_messages()
-        warm_engine()
+        if args.later:
+            warm_engine_later()
+        else:
+            warm_engine()
     except subprocess.CalledProcessError as error:
         sys.stderr.write(f"\nSetting up .venv failed at: {' '.join(map(str, error.cmd))}\n")
         return 1
@@ -136,11 +146,29 @@ def compile_messages() -> None:
         run([str(PYTHON), str(ROOT / "tools" / "compile_messages.py")])
 
 
+def is_warm() -> bool:
+    """Return whether the scheduling engine was compiled since its sources changed."""
+    return all(is_newer(WARM, source) for source in ENGINE.rglob("*.py") if "tests" not in source.parts)
+
+
+def warm_engine_later() -> None:
+    """Compile the scheduling engine behind what starts now: nobody who wants to see a plant waits for it."""
+    if is_warm():
+        return
+    say("The scheduling engine is being compiled in the background (about half a minute, once).")
+    command = [str(PYTHON), __file__, "--warm"]
+    if nice := shutil.which("nice"):
+        command = [nice, "-n", "15", *command]
+    subprocess.Popen(  # it outlives this process
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
 def warm_engine() -> None:
     """Compile the scheduling engine's kernels when its sources changed, so that nobody waits for it later."""
-    if all(is_newer(WARM, source) for source in ENGINE.rglob("*.py") if "tests" not in source.parts):
+    if is_warm():
         return
-    say("Compiling the scheduling engine (some ten seconds) ...")
+    say("Compiling the scheduling engine (about half a minute, once) ...")
     # Not check=True: a plant runs without it, and the first plan compiles what is missing.
     done = subprocess.run([str(PYTHON), "-m", "yuheng.config.cli", "schedule", "warm", "--fresh"], check=False)
     if done.returncode == 0:

@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ SAID = "said"
 """The one language of a run."""
 
 _STARTS = gettext_noop("The plan to start from lacks %(count)s operations, so the search starts anew.")
+_COMPILES = gettext_noop("The engine is being compiled, once; this does not count as search time.")
 _SOLVED = gettext_noop("%(objective)s %(value)s after %(seconds).1f s; bound %(bound)s.")
 _UNKNOWN = gettext_noop("unknown")
 _OPTIMAL = gettext_noop("This is optimal.")
@@ -59,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
     reference = _reference(problem, args.start, say)
     for remark in remarks(problem):
         sys.stderr.write(f"{remark.row}, {remark.field}: {say(remark.message) % remark.values}\n")
+    patience = threading.Timer(1.0, lambda: sys.stderr.write(say(_COMPILES) + "\n"))
+    patience.start()
     warm(problem, objective)  # before the clock starts
+    patience.cancel()
     cancel = Cancel()
     with _stopped_by_interrupt(cancel):
         solution = solve(

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import yuheng.engines.schedule
-from yuheng.engines.schedule.warm import warm
+from yuheng.engines.schedule.warm import warm_everything
 
 
 def run(args: argparse.Namespace) -> int:
@@ -16,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
     if args.fresh:
         forget()
     began = time.monotonic()
-    warm()
+    warm_everything()
     sys.stdout.write(f"The scheduling engine is compiled ({time.monotonic() - began:.1f} s).\n")
     return 0
 

@@ -8,6 +8,7 @@ gives each version an entry for Python and one for C. Neither is of use here and
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit, types
@@ -17,6 +18,16 @@ from numba.core.compiler import Compiler
 type_function = TypeVar("type_function", bound=Callable[..., Any])
 
 _njit: Any = njit  # its types do not know all of its options
+
+
+def _stamp() -> tuple[int, int]:
+    """Newest change, and size, of the engine's sources: what is kept on disk holds for these only."""
+    facts = [path.stat() for path in Path(__file__).parent.rglob("*.py") if path.parent.name != "tests"]
+    return max(fact.st_mtime_ns for fact in facts), sum(fact.st_size for fact in facts)
+
+
+STAMP = _stamp()
+"""numba looks at the file of a kernel only, not at those of what it calls."""
 
 
 class _LinkedOnly(JITCodeLibrary):
@@ -73,7 +84,11 @@ _OPTIONS = {
 
 def kernel(function: type_function) -> type_function:
     """Compile a function that Python calls, once; it is kept on disk. Other threads run meanwhile."""
-    return cast(type_function, _one_version(_njit(cache=True, nogil=True, error_model="numpy")(function)))
+    made = _one_version(_njit(cache=True, nogil=True, error_model="numpy")(function))
+    kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        kept._source_stamp = STAMP
+    return cast(type_function, made)
 
 
 def helper(function: type_function) -> type_function:

@@ -93,6 +93,14 @@ class Limits:
             if self.cancel.flag[0] or self.clock() >= self.until:
                 self.stop[0] = 1
 
+    def forgive(self, seconds: float) -> None:
+        """Begin later by so much: what happened meanwhile is not part of the run."""
+        self.begun += seconds
+        self.deadline += seconds
+        self.until += seconds
+        if not self.cancel.is_set:
+            self.stop[0] = 0
+
     def phase(self, fraction: float) -> bool:
         """Let the next phase run until this fraction of the time is used; False if that is over, or all is."""
         self.until = self.begun + fraction * (self.deadline - self.begun)

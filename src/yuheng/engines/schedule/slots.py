@@ -237,15 +237,15 @@ def slot(board: int, i: int, k: int, t: int, least_end: int, after: int, stop: i
     if after >= 0 and (x < 0 or place[x, START] < place[after, START]):
         x = after
     while True:
+        if batches and x >= 0:  # the last of its batch: who joins is counted with all of them
+            while place[x, AFTER] >= 0 and place[place[x, AFTER], START] == place[x, START]:
+                x = place[x, AFTER]
         if batches and x >= 0 and joins(board, i, k, x, t, least_end):
             if place[x, START] >= stop:
                 return INFINITE, INFINITE, -1
             return place[x, START], place[x, END], x
         y = ends[m, FIRST] if x < 0 else place[x, AFTER]
         limit = INFINITE if y < 0 else place[y, START]
-        if batches and x >= 0 and limit == place[x, START]:
-            x = y
-            continue
         free = mach[m, FREE_FROM] if x < 0 else place[x, UNTIL]
         if batches and x >= 0:
             z = place[x, BEFORE]

@@ -6,19 +6,21 @@ ends; small problems are solved exactly. A plan given to start with is never mad
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
 
 import numpy as np
 import numpy.typing as npt
 
 from yuheng.engines.schedule import tardiness
-from yuheng.engines.schedule.arrays import HorizonTooShort, compile_problem
+from yuheng.engines.schedule.arrays import Arrays, HorizonTooShort, compile_problem
 from yuheng.engines.schedule.bound import bounds
 from yuheng.engines.schedule.calendars import FOREVER
 from yuheng.engines.schedule.check import check
-from yuheng.engines.schedule.crew import Crew
+from yuheng.engines.schedule.crew import LOOK_S, Crew
 from yuheng.engines.schedule.decode import Board, NoPlan, by_order, choose_routings, new_board, urgency
 from yuheng.engines.schedule.dispatch import first_plan
 from yuheng.engines.schedule.exact import is_available, solve_exact
@@ -34,6 +36,8 @@ from yuheng.engines.schedule.validate import name_of
 
 __all__ = ["Cancel", "Improvement", "Solution", "solve"]
 
+LOGGER = logging.getLogger(__name__)
+
 type_ints = npt.NDArray[np.int64]
 
 HORIZONS = 4
@@ -48,6 +52,9 @@ LEARN = 60_000
 """Operations a second that the learning rules manage; with less time only one rule is tried."""
 _NO_TIME = gettext_noop("%(value)s is no time to search. Give seconds, more than 0.")
 _NO_WORKERS = gettext_noop("%(value)s workers cannot search. Give at least 1.")
+_NOT_SOUND = gettext_noop("no plan was found that keeps every rule. Free something that is fixed, or report this.")
+KEPT = 6
+"""So many plans before the best are remembered, besides the first."""
 _NO_END = gettext_noop("the work does not end within %(covered)s ticks. Open the calendars for longer.")
 
 
@@ -100,6 +107,7 @@ class Best:
     plan: Plan | None = None
     bound: float | None = None
     mode: type_ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    before: list[tuple[Plan, type_ints]] = field(default_factory=list)
     improvements: list[Improvement] = field(default_factory=list)
 
     @property
@@ -130,6 +138,8 @@ class Best:
         terms = self.scorer.terms(mode, plan.start, plan.end)
         if self.terms is not None and not self.scorer.is_better(terms, self.terms):
             return False
+        if self.plan is not None:
+            self.before = [*self.before[:1], *self.before[1:][-KEPT:], (self.plan, self.mode)]
         self.terms, self.plan, self.mode = terms, plan, mode
         self.improvements.append(Improvement(self.limits.seconds, self.value))
         if self.told is not None:
@@ -190,6 +200,7 @@ def solve(
     near_to = start if reference is None else reference
     with Limits(time_limit_s, effort, cancel, clock) as limits:
         arrays = compile_problem(problem)
+        _load_kernels(arrays, objective, limits)
         for _attempt in range(HORIZONS):
             scores = scorer(problem, arrays, objective, near_to)
             best = Best(problem, scores, limits, near_to, on_improvement)
@@ -202,8 +213,30 @@ def solve(
                 finished_by = _last_resort(best, error, limits, seed)
             if best.plan is None:
                 break
+            if not _keep_sound(best, arrays):
+                raise ProblemError([Fault("problem", "plan", _NOT_SOUND)])
             return Solution(best.plan, best.value, best.bound, limits.seconds, tuple(best.improvements), finished_by)
     raise ProblemError([Fault("problem", "calendars", _NO_END, {"covered": arrays.covered})])
+
+
+_LOADED: set[tuple[str, str]] = set()
+"""Kinds of problems and objectives whose kernels this process has."""
+
+
+def _load_kernels(arrays: Arrays, objective: Objective, limits: Limits) -> None:
+    """Load what a search of this kind runs, or compile it, once a process: on nobody's time."""
+    from yuheng.engines.schedule.warm import kind_of, load  # noqa: PLC0415  (it plans by means of this module)
+
+    kind, aim = kind_of(arrays), "makespan" if objective.terms[0][0] == "makespan" else "tardiness"
+    wanted = [(kind, aim)]
+    if kind == "plain" and objective.terms != (("tardiness", 1.0),):
+        wanted.append(("timed", "tardiness"))  # terms that the search of plain problems does not know
+    began = limits.clock()
+    for key in wanted:
+        if key not in _LOADED:
+            _LOADED.add(key)
+            load(*key)
+    limits.forgive(limits.clock() - began)
 
 
 def _search(best: Best, start: Plan | None, limits: Limits, seed: int, workers: int) -> str:
@@ -290,13 +323,40 @@ def _improve(best: Best, seed: int, limits: Limits, workers: int) -> bool:
         is_optimal = improve(best.scorer, given, seed, limits, best.offer, look)
         if not is_optimal:
             while limits.effort is None and not limits.stop[0] and any(p.is_alive() for p in crew.processes):
-                time.sleep(0.01)
+                wait([process.sentinel for process in crew.processes], timeout=LOOK_S)
                 look()
         crew.ask()
         for process in crew.processes:
             process.join(0.3)
         look()
     return is_optimal
+
+
+def _keep_sound(best: Best, arrays: Arrays) -> bool:
+    """Let the independent checker have the last word: a plan that breaks a rule gives way to the best that breaks none.
+
+    False when there is none among the latest, the first, and what their orders decode to.
+    """
+    assert best.plan is not None
+    if not check(best.problem, best.plan):
+        return True
+    LOGGER.error("a plan of %s broke a rule and was dropped", best.problem.name)
+    wrong, mode = best.plan, best.mode
+    ranked: list[tuple[Plan, type_ints]] = list(reversed(best.before))
+    layout = lay_out(arrays)
+    board = new_board(layout, np.where(arrays.routing_of_op >= 0, wrong.is_present, 1))
+    for want, keep_order in ((mode, True), (None, False)):
+        try:
+            by_order(board, np.where(wrong.is_present, wrong.start, FOREVER), want, keep_order=keep_order)
+            ranked.append((plan_of(arrays, board.mode, board.start, board.leave), board.mode))
+        except (NoPlan, HorizonTooShort):
+            continue
+    for plan, modes in ranked:
+        if not check(best.problem, plan):
+            best.terms = None
+            best.offer_plan(plan, modes)
+            return True
+    return False
 
 
 def _prove(best: Best, limits: Limits, seed: int) -> bool:

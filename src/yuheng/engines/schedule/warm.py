@@ -5,8 +5,11 @@ Whatever `solve` may run for such a problem is run here first, so no list of ker
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Iterator
 
+from yuheng.engines.schedule import dispatch, makespan, tardiness
 from yuheng.engines.schedule.arrays import Arrays, compile_problem
 from yuheng.engines.schedule.generate import plant, random_problem
 from yuheng.engines.schedule.objective import Objective
@@ -36,6 +39,36 @@ def warm(problem: Problem | None = None, objective: Objective | None = None) -> 
         for kind, tiny, what in _tiny():
             if kind == wanted and what == _TARDINESS:
                 solve(tiny, objective, LONG_S, effort=STEPS)
+
+
+def warm_everything() -> None:
+    """Compile everything, in two processes where there are two processors: half the wait of an installation."""
+    other = None
+    if (os.cpu_count() or 1) > 1:
+        other = multiprocessing.get_context("spawn").Process(target=_warm_fast_searches, daemon=True)
+        try:
+            other.start()
+        except OSError:  # no more processes allowed here
+            other = None
+    for kind, tiny, what in _tiny():
+        if kind == "general" and what == _MAKESPAN:
+            solve(tiny, what, LONG_S, effort=STEPS)
+    if other is not None:
+        other.join()
+    warm()
+
+
+def _warm_fast_searches() -> None:
+    makespan.warm()
+    dispatch.warm()
+    tardiness.warm()
+
+
+def load(kind: str, aim: str) -> None:
+    """Run everything once that `solve` runs for a kind of problem, to shorten it ("makespan") or to be in time."""
+    for other, tiny, what in _tiny():
+        if other == kind and what == (_MAKESPAN if aim == "makespan" else _TARDINESS):
+            solve(tiny, what, LONG_S, effort=STEPS)
 
 
 def kind_of(arrays: Arrays) -> str:

@@ -88,7 +88,8 @@ class Replanner:
         self.arrays = compile_problem(situation.problem) if arrays is None else arrays
         self._shop = GeneralShop(self.arrays)
         self._published = self._order()
-        self._made: dict[str, Plan] = {}
+        self._made: dict[str, Plan | None] = {}
+        self._sound: dict[str, bool] = {}
 
     def weigh(self, stability: float) -> Weighing:
         """Prices at one position of the slider."""
@@ -106,12 +107,18 @@ class Replanner:
         """
         weighing = self.weigh(stability)
         kinds = [WAIT, KEEP] if stability >= KEEP_ALL else [WAIT, KEEP, DISPATCH, *self._detours(weighing)]
-        made = [self.judged_by(kind, plan, weighing) for kind in kinds if (plan := self.at_once(kind)) is not None]
-        made.sort(key=lambda proposal: proposal.cost)
-        for proposal in made:
-            if not self.arrays.needs_general or self._is_feasible(proposal.plan):
+        made = [(kind, self.judged_by(kind, plan, weighing)) for kind in kinds if (plan := self._decoded(kind))]
+        made.sort(key=lambda row: row[1].cost)
+        for kind, proposal in made:
+            if self._is_sound(kind, proposal.plan):
                 return proposal
         raise NoPlan(0, -1, -1)
+
+    def _is_sound(self, kind: str, plan: Plan) -> bool:
+        """Whether a plan made at once may be shown: where the general decoder made it, the checker is asked, once."""
+        if kind not in self._sound:
+            self._sound[kind] = not self.arrays.needs_general or self._is_feasible(plan)
+        return self._sound[kind]
 
     def _is_feasible(self, plan: Plan) -> bool:
         """Whether the checker agrees; asked where facts may hold more than there is, as when people are away."""
@@ -131,26 +138,32 @@ class Replanner:
         weighing = self.weigh(stability)
         open_rows = weighing.machine_cost > 0
         allowed = CHANGES * min(1.0, (1.0 - stability) / stability if stability else 1.0) * int(open_rows.sum())
-        low, high, best = 0, 8 * BIASES, None
+        low, high, best, made = 0, 8 * BIASES, None, ""
         while high - low > 8:
             ticks = (low + high) // 16 * 8
-            plan = self.at_once(f"{REROUTE} {ticks}")
+            kind = f"{REROUTE} {ticks}"
+            plan = self._decoded(kind)
             if (
                 plan is None
                 or np.count_nonzero(open_rows & (plan.machine != self.situation.reference.machine)) > allowed
             ):
                 low = ticks
             else:
-                high, best = ticks, self.judged_by(REROUTE, plan, weighing)
-        return best
+                high, best, made = ticks, self.judged_by(REROUTE, plan, weighing), kind
+        return best if best is not None and self._is_sound(made, best.plan) else None
 
     def at_once(self, kind: str) -> Plan | None:
         """Return the plan of one kind; ``None`` where there is none, as when an order contradicts what is fixed."""
+        plan = self._decoded(kind)
+        return plan if plan is not None and self._is_sound(kind, plan) else None
+
+    def _decoded(self, kind: str) -> Plan | None:
+        """Return the plan of one kind, whether it keeps every rule or not."""
         if kind not in self._made:
             try:
                 self._made[kind] = self._make(kind)
             except (NoPlan, OrderContradiction, HorizonTooShort):
-                return None
+                self._made[kind] = None
         return self._made[kind]
 
     def _make(self, kind: str) -> Plan:
@@ -225,7 +238,7 @@ class Replanner:
             made = None if plan is None else self.judged_by(SEARCH, plan, weighing)
             if made is None or made.cost >= best.cost - 1e-9:
                 return False
-            if self.arrays.needs_general and not self._is_feasible(made.plan):
+            if not self._is_feasible(made.plan):
                 return False
             best = made
             if on_improvement is not None:

@@ -33,6 +33,7 @@ from yuheng.engines.schedule.repair import (
     repair,
     situate,
 )
+from yuheng.engines.schedule.solve import solve
 
 SEARCHED = 3000
 """Proposals of a search in these tests: enough to move things, a hundredth of a second."""
@@ -225,6 +226,26 @@ def line():
     problem = Problem("line", (Machine("M"), Machine("N")), (Job("A", due=20), Job("B", due=20)), rows, chain(rows))
     arrays = compile_problem(problem)
     return problem, plan_of(arrays, arrays.op_ptr[:-1], np.array([0, 10, 10]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_offered_for_a_plant_with_every_rule_keeps_the_rules(seed):
+    problem = random_problem(seed, 40)
+    published = solve(problem, time_limit_s=60.0, effort=50, seed=seed).plan
+    now = int(published.end.max() // 4)
+    busiest = int(np.bincount(published.machine[published.is_present]).argmax())
+    situation = situate(problem, published, now, [MachineDown(problem.machines[busiest].id, now, now + 120)])
+    replanner = Replanner(situation, seed=seed)
+
+    kinds = [replanner.at_once(kind) for kind in ("wait", "keep", "dispatch", "reroute 96")]
+    assert all(sentences(situation, plan) == [] for plan in kinds if plan is not None)
+    try:
+        offered = alternatives(replanner, 4, cpu_seconds=0.1)
+        points = pareto(replanner, cpu_seconds=0.1)
+    except NoPlan:
+        return  # what is fixed leaves no room; nothing wrong is shown
+    assert all(sentences(row.situation, row.plan) == [] for row in offered)
+    assert all(sentences(situation, point.plan) == [] for point in points)
 
 
 def test_actuals_replace_what_was_planned():

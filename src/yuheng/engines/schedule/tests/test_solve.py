@@ -6,6 +6,7 @@ from yuheng.engines.schedule.check import check
 from yuheng.engines.schedule.faults import ProblemError
 from yuheng.engines.schedule.generate import FEATURES, random_problem
 from yuheng.engines.schedule.objective import Objective, evaluate, parse_objective
+from yuheng.engines.schedule.searching import Limits
 from yuheng.engines.schedule.solve import Cancel, solve
 
 
@@ -45,6 +46,42 @@ def test_who_cancels_gets_what_there_is():
 
     assert check(problem, solution.plan) == []
     assert solution.finished_by == "cancelled"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_plan_that_is_told_keeps_every_rule(seed: int):
+    problem = random_problem(seed, 60)
+    told = []
+
+    solve(problem, time_limit_s=600.0, effort=400, seed=seed, on_improvement=lambda plan, *_rest: told.append(plan))
+
+    assert told
+    assert [check(problem, plan) for plan in told] == [[]] * len(told)
+
+
+def test_a_plan_that_the_checker_refuses_is_not_returned(monkeypatch, caplog):
+    problem = random_problem(2, 30)
+    told = []
+    refused = object()
+
+    def never_the_last(given, plan):
+        return [refused] if plan is told[-1] else check(given, plan)
+
+    monkeypatch.setattr("yuheng.engines.schedule.solve.check", never_the_last)
+    best = solve(problem, time_limit_s=600.0, effort=50, on_improvement=lambda plan, *_rest: told.append(plan))
+
+    assert check(problem, best.plan) == []
+    assert "broke a rule and was dropped" in caplog.text
+
+
+def test_what_is_compiled_first_is_not_counted_as_search():
+    now = [100.0]
+    with Limits(5.0, clock=lambda: now[0]) as limits:
+        now[0] += 60.0
+        limits.forgive(60.0)
+
+        assert limits.seconds == pytest.approx(0.0)
+        assert limits.left == pytest.approx(5.0)
 
 
 def test_no_time_is_no_time():
