@@ -63,8 +63,10 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{remark.row}, {remark.field}: {say(remark.message) % remark.values}\n")
     patience = threading.Timer(1.0, lambda: sys.stderr.write(say(_COMPILES) + "\n"))
     patience.start()
-    warm(problem, objective)  # before the clock starts
-    patience.cancel()
+    try:
+        warm(problem, objective)  # before the clock starts
+    finally:
+        patience.cancel()
     cancel = Cancel()
     with _stopped_by_interrupt(cancel):
         solution = solve(
