@@ -124,7 +124,7 @@ def test_a_child_that_died_is_replaced(solver):
     assert solve_exact(problem, parse_objective("makespan"), solver=solver).status == "optimal"
     solver._child.kill()
     solver._child.wait()
-    assert solve_exact(problem, parse_objective("makespan"), solver=solver).status == "optimal"
+    assert solve_exact(problem, parse_objective("makespan"), solver=solver, time_limit_s=120).status == "optimal"
 
 
 @needs_solver
