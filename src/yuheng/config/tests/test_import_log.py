@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from yuheng.config import log_writing
 from yuheng.config.cli import main
 from yuheng.engines.eventlog.tests import logs
 
@@ -76,3 +77,19 @@ def test_applying_needs_an_installation(tmp_path, capsys, monkeypatch):
     code, _out, err = run(capsys, path, "--apply", "--data-dir", tmp_path / "nothing")
     assert code == 3
     assert err
+
+
+@pytest.mark.django_db
+def test_applying_makes_the_site_and_writes_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(log_writing, "connect", lambda _data_dir: None)  # the test's database is there already
+    path = logs.as_csv(tmp_path / "log.csv", logs.a_plant_s_work())
+    code, out, _err = run(capsys, path, "--apply", "--site", "works", "--zone", "Europe/Berlin", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert (told["zone"], told["written"]["orders"], told["written"]["job_orders"]) == ("Europe/Berlin", 6, 18)
+    code, out, _err = run(capsys, path, "--apply", "--lang", "en")  # the only site there is
+    assert code == 0
+    assert "Written: nothing." in out
+    assert "There already: 3 work units, 2 persons, 1 routings, 6 orders." in out
+    code, out, _err = run(capsys, path, "--apply", "--json")
+    assert json.loads(out)["zone"] == "Europe/Berlin"

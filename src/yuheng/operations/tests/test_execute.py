@@ -372,3 +372,19 @@ def test_an_aborted_job_frees_what_waits_for_it_with_what_it_made(plant, gear):
     start(plant, "SO1-1-20", "C2")
     finish(plant, "SO1-1-20", good=4)
     assert request_of(gear).good == 4
+
+
+def test_starting_and_finishing_cost_few_questions(plant, gear, django_assert_max_num_queries):
+    start(plant, first(plant), act=Act(action_id="a"))
+    with django_assert_max_num_queries(18):  # two of them begin and end the savepoint
+        finish(plant, first(plant), good=10, act=Act(action_id="b"))
+    with django_assert_max_num_queries(13):
+        start(plant, second(plant), act=Act(action_id="c"))
+
+
+def first(plant):
+    return JobOrder.objects.order_by("position")[0].code
+
+
+def second(plant):
+    return JobOrder.objects.order_by("position")[1].code
