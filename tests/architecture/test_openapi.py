@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 
+from ninja import Schema
+
 from yuheng.config.api import api
 
 METHODS = {"get", "put", "post", "patch", "delete"}
@@ -21,3 +23,18 @@ def test_every_operation_has_a_name_of_its_own_that_makes_a_good_function():
 
 def test_every_operation_says_what_it_does():
     assert [operation["operationId"] for operation in operations() if not operation.get("description")] == []
+
+
+def _all_schemas(kind):
+    for one in kind.__subclasses__():
+        yield one
+        yield from _all_schemas(one)
+
+
+def test_no_two_contexts_give_a_schema_the_same_name():
+    """The document has one place for a name: the later would stand for both."""
+    assert api.get_openapi_schema()["components"]["schemas"]
+    ours = {f"{one.__module__}.{one.__qualname__}": one.__name__ for one in _all_schemas(Schema)}
+    names = Counter(name for path, name in ours.items() if path.startswith("yuheng.") and ".tests." not in path)
+    assert len(names) > 100
+    assert [path for path, name in ours.items() if names[name] > 1] == []

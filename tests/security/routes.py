@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -72,9 +73,15 @@ class Operation:
         return None if self.body is None else _example(self.body, values)
 
 
+@cache
+def _description() -> Mapping[str, Any]:
+    """The API's description of itself; making it takes most of a second."""
+    return api.get_openapi_schema()
+
+
 def all_operations() -> list[Operation]:
     """Every operation in the API's own description."""
-    schema = api.get_openapi_schema()
+    schema = _description()
     found = []
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
@@ -117,7 +124,7 @@ def _lists_objects(schema: Mapping[str, Any]) -> bool:
 
 def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     if "$ref" in schema:
-        return _resolved(api.get_openapi_schema()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+        return _resolved(_description()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
     for choice in ("anyOf", "oneOf", "allOf"):
         if choice in schema:
             return _resolved(schema[choice][0])

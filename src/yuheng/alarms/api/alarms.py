@@ -114,7 +114,7 @@ class AcknowledgeIn(VerbIn):
     with_grouped: bool = True
 
 
-class ReasonIn(Schema):
+class AlarmReasonIn(Schema):
     """Alarms, and why."""
 
     alarm_ids: AlarmIds
@@ -128,7 +128,7 @@ class CommentIn(Schema):
     comment: Annotated[str, Field(max_length=1000)]
 
 
-class TimedShelveIn(ReasonIn):
+class TimedShelveIn(AlarmReasonIn):
     """For how long, in seconds: at most 7 days."""
 
     shelving_time_s: Annotated[float, Field(gt=0, le=7 * 86400)]
@@ -167,7 +167,7 @@ class NoisyOut(Schema):
     ratio: float
 
 
-class HealthOut(Schema):
+class AlarmHealthOut(Schema):
     """The alarm system measured against ISA-18.2 and EEMUA 191."""
 
     start: datetime
@@ -227,7 +227,7 @@ def count_alarms(request: HttpRequest, site_id: int) -> dict[str, Any]:
     return {**asdict(counts), **words}
 
 
-@router.get("/health", response=HealthOut)
+@router.get("/health", response=AlarmHealthOut)
 def alarm_health(request: HttpRequest, site_id: int, start: AwareDatetime, end: AwareDatetime) -> dict[str, Any]:
     """Measure the alarm system of a site over [start, end)."""
     found = health.alarm_health(actor=actor_of(request), site_id=site_id, start=start, end=end)
@@ -327,7 +327,7 @@ def timed_shelve(request: HttpRequest, body: TimedShelveIn) -> dict[str, Any]:
 
 
 @router.post("/one-shot-shelve", response=DoneOut)
-def one_shot_shelve(request: HttpRequest, body: ReasonIn) -> dict[str, Any]:
+def one_shot_shelve(request: HttpRequest, body: AlarmReasonIn) -> dict[str, Any]:
     """Hide alarms until they are next inactive (Part 9: OneShotShelve)."""
     done = operate.shelve(
         actor=actor_of(request), alarm_ids=body.alarm_ids, reason=body.reason, at=now(), one_shot=True
@@ -344,7 +344,7 @@ def unshelve(request: HttpRequest, body: VerbIn) -> dict[str, Any]:
 
 
 @router.post("/suppress", response=DoneOut)
-def suppress(request: HttpRequest, body: ReasonIn) -> dict[str, Any]:
+def suppress(request: HttpRequest, body: AlarmReasonIn) -> dict[str, Any]:
     """Hide alarms until somebody shows them again (Part 9: Suppress)."""
     return _out(operate.suppress(actor=actor_of(request), alarm_ids=body.alarm_ids, reason=body.reason, at=now()))
 
@@ -358,7 +358,7 @@ def unsuppress(request: HttpRequest, body: VerbIn) -> dict[str, Any]:
 
 
 @router.post("/remove-from-service", response=DoneOut)
-def remove_from_service(request: HttpRequest, body: ReasonIn) -> dict[str, Any]:
+def remove_from_service(request: HttpRequest, body: AlarmReasonIn) -> dict[str, Any]:
     """Take alarms out of service (Part 9: RemoveFromService)."""
     done = operate.remove_from_service(actor=actor_of(request), alarm_ids=body.alarm_ids, reason=body.reason, at=now())
     return _out(done)
@@ -375,7 +375,7 @@ def place_in_service(request: HttpRequest, body: VerbIn) -> dict[str, Any]:
 
 
 @router.post("/disable", response=DoneOut)
-def disable(request: HttpRequest, body: ReasonIn) -> dict[str, Any]:
+def disable(request: HttpRequest, body: AlarmReasonIn) -> dict[str, Any]:
     """Let alarms not be judged (Part 9: Disable)."""
     return _out(operate.disable(actor=actor_of(request), alarm_ids=body.alarm_ids, reason=body.reason, at=now()))
 

@@ -109,13 +109,13 @@ class OverrideOut(OverrideIn):
     unit_code: str
 
 
-class PreviewIn(DefinitionIn):
+class DefinitionPreviewIn(DefinitionIn):
     """What to try, on how many hours of history."""
 
     hours: Annotated[float, Field(gt=0, le=168)] = 24.0
 
 
-class FieldChangeOut(Schema):
+class DefinitionFieldChangeOut(Schema):
     """One field before and after."""
 
     name: str
@@ -139,7 +139,7 @@ class PreviewOut(Schema):
     """What a change would do; ``note`` says why history could not be asked."""
 
     is_new: bool
-    changes: list[FieldChangeOut]
+    changes: list[DefinitionFieldChangeOut]
     units: list[UnitPreviewOut]
     unit_count: int
     start: datetime
@@ -188,7 +188,7 @@ def define_on_class(request: HttpRequest, equipment_class_id: int, body: Definit
 
 
 @router.post("/of-class/{int:equipment_class_id}/preview", response=PreviewOut)
-def preview_on_class(request: HttpRequest, equipment_class_id: int, body: PreviewIn) -> dict[str, Any]:
+def preview_on_class(request: HttpRequest, equipment_class_id: int, body: DefinitionPreviewIn) -> dict[str, Any]:
     """Say what that would do: on which units, and what history would have said. Nothing is stored."""
     return _preview(request, body, equipment_class_id=equipment_class_id)
 
@@ -217,7 +217,7 @@ def define_on_unit(request: HttpRequest, work_unit_id: int, body: DefinitionIn) 
 
 
 @router.post("/of-unit/{int:work_unit_id}/preview", response=PreviewOut)
-def preview_on_unit(request: HttpRequest, work_unit_id: int, body: PreviewIn) -> dict[str, Any]:
+def preview_on_unit(request: HttpRequest, work_unit_id: int, body: DefinitionPreviewIn) -> dict[str, Any]:
     """Say what that would do. Nothing is stored."""
     return _preview(request, body, work_unit_id=work_unit_id)
 
@@ -252,7 +252,11 @@ def clear_override(request: HttpRequest, definition_id: int, work_unit_id: int) 
 
 
 def _preview(
-    request: HttpRequest, body: PreviewIn, *, equipment_class_id: int | None = None, work_unit_id: int | None = None
+    request: HttpRequest,
+    body: DefinitionPreviewIn,
+    *,
+    equipment_class_id: int | None = None,
+    work_unit_id: int | None = None,
 ) -> dict[str, Any]:
     given = body.model_dump(exclude={"hours"})
     spec = DefinitionSpec(**{**given, "priority": Priority[body.priority.upper()]})

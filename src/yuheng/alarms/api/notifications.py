@@ -64,7 +64,7 @@ class StepIn(Schema):
     recipients: list[RecipientIn] = []
 
 
-class RuleIn(Schema):
+class NotificationRuleIn(Schema):
     """Which alarms are told to whom; empty lists mean all."""
 
     name_zh: str
@@ -77,8 +77,10 @@ class RuleIn(Schema):
     is_enabled: bool = True
 
 
-class RuleOut(RuleIn):
-    """A rule."""
+class NotificationRuleOut(NotificationRuleIn):
+    """A rule; one that was left without steps tells nobody, and can still be seen."""
+
+    steps: list[StepIn]
 
     id: int
     site_id: int
@@ -119,7 +121,7 @@ class MessageIdsIn(Schema):
     message_ids: Annotated[list[int], Field(min_length=1, max_length=1000)]
 
 
-class CountOut(Schema):
+class NotificationCountOut(Schema):
     """How many."""
 
     count: int
@@ -154,22 +156,22 @@ def remove_channel(request: HttpRequest, channel_id: int) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/notification-channels/{int:channel_id}/test", response=CountOut)
+@router.post("/notification-channels/{int:channel_id}/test", response=NotificationCountOut)
 def send_test(request: HttpRequest, channel_id: int, body: TestIn) -> dict[str, int]:
     """Send a test message; what became of it is in the log within seconds."""
     services.send_test(actor=actor_of(request), channel_id=channel_id, recipient=body.recipient, at=now())
     return {"count": 1}
 
 
-@router.get("/notification-rules", response=list[RuleOut])
+@router.get("/notification-rules", response=list[NotificationRuleOut])
 def list_rules(request: HttpRequest, site_id: int) -> list[dict[str, Any]]:
     """List a site's notification rules."""
     rows = notifications.rules(actor=actor_of(request), site_id=site_id)
     return [{**asdict(row), "priorities": [word(priority) for priority in row.priorities]} for row in rows]
 
 
-@router.put("/notification-rules/{int:site_id}/{code}", response=CountOut)
-def write_rule(request: HttpRequest, site_id: int, code: str, body: RuleIn) -> dict[str, int]:
+@router.put("/notification-rules/{int:site_id}/{code}", response=NotificationCountOut)
+def write_rule(request: HttpRequest, site_id: int, code: str, body: NotificationRuleIn) -> dict[str, int]:
     """Create or change a rule."""
     given = body.model_dump()
     services.write_rule(
@@ -198,7 +200,7 @@ def list_messages(
     return [asdict(row) for row in rows]
 
 
-@router.post("/notifications/retry", response=CountOut)
+@router.post("/notifications/retry", response=NotificationCountOut)
 def retry(request: HttpRequest, body: MessageIdsIn) -> dict[str, int]:
     """Try messages again that were given up."""
     return {"count": services.retry_dead(actor=actor_of(request), message_ids=body.message_ids, at=now())}

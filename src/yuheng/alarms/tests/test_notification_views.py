@@ -120,3 +120,16 @@ def test_who_does_not_engineer_alarms_sees_no_notifications():
     looker.force_login(a_person("vera", role="viewer", site=a_site()))
     assert looker.get(HOME).status_code == 403
     assert "/alarms/notifications" not in text(looker.get("/alarms/"))
+
+
+def test_a_rule_without_steps_is_refused_and_one_that_has_none_left_can_be_seen(wei):
+    address = f"/api/v1/alarms/notification-rules/{a_site().pk}/usual"
+    rule = {"name_zh": "通知", "name_en": "Usual", "steps": []}
+    answer = wei.put(address, rule, content_type="application/json")
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+    left = {"name_zh": "旧", "name_en": "Old", "steps": [], "changed_at": SHIFT_START}
+    NotificationRule.objects.create(site=a_site(), code="old", **left)
+    answer = wei.get("/api/v1/alarms/notification-rules", {"site_id": a_site().pk})
+    assert answer.status_code == 200
+    assert [(row["code"], row["steps"]) for row in answer.json()] == [("old", [])]

@@ -80,7 +80,7 @@ class RetireIn(Schema):
     reason: str
 
 
-class FieldChangeOut(Schema):
+class ContentFieldChangeOut(Schema):
     """One field of something that stands in both versions."""
 
     field: str
@@ -94,7 +94,7 @@ class ComparedOut(Schema):
     kind: str
     key: str
     label: str
-    changes: list[FieldChangeOut]
+    changes: list[ContentFieldChangeOut]
 
 
 class ComparisonOut(Schema):

@@ -58,7 +58,7 @@ class FinishIn(ReportIn):
     is_short: bool = False
 
 
-class MaterialIn(ActIn):
+class FloorMaterialIn(ActIn):
     """What was scanned (URI, lot code or serial number) and how much; ``unit`` "" is the material's own."""
 
     lot: Annotated[str, Field(min_length=1, max_length=300)]
@@ -171,7 +171,7 @@ def finish_job_order(request: HttpRequest, job_order_id: int, body: FinishIn) ->
 
 
 @router.post("/job-orders/{int:job_order_id}/consume", response=DoneOut)
-def consume_material(request: HttpRequest, job_order_id: int, body: MaterialIn) -> Done:
+def consume_material(request: HttpRequest, job_order_id: int, body: FloorMaterialIn) -> Done:
     """Use material of a lot for a job order."""
     return materials.consume_material(
         actor=actor_of(request), job_order_id=job_order_id, lot=body.lot, quantity=body.quantity, unit=body.unit,
@@ -180,7 +180,7 @@ def consume_material(request: HttpRequest, job_order_id: int, body: MaterialIn) 
 
 
 @router.post("/job-orders/{int:job_order_id}/return", response=DoneOut)
-def return_material(request: HttpRequest, job_order_id: int, body: MaterialIn) -> Done:
+def return_material(request: HttpRequest, job_order_id: int, body: FloorMaterialIn) -> Done:
     """Give back material that a job order took and did not use."""
     return materials.return_material(
         actor=actor_of(request), job_order_id=job_order_id, lot=body.lot, quantity=body.quantity, unit=body.unit,

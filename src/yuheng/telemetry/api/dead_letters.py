@@ -69,7 +69,7 @@ class MakeTagsIn(Schema):
     source_id: int | None = None
 
 
-class CountOut(Schema):
+class DeadLetterCountOut(Schema):
     """How many."""
 
     count: int
@@ -118,13 +118,13 @@ def make_tags(request: HttpRequest, body: MakeTagsIn) -> tags.Written:
     )
 
 
-@router.post("/dead-letters/replay", response=CountOut)
+@router.post("/dead-letters/replay", response=DeadLetterCountOut)
 def replay(request: HttpRequest, body: GroupsIn) -> dict[str, int]:
     """Send the stored messages of the groups through the path again. The worker does it within moments."""
     return {"count": dead_letters.replay_dead_letters(actor=actor_of(request), group_ids=body.group_ids, at=now())}
 
 
-@router.post("/dead-letters/resolve", response=CountOut)
+@router.post("/dead-letters/resolve", response=DeadLetterCountOut)
 def resolve(request: HttpRequest, body: GroupsIn) -> dict[str, int]:
     """Set groups aside as dealt with; they open again when a new letter comes."""
     return {"count": dead_letters.resolve_dead_letters(actor=actor_of(request), group_ids=body.group_ids, at=now())}

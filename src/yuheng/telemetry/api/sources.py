@@ -102,7 +102,7 @@ class RegisterMapIn(Schema):
     file_name: Annotated[str, Field(max_length=200)] = "map.csv"
 
 
-class LineOut(Schema):
+class SourceLineOut(Schema):
     """One line of a register map: what would happen to its tag, and why it is refused."""
 
     where: str
@@ -118,7 +118,7 @@ class RegisterMapOut(Schema):
     url: str
     plan_sha256: str
     counts: dict[str, int]
-    lines: list[LineOut]
+    lines: list[SourceLineOut]
 
 
 class ReadOut(Schema):

@@ -20,7 +20,7 @@ from yuheng.telemetry.services.state_rules import RuleSpec
 router = Router(tags=["telemetry"])
 
 
-class RuleIn(Schema):
+class StateRuleIn(Schema):
     """One state rule; the first whose condition holds names the state."""
 
     state: Literal["no_data", "unknown", "producing", "idle", "setup", "down", "planned_stop"]
@@ -31,7 +31,7 @@ class RuleIn(Schema):
 class RulesIn(Schema):
     """All rules of an equipment class, in order; with ``past_days`` so much of the past is judged by them too."""
 
-    rules: list[RuleIn]
+    rules: list[StateRuleIn]
     no_data_after_s: float = 60.0
     past_days: Annotated[int, Field(ge=0, le=366)] = 0
 
@@ -42,17 +42,17 @@ class RulesOut(Schema):
     equipment_class_id: int
     class_code: str
     no_data_after_s: float
-    rules: list[RuleIn]
+    rules: list[StateRuleIn]
     symbols: list[str]
 
 
-class PreviewIn(Schema):
+class StatePreviewIn(Schema):
     """Rules to try on history; without rules, the configured ones are tried."""
 
     work_unit_ids: Annotated[list[int], Field(min_length=1, max_length=200)]
     start: AwareDatetime
     end: AwareDatetime
-    rules: list[RuleIn] | None = None
+    rules: list[StateRuleIn] | None = None
 
 
 class IntervalOut(Schema):
@@ -92,7 +92,7 @@ def set_state_rules(request: HttpRequest, equipment_class_id: int, body: RulesIn
 
 
 @router.post("/equipment-classes/{int:equipment_class_id}/state-rules/preview", response=list[UnitIntervalsOut])
-def preview_state_rules(request: HttpRequest, equipment_class_id: int, body: PreviewIn) -> list[dict[str, Any]]:
+def preview_state_rules(request: HttpRequest, equipment_class_id: int, body: StatePreviewIn) -> list[dict[str, Any]]:
     """Try rules on history. Nothing is stored."""
     rules = None
     if body.rules is not None:
@@ -153,5 +153,5 @@ def _rules_out(request: HttpRequest, equipment_class_id: int) -> dict[str, Any]:
     }
 
 
-def _specs(rules: list[RuleIn]) -> list[RuleSpec]:
+def _specs(rules: list[StateRuleIn]) -> list[RuleSpec]:
     return [RuleSpec(UnitState[rule.state.upper()], rule.when, rule.cause) for rule in rules]

@@ -65,7 +65,7 @@ class TemplateIn(Schema):
     dry_run: bool = False
 
 
-class FieldChangeOut(Schema):
+class TemplateFieldChangeOut(Schema):
     """A field of a machine's tag that changes, or (``is_kept``) stays as set by hand though the template differs."""
 
     tag_id: int
@@ -80,7 +80,7 @@ class MachineChangeOut(Schema):
     """What happens to one machine."""
 
     code: str
-    changes: list[FieldChangeOut]
+    changes: list[TemplateFieldChangeOut]
     added: list[str]
     linked: list[str]
     retired: list[str]
