@@ -63,6 +63,7 @@ def tell(catalogue: Catalogue, *, now: datetime, pace: Pace) -> int:
         past.tell_order(place, pace)
         if place == FIRST_ORDERS - 1:
             past.fill_stores(wanted / FIRST_ORDERS, pace)
+    past.fill_stores(1.5, pace, with_scarce=False)  # the first orders did not need everything
     log.info("The %s plant has a past: %d orders.", catalogue.plant.name, wanted - there)
     return wanted - there
 
@@ -133,8 +134,8 @@ class Past:
                 break
             pace()
 
-    def fill_stores(self, factor: float, pace: Pace) -> None:
-        """Receive what the first orders need, for all of them: of scarce things less than that."""
+    def fill_stores(self, factor: float, pace: Pace, *, with_scarce: bool = True) -> None:
+        """Receive ``factor`` times what is short now: of scarce things less than that, or nothing."""
         bought = {one.code: one for one in self._catalogue.bought}
         suppliers = [
             row.id for row in orders.parties(actor=self._system, site_id=self._site_id, text="", limit=500)
@@ -146,8 +147,9 @@ class Past:
                 actor=self._system, site_id=self._site_id, now=self._now, cursor=cursor, limit=500
             )
             for row in page.rows:
-                if (one := bought.get(row.material_code)) is not None:
-                    wanted = float(row.needed) * factor
+                one = bought.get(row.material_code)
+                if one is not None and (with_scarce or not one.is_scarce):
+                    wanted = float(row.short) * factor
                     for delivery in first_delivery(one, wanted, self._stream, at=self._began):
                         self._receive(row.material_id, delivery, self._stream.choice(suppliers))
                         pace()

@@ -240,8 +240,8 @@ ELEVATOR_PRODUCTS = Catalogue(
     suppliers=SUPPLIERS,
     wishes=WISHES,
     order_prefix="FT",
-    orders_per_hour=4.0,
+    orders_per_hour=5.0,
     lead_hours=9.0,
     past_hours=6.0,
-    most_open=26,
+    most_open=34,
 )
