@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 from yuheng.engineering import services as engineering
 from yuheng.engineering.rules.specs import BomSpec, LineSpec, MaterialSpec, SegmentSpec, WorkMasterSpec
 from yuheng.engineering.rules.words import Source, Tracking
+from yuheng.kernel.errors import InvalidInput
 from yuheng.kernel.models import Site
-from yuheng.operations.models import JobException, JobOrder, JobResponse, WebhookDelivery
-from yuheng.operations.services import execute, floor, orders, stock, webhooks
+from yuheng.operations.models import ExchangedDocument, JobException, JobOrder, JobResponse, WebhookDelivery
+from yuheng.operations.services import documents, execute, floor, orders, stock, webhooks
 from yuheng.operations.services import help as helping
 from yuheng.operations.services.orders import LineSpec as OrderLine
 from yuheng.operations.services.orders import OrderSpec, PartySpec
@@ -69,6 +71,8 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
         site=site, key=secret, kind="unknown_run", work_unit=unit, job_order=job, began_at=AT, found_at=AT,
         changed_at=AT, evidence={"run_id": secret},
     )  # fmt: skip
+    with suppress(InvalidInput):  # it is kept because it cannot be read
+        documents.receive_document(actor=SYSTEM, site_id=site.pk, content=f"<{secret}/>".encode(), at=AT)
     requirement = job.request.requirements.get()
     catch_up_all()  # what it does now is counted for pages of flow
     return _planned(site, unit, secret) | {
@@ -91,6 +95,8 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
         "webhook_id": hook.pk,
         "delivery_ids": [message.pk],
         "material_id": product.pk,
+        "exchanged_id": ExchangedDocument.objects.get(site=site).pk,
+        "document_kind": "schedule",
     }
 
 

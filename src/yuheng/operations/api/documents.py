@@ -77,10 +77,10 @@ def exchanged_documents(request: HttpRequest, question: Query[DocumentsQuestion]
     return exchanged(actor=actor_of(request), site_id=question.site_id, limit=question.limit)
 
 
-@router.get("/b2mml/documents/{int:document_id}/content", openapi_extra=_ANSWER)
-def kept_content(request: HttpRequest, document_id: int) -> HttpResponse:
+@router.get("/b2mml/documents/{int:exchanged_id}/content", openapi_extra=_ANSWER)
+def kept_content(request: HttpRequest, exchanged_id: int) -> HttpResponse:
     """Return what is kept of a document that was refused."""
-    name, content = exchanged_content(actor=actor_of(request), document_id=document_id)
+    name, content = exchanged_content(actor=actor_of(request), document_id=exchanged_id)
     return attachment(name, content)
 
 

@@ -46,7 +46,7 @@ def document_list(request: HttpRequest) -> HttpResponse:
             if (sent.size or 0) > MOST_BYTES:
                 raise InvalidInput(_("The document is larger than 32 MB. Split it."))
             row = documents.upload_document(actor=actor, site_id=site.id, content=sent.read(), at=now())
-            return redirect("operations:document", document_id=row.pk)
+            return redirect("operations:document", exchanged_id=row.pk)
         except InvalidInput as refusal:
             error, fields = str(refusal), refusal.fields
     rows = exchanged.exchanged(actor=actor, site_id=site.id)
@@ -61,10 +61,10 @@ def document_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def document(request: HttpRequest, document_id: int) -> HttpResponse:
+def document(request: HttpRequest, exchanged_id: int) -> HttpResponse:
     """Show what an uploaded document would do, and do it; or what became of one."""
     actor = actor_of(request)
-    site_id, row = exchanged.exchanged_document(actor=actor, document_id=document_id)
+    site_id, row = exchanged.exchanged_document(actor=actor, document_id=exchanged_id)
     _actor, site = site_of(request, site_id)
     trouble = ""
     if request.method == "POST":
@@ -74,10 +74,10 @@ def document(request: HttpRequest, document_id: int) -> HttpResponse:
             )
             changed = plan.counts["add"] + plan.counts["change"]
             messages.success(request, _("Applied: %(count)d items were added or changed.") % {"count": changed})
-            return redirect("operations:document", document_id=row.id)
+            return redirect("operations:document", exchanged_id=row.id)
         except Conflict as refusal:
             trouble = str(refusal)
-        _site_id, row = exchanged.exchanged_document(actor=actor, document_id=document_id)
+        _site_id, row = exchanged.exchanged_document(actor=actor, document_id=exchanged_id)
     found: DocumentPlan | None = None
     if row.outcome == Outcome.WAITING.value:
         try:
@@ -107,24 +107,24 @@ def _shown(plan: DocumentPlan | None) -> list[tuple[DocumentRow, object, object]
 
 
 @require_GET
-def content(request: HttpRequest, document_id: int) -> HttpResponse:
+def content(request: HttpRequest, exchanged_id: int) -> HttpResponse:
     """Download what is kept of a document that was refused or waits."""
-    name, kept = exchanged.exchanged_content(actor=actor_of(request), document_id=document_id)
+    name, kept = exchanged.exchanged_content(actor=actor_of(request), document_id=exchanged_id)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     return HttpResponse(kept, content_type="application/xml", headers=headers)
 
 
 @require_GET
-def export(request: HttpRequest, kind: str) -> HttpResponseBase:
+def export(request: HttpRequest, document_kind: str) -> HttpResponseBase:
     """Download a document."""
     actor, site = asked_site(request)
-    if kind not in set(DocumentKind):
+    if document_kind not in set(DocumentKind):
         raise NotVisible(_("There is no such thing here."))
     try:
-        root = out.document(actor=actor, site_id=site.id, wish=Wish(DocumentKind(kind)), now=now())
+        root = out.document(actor=actor, site_id=site.id, wish=Wish(DocumentKind(document_kind)), now=now())
     except Conflict as refusal:
         messages.error(request, str(refusal))
         return redirect("operations:documents")
-    headers = {"Content-Disposition": f'attachment; filename="{site.code}-{kind}.xml"'}
+    headers = {"Content-Disposition": f'attachment; filename="{site.code}-{document_kind}.xml"'}
     pieces = (part.encode() for part in out.in_pieces(write(root)))
     return StreamingHttpResponse(pieces, content_type="application/xml", headers=headers)
