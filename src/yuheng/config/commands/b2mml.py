@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,15 +64,15 @@ def _moment(text: str) -> datetime:
 
 def run(args: argparse.Namespace) -> int:
     """Import, export or check."""
+    if args.verb == "check":
+        return _check(args)
+    if args.verb == "import" and not args.path.is_file():
+        return _failed(args, CANNOT, f"{args.path} cannot be read: there is no such file.")
+    try:
+        connect(args.data_dir)
+    except NothingRuns as error:
+        return _failed(args, NOT_RUNNING, str(error))
     with translation.override("en"):  # as everything that the command says
-        if args.verb == "check":
-            return _check(args)
-        if args.verb == "import" and not args.path.is_file():
-            return _failed(args, CANNOT, f"{args.path} cannot be read: there is no such file.")
-        try:
-            connect(args.data_dir)
-        except NothingRuns as error:
-            return _failed(args, NOT_RUNNING, str(error))
         return _import(args) if args.verb == "import" else _export(args)
 
 
@@ -98,15 +99,18 @@ def _import(args: argparse.Namespace) -> int:
         if args.schemas is not None and (wrong := _held_against(args.path, args.schemas)):
             return _failed(args, FAILED, "The public schemas refuse the document.", wrong)
         plan = documents.plan_document(actor=actor, site_id=site_id, pieces=_pieces(args.path), at=now)
-        if not args.dry_run and not plan.refused:
+        if not args.dry_run:
             content = args.path.read_bytes()  # not larger than what was just read
-            documents.receive_document(
-                actor=actor, site_id=site_id, content=content, at=datetime.now(UTC), plan_sha256=plan.sha256
-            )
+            with suppress(documents.DocumentRefused):  # kept with its reason; told below
+                documents.receive_document(
+                    actor=actor, site_id=site_id, content=content, at=datetime.now(UTC), plan_sha256=plan.sha256
+                )
     except Misread as fault:
         return _failed(args, FAILED, str(fault), [(fault.path, fault.line, str(fault))])
     except DomainError as refusal:
         fields = refusal.fields if isinstance(refusal, InvalidInput) else {}
+        if isinstance(refusal, InvalidInput) and not args.dry_run and args.path.stat().st_size <= b2mml.MOST_BYTES:
+            documents.keep(actor=actor, site_id=site_id, content=args.path.read_bytes(), refusal=refusal, at=now)
         return _failed(args, FAILED, str(refusal), [(path, _line(str(refusal)), why) for path, why in fields.items()])
     except OSError as error:
         return _failed(args, CANNOT, f"{args.path} cannot be read: {error.strerror}.")
