@@ -126,7 +126,7 @@ class DisturbanceOut(Schema):
     suggestions: list[SuggestionOut]
 
 
-class ImpactOut(Schema):
+class PlanImpactOut(Schema):
     """What a move leads to; ``refusals`` say why it may not be."""
 
     number: int
@@ -168,7 +168,7 @@ class ScenarioIn(ForkIn):
     seconds: Annotated[int, Field(ge=1, le=600)] | None = None
 
 
-class MoveIn(Schema):
+class PlanMoveIn(Schema):
     """A job order to a work unit (null: where it is planned), at a time or as soon after as is possible."""
 
     site_id: Id
@@ -314,16 +314,16 @@ def cancel_scenario(request: HttpRequest, scenario_id: int) -> asked.ScenarioRow
     return asked.scenario(actor=actor, scenario_id=scenario_id)
 
 
-@router.post("/moves/try", response=ImpactOut)
-def try_move(request: HttpRequest, body: MoveIn) -> moves.Impact:
+@router.post("/moves/try", response=PlanImpactOut)
+def try_move(request: HttpRequest, body: PlanMoveIn) -> moves.Impact:
     """Say what a move would lead to; nothing is written."""
     return moves.try_move(
         actor=actor_of(request), site_id=body.site_id, command=body.command(), at=now(), expected=body.expected
     )
 
 
-@router.post("/moves", response=ImpactOut)
-def move_job_order(request: HttpRequest, body: MoveIn) -> moves.Impact:
+@router.post("/moves", response=PlanImpactOut)
+def move_job_order(request: HttpRequest, body: PlanMoveIn) -> moves.Impact:
     """Move a job order in the published plan, by the same rules; published or refused with the reason."""
     return moves.move(
         actor=actor_of(request), site_id=body.site_id, command=body.command(), expected=body.expected, at=now(),

@@ -42,7 +42,7 @@ class ExceptionQuery(Schema):
     limit: Limit = 50
 
 
-class SpanQuery(Schema):
+class ExceptionSpanQuery(Schema):
     """A time at a site, and perhaps one machine or one job order."""
 
     site_id: int
@@ -64,7 +64,7 @@ class MeasuredQuery(Schema):
     limit: Limit = 50
 
 
-class NoteIn(Schema):
+class ExceptionNoteIn(Schema):
     """What it was."""
 
     note: Note = ""
@@ -99,19 +99,19 @@ def get_job_exception(request: HttpRequest, exception_id: int) -> ExceptionRow:
 
 
 @router.post("/job-exceptions/{int:exception_id}/accept", response=DecidedOut)
-def accept_job_exception(request: HttpRequest, exception_id: int, body: NoteIn) -> object:
+def accept_job_exception(request: HttpRequest, exception_id: int, body: ExceptionNoteIn) -> object:
     """The report stays as it is."""
     return deciding.accept_report(actor=actor_of(request), exception_id=exception_id, note=body.note, at=now())
 
 
 @router.post("/job-exceptions/{int:exception_id}/correct", response=DecidedOut)
-def correct_job_exception(request: HttpRequest, exception_id: int, body: NoteIn) -> object:
+def correct_job_exception(request: HttpRequest, exception_id: int, body: ExceptionNoteIn) -> object:
     """Take the machine's count: the report is corrected by a new response."""
     return deciding.take_count(actor=actor_of(request), exception_id=exception_id, note=body.note, at=now())
 
 
 @router.post("/job-exceptions/{int:exception_id}/explain", response=DecidedOut)
-def explain_job_exception(request: HttpRequest, exception_id: int, body: NoteIn) -> object:
+def explain_job_exception(request: HttpRequest, exception_id: int, body: ExceptionNoteIn) -> object:
     """Say what it was; nothing is changed."""
     return deciding.explain(actor=actor_of(request), exception_id=exception_id, note=body.note, at=now())
 
@@ -124,7 +124,7 @@ def job_order_count(request: HttpRequest, job_order_id: int) -> Count | None:
 
 
 @router.get("/machine-cycles", response=list[CycleOut])  # type: ignore[valid-type]
-def machine_cycles(request: HttpRequest, query: Query[SpanQuery], limit: Limit = 500) -> list[CycleRow]:
+def machine_cycles(request: HttpRequest, query: Query[ExceptionSpanQuery], limit: Limit = 500) -> list[CycleRow]:
     """Cycles that machines counted for jobs, by machine and time."""
     return cycles.cycles(
         actor=actor_of(request), site_id=query.site_id, start=query.start, end=query.end,
