@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.conf import settings
@@ -187,7 +187,17 @@ def _call(client: Client, operation: Operation, plant: SecretPlant) -> Any:
     address, content = operation.address(plant.values), operation.content(plant.values)
     if operation.method == "GET":
         return client.get(address, operation.query(plant.values))
+    query = {one["name"]: _example_of(one, plant) for one in operation.parameters if _is_needed(one)}
+    address = f"{address}?{urlencode(query)}" if query else address
     return client.generic(operation.method, address, json.dumps(content), content_type="application/json")
+
+
+def _is_needed(parameter: dict[str, Any]) -> bool:
+    return bool(parameter["in"] == "query" and parameter.get("required"))
+
+
+def _example_of(parameter: dict[str, Any], plant: SecretPlant) -> Any:
+    return plant.values.get(parameter["name"], "x")
 
 
 @pytest.mark.parametrize("who", ["anonymous", "of another site", "whose role allows nothing"])
