@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ninja import Field, Schema
 from pydantic import AwareDatetime, create_model
@@ -87,7 +87,7 @@ class ActIn(Schema):
 
     action_id: Annotated[str, Field(max_length=LONGEST_ACTION_ID)] = ""
     happened_at: AwareDatetime | None = None
-    source: Source = Source.PERSON
+    source: Literal["person", "signal", "import"] = "person"
     run_id: Annotated[str, Field(max_length=80)] = ""
 
     def act(self) -> Act:

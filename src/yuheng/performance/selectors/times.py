@@ -117,7 +117,7 @@ def measured_steps(
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredJob:
+class TimedJob:
     """One finished job order of a step. ``*_outlier``: it stands apart from the others."""
 
     job_order_id: int
@@ -206,7 +206,7 @@ class StepDetail:
     run_quantity: Decimal
     is_batch: bool
     is_own: bool
-    jobs: tuple[MeasuredJob, ...]
+    jobs: tuple[TimedJob, ...]
     machines: tuple[StepRow, ...]
     setup: Standard
     run: Standard
@@ -310,7 +310,7 @@ def _sharing(spec: SegmentSpec | None, machines: Sequence[StepRow]) -> set[int |
 
 def _jobs(
     site_id: int, material_id: int, segment: str, period: Period, unit: int | None, shared: set[int | None] | None
-) -> list[tuple[MeasuredJob, int | None]]:
+) -> list[tuple[TimedJob, int | None]]:
     """Return the newest finished job orders of a step with the version they were made by. One query."""
     rows = JobTime.objects.filter(
         site_id=site_id, material_id=material_id, segment=segment, ended_at__gte=period.start,
@@ -328,7 +328,7 @@ def _jobs(
     found = []
     for *told, version in values[:MOST_JOBS]:
         told[3], told[4] = told[3] or "", Told(told[4])
-        found.append((MeasuredJob(*told), version))
+        found.append((TimedJob(*told), version))
     return found
 
 
@@ -336,7 +336,7 @@ def _standard(
     part: Part,
     spec: SegmentSpec | None,
     own: Any,
-    jobs: Sequence[tuple[MeasuredJob, int | None]],
+    jobs: Sequence[tuple[TimedJob, int | None]],
     version_id: int | None,
     open_work: history.OpenWork,
 ) -> Standard:
@@ -368,7 +368,7 @@ def _standard(
 
 
 def values_of(
-    part: Part, jobs: Sequence[tuple[MeasuredJob, int | None]], is_plain: bool, version_id: int | None
+    part: Part, jobs: Sequence[tuple[TimedJob, int | None]], is_plain: bool, version_id: int | None
 ) -> list[float]:
     """Return what is compared: seconds, or, where the standard is a formula, measured over planned."""
     found = []
@@ -385,8 +385,8 @@ def values_of(
 
 
 def _with_outliers(
-    jobs: Sequence[tuple[MeasuredJob, int | None]], setup: Spread | None, run: Spread | None
-) -> tuple[MeasuredJob, ...]:
+    jobs: Sequence[tuple[TimedJob, int | None]], setup: Spread | None, run: Spread | None
+) -> tuple[TimedJob, ...]:
     """Name the job orders that stand apart from the others by their own values."""
     runs = spread([one.run_s for one, _version in jobs]) if run is not None else None
     told = [index for index, (one, _version) in enumerate(jobs) if one.setup_s is not None]
@@ -396,10 +396,10 @@ def _with_outliers(
     return tuple(_marked(one, index in apart_setup, index in apart_run) for index, (one, _version) in enumerate(jobs))
 
 
-def _marked(job: MeasuredJob, is_setup: bool, is_run: bool) -> MeasuredJob:
-    fields = [getattr(job, name) for name in MeasuredJob.__slots__]
+def _marked(job: TimedJob, is_setup: bool, is_run: bool) -> TimedJob:
+    fields = [getattr(job, name) for name in TimedJob.__slots__]
     fields[-2:] = [is_setup, is_run]
-    return MeasuredJob(*fields)
+    return TimedJob(*fields)
 
 
 # ---- proposals -------------------------------------------------------------------------------------------------------
