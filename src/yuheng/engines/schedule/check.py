@@ -379,7 +379,11 @@ class _Checker:
                 told = False
 
     def people(self) -> Iterator[Violation]:
-        """At every tick a matching of people and demands exists (augmenting paths, Kuhn 1955)."""
+        """At every tick a matching of people and demands exists (augmenting paths, Kuhn 1955).
+
+        What already began may ask for more people than there are: that is a fact, and takes nobody from the others'
+        skills. So it is asked whether whatever is free finds its people beside as many of the fixed demands as ever can.
+        """
         if not self.problem.operators:
             return
         events: dict[int, list[tuple[str, Id | int, int, int]]] = {}
@@ -399,8 +403,15 @@ class _Checker:
         needs: dict[Id, int] = {}
         active: dict[tuple[int, Id], int] = {}
         there: set[int] = set()
-        known: dict[tuple[frozenset[tuple[Id, int]], frozenset[int]], bool] = {}
+        known: dict[tuple[frozenset[tuple[Id, int]], frozenset[int]], int] = {}
         told = False
+
+        def filled(wanted: dict[Id, int]) -> int:
+            key = (frozenset((skill, units) for skill, units in wanted.items() if units), frozenset(there))
+            if key not in known:
+                known[key] = self.filled(dict(key[0]), there)
+            return known[key]
+
         for at in sorted(events):
             for what, who, units, k in events[at]:
                 if what == "there":
@@ -410,21 +421,21 @@ class _Checker:
                 active[k, who] = active.get((k, who), 0) + units
                 if not active[k, who]:
                     del active[k, who]
-            key = (frozenset((skill, units) for skill, units in needs.items() if units), frozenset(there))
-            if key not in known:
-                known[key] = self.can_fill(dict(key[0]), there)
             free = [k for k, _skill in active if self.problem.operations[k].fixed_start is None]
-            if not known[key] and free:
-                if not told:
-                    skills = ", ".join(f"{skill} {units}" for skill, units in sorted(key[0], key=str))
-                    values = {"at": at, "needed": sum(units for _s, units in key[0]), "skills": skills}
-                    yield Violation("people", self.problem.operations[free[-1]].key, _PEOPLE, values)
-                told = True
-            else:
-                told = False
+            fixed = dict(needs)
+            for (k, skill), units in active.items():
+                if self.problem.operations[k].fixed_start is None:
+                    fixed[skill] -= units
+            wanted = sum(needs.values())
+            is_short = filled(needs) < wanted and filled(needs) < filled(fixed) + wanted - sum(fixed.values())
+            if is_short and free and not told:
+                skills = ", ".join(f"{skill} {units}" for skill, units in sorted(needs.items(), key=str) if units)
+                values = {"at": at, "needed": wanted, "skills": skills}
+                yield Violation("people", self.problem.operations[free[-1]].key, _PEOPLE, values)
+            told = is_short and bool(free)
 
-    def can_fill(self, needs: dict[Id, int], there: set[int]) -> bool:
-        """Whether every need finds a person of its own."""
+    def filled(self, needs: dict[Id, int], there: set[int]) -> int:
+        """How many needs can find a person of their own, all at once."""
         taken: dict[int, Id] = {}
 
         def place(skill: Id, tried: set[int]) -> bool:
@@ -437,7 +448,7 @@ class _Checker:
                     return True
             return False
 
-        return all(place(skill, set()) for skill, units in needs.items() for _unit in range(units))
+        return sum(place(skill, set()) for skill, units in needs.items() for _unit in range(units))
 
     def buffers(self) -> Iterator[Violation]:
         """Parts between two machines are on the first one or in the second one's buffer."""

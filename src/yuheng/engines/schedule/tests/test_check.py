@@ -221,6 +221,27 @@ def test_people_with_several_skills_are_assigned_so_that_it_works():
     assert check(problem, a_plan(problem, (1, "M", 0, 10), ("B", 1, "N", 5, 15))) == []
 
 
+def test_what_began_with_too_few_people_takes_nobody_from_the_others():
+    """Two mills run with one miller: a fact. The welder can still weld; nobody can mill beside them."""
+    began = {"status": Status.STARTED, "fixed_start": 0}
+
+    def a_day(skill):
+        return a_problem(
+            an_operation(1, "A", modes=(("M", 20),), demands=(Demand("mill"),), fixed_machine="M", **began),
+            an_operation(1, "B", modes=(("N", 20),), demands=(Demand("mill"),), fixed_machine="N", **began),
+            an_operation(1, "C", modes=(("O", 10),), demands=(Demand(skill),)),
+            operators=(Operator("Ana", ("weld",)), Operator("Ben", ("mill",))),
+            machines=(Machine("M"), Machine("N"), Machine("O")),
+            now=3,
+        )
+
+    for skill, found in (("weld", []), ("mill", ["people"])):
+        problem = a_day(skill)
+        assert (
+            kinds(problem, a_plan(problem, ("A", 1, "M", 0, 20), ("B", 1, "N", 0, 20), ("C", 1, "O", 5, 15))) == found
+        )
+
+
 def test_an_absent_person_is_not_there():
     problem = crew(Operator("Ana", ("mill", "weld")), Operator("Ben", ("mill",), absences=((8, 20),)))
     plan = a_plan(problem, (1, "M", 0, 10), ("B", 1, "N", 5, 15))
