@@ -194,12 +194,12 @@ def _tile(unit: UnitNow, b: Box, now_us: int, job: JobOnTile | None) -> str:
         f'<title data-name="{escape(whole)}" data-base="{escape(base)}">{escape(title)}</title>'
         f'<rect x="{b.x:g}" y="{b.y:g}" width="{b.w:g}" height="{b.h:g}" rx="2"/>'
         f'<rect class="tile-job" x="{b.x:g}" y="{b.y + b.h - 2:g}" width="{done:g}" height="2"/>'
-        f'<text class="tile-made" x="{b.x + b.w - 4:g}" y="{last:g}">{escape(made)}</text>'
         f'<text class="tile-code" x="{x}" y="{b.y + 12:g}" data-code="{escape(unit.code)}">{escape(code)}</text>'
         f'<text class="tile-what" x="{x}" y="{b.y + 22.5:g}">{escape(what)}</text>'
         f'<text class="tile-more" x="{x}" y="{(b.y + 22.5 + last) / 2:g}">{escape(more)}</text>'
         f'<text class="tile-since" x="{x}" y="{last:g}">{escape(since)}</text>'
         f'<rect class="alarm-box" x="{badge_x:g}" y="{b.y - 1.5:g}" width="{BADGE_W:g}" height="{BADGE_H:g}" rx="2"/>'
         f'<text class="tile-alarm" data-count="{unit.alarm_count}" x="{badge_x + 2.5:g}" y="{b.y + 7:g}">'
-        f"{alarm_mark(unit)}</text></a>"
+        f"{alarm_mark(unit)}</text>"
+        f'<text class="tile-made" x="{b.x + b.w - 4:g}" y="{last:g}">{escape(made)}</text></a>'
     )

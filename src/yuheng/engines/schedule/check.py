@@ -382,7 +382,7 @@ class _Checker:
         """At every tick a matching of people and demands exists (augmenting paths, Kuhn 1955).
 
         What already began may ask for more people than there are: that is a fact, and takes nobody from the others'
-        skills. So it is asked whether whatever is free finds its people beside as many of the fixed demands as ever can.
+        skills. So the question is whether what is free finds its people beside as many fixed demands as ever can.
         """
         if not self.problem.operators:
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.files.base import ContentFile
 from django.urls import reverse
+from django.utils import translation
 
 from yuheng.engines.b2mml import Document, read, schemas, write
 from yuheng.kernel.errors import Conflict, InvalidInput, PermissionRefused
@@ -33,6 +34,14 @@ from yuheng.people.models import Person
 from yuheng.testing.builders import SYSTEM
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
+
+
 SCHEMAS = os.environ.get("B2MML_SCHEMAS", "")
 """A copy of the public schemas, which are not part of this program: then everything is held against them, too."""
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'

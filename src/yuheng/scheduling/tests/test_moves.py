@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from yuheng.engineering.rules.specs import SkillNeed
 from yuheng.engines.schedule.check import check
@@ -22,6 +23,13 @@ from yuheng.scheduling.tests.test_plans import published
 from yuheng.testing.builders import SYSTEM
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
+
 
 MINUTE = timedelta(minutes=1)
 LATER = AT + timedelta(hours=2)

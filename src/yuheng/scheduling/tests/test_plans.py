@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import translation
 
 from yuheng.engines.schedule.check import check
 from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible, PermissionRefused
@@ -17,6 +18,13 @@ from yuheng.scheduling.tests.plant import AT, a_busy_plant, a_calendar, built_of
 from yuheng.testing.builders import an_actor
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
+
 
 MINUTE = timedelta(minutes=1)
 

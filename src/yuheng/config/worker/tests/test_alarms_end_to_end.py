@@ -118,7 +118,7 @@ async def test_an_alarm_is_on_the_stream_soon_and_in_the_journal_once_whoever_is
             before = len(heard)
             await sync_to_async(_acknowledge)(alarm.pk)
             await until(_async(lambda: len(heard) > before))
-            assert not heard[-1][1].alarms[0].is_shown
+            assert not heard[-1].alarms[0].is_shown
 
         # nobody takes facts in: they wait in the log; the historian is killed with samples that are not committed
         await asyncio.to_thread(say, 95.0)

@@ -153,7 +153,7 @@ export class Faces {
         strokeWidth: parseFloat(edge.strokeWidth),
         badge: box.display === "none" ? null : { fill: box.fill, stroke: box.stroke, strokeWidth: parseFloat(box.strokeWidth) },
         dashes: edge.strokeDasharray === "none" ? [] : edge.strokeDasharray.split(/[ ,]+/).map(parseFloat),
-        texts: [...probe.querySelectorAll("text")].map((text) => {
+        texts: [...probe.querySelectorAll("text:not(.tile-made)")].map((text) => {
           const style = getComputedStyle(text);
           const shift = style.transform === "none" ? 0 : new DOMMatrix(style.transform).f;
           return { ...letters(style, this.family), x: Number(text.getAttribute("x")) - tile.box.x, y: shift };

@@ -75,7 +75,7 @@ class LiveMap extends HTMLElement {
   }
 
   adopt(node) {
-    const texts = [...node.querySelectorAll("text")];
+    const texts = [...node.querySelectorAll("text:not(.tile-made)")];
     const alarm = Number(/has-alarm-(\d)/.exec(node.getAttribute("class"))?.[1] ?? 0);
     const tile = { node, id: Number(node.dataset.unit), alarm, alarmCount: Number(texts[4].dataset.count), texts: texts.map(textOf), lines: texts.map((text) => Number(text.getAttribute("y"))),
       width: node.querySelector("rect").width.baseVal.value, title: node.querySelector("title"),
