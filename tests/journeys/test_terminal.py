@@ -14,7 +14,7 @@ from tests.journeys.conftest import RunningWeb
 from tests.journeys.signing_in import sign_in
 from tests.journeys.test_accessible import violations
 from yuheng.operations.models import JobOrder, JobResponse
-from yuheng.operations.rules import JobState
+from yuheng.operations.rules import Act, JobState, Source
 from yuheng.operations.services import execute
 from yuheng.operations.terminal.models import StationDevice, TerminalAction
 from yuheng.operations.terminal.services import devices
@@ -118,6 +118,8 @@ def test_a_tablet_is_registered_and_a_job_is_made_at_it(station: Station):
     station.badge("CARD-0001", "安娜")
     station.verb("start")
     expect(station.page.locator("[data-verb=finish]")).to_be_visible()
+    station.verb("set_up")
+    expect(station.page.locator("[data-verb=set_up]")).to_have_count(0)
     station.verb("pause")
     station.choose()
     station.verb("resume")
@@ -131,8 +133,8 @@ def test_a_tablet_is_registered_and_a_job_is_made_at_it(station: Station):
     job = JobOrder.objects.get(state=JobState.RUNNING)
     assert (job.good, job.work_unit.code, job.operator) == (12, "C1", "ana")
     kinds = list(JobResponse.objects.filter(job_order=job).order_by("id").values_list("kind", flat=True))
-    assert kinds[:3] == ["started", "paused", "resumed"]
-    assert set(kinds[3:]) >= {"consumed", "quantity"}
+    assert kinds[:4] == ["started", "set_up", "paused", "resumed"]
+    assert set(kinds[4:]) >= {"consumed", "quantity"}
     assert set(TerminalAction.objects.values_list("outcome", flat=True)) == {"applied"}
 
 
@@ -253,6 +255,70 @@ def test_a_store_that_was_rolled_back_loses_and_doubles_nothing(station: Station
         station.page.wait_for_timeout(50)
     assert JobOrder.objects.get(state=JobState.RUNNING).good == 7
     assert set(TerminalAction.objects.values_list("outcome", flat=True)) == {"applied"}
+
+
+def test_a_number_that_waits_to_be_let_go_is_not_given_twice(station: Station):
+    """The counter is rolled back while answered actions are still in the queue: the picture came before the crash."""
+    station.register()
+    station.badge("CARD-0001", "安娜")
+    station.verb("start")
+    expect(station.page.locator("[data-verb=finish]")).to_be_visible()
+    station.synced()
+    kept = station.page.evaluate(
+        """async () => {
+          const terminal = document.querySelector("y-terminal");
+          const { store, sync } = terminal;
+          sync.fetchPicture = async () => {}; // the picture that would let go of them does not come
+          for (let i = 0; i < 3; i++) await terminal.act("report", terminal.currentJob(), { good: "1" });
+          await sync.now();
+          while ((await store.queue()).some((one) => !one.outcome)) await sync.now();
+          const { id, next } = await store.stream();
+          await store.setFact("stream", { id, next: next - 2 });
+          delete sync.fetchPicture;
+          await terminal.act("report", terminal.currentJob(), { good: "1" });
+          return (await store.queue()).map((one) => one.sequence);
+        }"""
+    )
+    assert len(set(kept)) == len(kept)
+    station.synced()
+    assert JobOrder.objects.get(state=JobState.RUNNING).good == 4
+    assert set(TerminalAction.objects.values_list("outcome", flat=True)) == {"applied"}
+
+
+def test_what_cannot_be_written_down_did_not_happen_and_says_so(station: Station):
+    station.register()
+    station.badge("CARD-0001", "安娜")
+    station.synced()
+    station.page.evaluate(
+        """() => {
+          const { store } = document.querySelector("y-terminal");
+          store.append = async () => { throw new DOMException("full", "QuotaExceededError"); };
+        }"""
+    )
+    station.verb("start")
+    expect(station.page.locator(".scan .is-bad")).to_contain_text("▲")
+    expect(station.page.locator("[data-verb=start]")).to_be_visible()
+    station.page.evaluate("() => { delete document.querySelector('y-terminal').store.append; }")
+    station.verb("start")
+    expect(station.page.locator("[data-verb=finish]")).to_be_visible()
+    station.synced()
+    assert JobOrder.objects.filter(state=JobState.RUNNING).count() == 1
+
+
+def test_what_the_machine_did_by_itself_is_told(station: Station):
+    station.register()
+    station.badge("CARD-0001", "安娜")
+    station.synced()
+    job = station.jobs()[0]
+    act = Act(source=Source.SIGNAL)
+    unit = station.plant.units["C1"].pk
+    execute.start_job_order(actor=an_actor("ana"), job_order_id=job.pk, work_unit_id=unit, at=now(), act=act)
+    station.synced()
+    expect(station.page.locator("[data-machine]")).to_contain_text(job.code)
+    expect(station.page.locator(".scan p")).to_contain_text(job.code)
+    execute.pause_job_order(actor=an_actor("ana"), job_order_id=job.pk, reason="machine:down", at=now(), act=act)
+    station.synced()
+    expect(station.page.locator("[data-machine]")).not_to_contain_text("machine:down")
 
 
 def test_a_revoked_tablet_is_turned_away_and_keeps_what_it_has(station: Station):

@@ -83,7 +83,7 @@ def _moments(jobs: Iterable[JobRow], now: datetime) -> Iterable[datetime]:
 
 # ---- the route as a graph -----------------------------------------------------------------------------------------
 
-NODE_W, NODE_H, GAP_X, GAP_Y, EDGE = 168.0, 46.0, 46.0, 14.0, 8.0
+NODE_W, NODE_H, GAP_X, GAP_Y, EDGE = 186.0, 62.0, 42.0, 14.0, 8.0
 MOST_NODES = 80
 """A picture of more could not be read; the tables say the same."""
 

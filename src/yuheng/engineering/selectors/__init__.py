@@ -12,6 +12,7 @@ from yuheng.engineering.selectors.changes import (
     draft_versions,
     impact,
 )
+from yuheng.engineering.selectors.chosen import options_of
 from yuheng.engineering.selectors.imports import DryRow, ImportState, import_rows, product_import, product_imports
 from yuheng.engineering.selectors.materials import (
     ClassRow,
@@ -97,6 +98,7 @@ __all__ = [
     "material_ids",
     "material_ids_of",
     "material_names",
+    "options_of",
     "product_import",
     "product_imports",
     "resolution_from_document",

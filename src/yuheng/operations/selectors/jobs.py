@@ -39,6 +39,9 @@ from yuheng.operations.selectors.rows import COLUMNS, JobRow, job_row, with_arri
 
 _OPEN = sorted(state.value for state in OPEN_STATES)
 MOST_NAMED = 500
+MOST_SAID = 8
+"""Codes in one sentence."""
+
 MOST_RESPONSES = 200
 MOST_LOTS = 20
 
@@ -339,12 +342,25 @@ def _missing(job: JobRow, needs: Sequence[RequirementRow], before: Sequence[Link
     sentences = []
     if job.substate is JobSubstate.WAITING:
         waits = [one.code for one in before if one.state not in OVER]
-        sentences.append(_("It waits for %(jobs)s.") % {"jobs": ", ".join(waits[:5]) or "–"})
-    for need in needs:
-        there = sum((lot.quantity for lot in need.lots), Decimal(0))
-        if need.supplied_by_id is None and need.consumed < need.needed and there <= 0:
-            sentences.append(_("There is no %(material)s in stock.") % {"material": need.material_code})
+        sentences.append(_("It waits for %(jobs)s.") % {"jobs": named_all(waits) or "–"})
+    gone = [
+        need.material_code
+        for need in needs
+        if need.supplied_by_id is None
+        and need.consumed < need.needed
+        and not any(lot.quantity > 0 for lot in need.lots)
+    ]
+    if gone:
+        sentences.append(_("There is no %(material)s in stock.") % {"material": named_all(gone)})
     return sentences
+
+
+def named_all(codes: Sequence[str]) -> str:
+    """Return codes in one line: the first of them, and how many more there are. None goes unsaid."""
+    shown = list(dict.fromkeys(codes))
+    if len(shown) <= MOST_SAID:
+        return ", ".join(shown)
+    return _("%(codes)s and %(count)d more") % {"codes": ", ".join(shown[:MOST_SAID]), "count": len(shown) - MOST_SAID}
 
 
 def requirements_of(

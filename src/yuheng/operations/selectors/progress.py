@@ -13,7 +13,7 @@ from yuheng.kernel.errors import NotVisible
 from yuheng.operations.models import JobDependency, JobOrder, OperationsRequest
 from yuheng.operations.rules import OVER, JobState, JobSubstate
 from yuheng.operations.rules.progress import ZERO
-from yuheng.operations.selectors.jobs import RequirementRow, requirements_of
+from yuheng.operations.selectors.jobs import RequirementRow, named_all, requirements_of
 from yuheng.operations.selectors.orders import REQUEST, RequestRow, order_detail, request_detail, request_row
 from yuheng.operations.selectors.rows import COLUMNS, JobRow, job_row, with_arrivals
 
@@ -135,9 +135,9 @@ def _wait(job: JobRow, before: list[JobRow], short: list[str], now: datetime) ->
         return _("Interrupted; it has to be resumed at %(unit)s.") % {"unit": job.work_unit_code or "–"}
     if job.substate is JobSubstate.WAITING:
         open_ones = [one.code for one in before if one.state not in OVER]
-        return _("Waits for %(jobs)s.") % {"jobs": ", ".join(open_ones[:5]) or "–"}
+        return _("Waits for %(jobs)s.") % {"jobs": named_all(open_ones) or "–"}
     if short:
-        return _("Waits for material: %(materials)s.") % {"materials": ", ".join(short[:5])}
+        return _("Waits for material: %(materials)s.") % {"materials": named_all(short)}
     if job.is_subcontracted:
         return _("Waits to be sent to the supplier.")
     if job.work_unit_code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from unicodedata import east_asian_width
 
 from django import template
 from django.utils.translation import gettext as _
@@ -47,6 +48,17 @@ def amount(quantity: Decimal | float | None) -> str:
         return "–"
     text = f"{quantity:,.3f}".rstrip("0").rstrip(".")
     return text or "0"
+
+
+@register.filter
+def letters(text: str, room: int) -> str:
+    """Cut a text to the room of so many Latin letters; a Chinese character takes two."""
+    taken = 0
+    for place, letter in enumerate(text):
+        taken += 2 if east_asian_width(letter) in "WF" else 1
+        if taken > room:
+            return text[: max(1, place - 1)].rstrip() + "…"
+    return text
 
 
 @register.filter

@@ -6,6 +6,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from yuheng.operations.exception_words import machine_reason
 from yuheng.operations.rules import HelpKind
 from yuheng.operations.terminal.rules import Kind, Outcome
 
@@ -47,4 +48,13 @@ def in_both(words: Promise) -> dict[str, str]:
     for name, code in (("name_zh", "zh-hans"), ("name_en", "en")):
         with translation.override(code):
             found[name] = str(words)
+    return found
+
+
+def said_in_both(reason: str, prefix: str) -> dict[str, str]:
+    """Return a machine's reason of a pause in both languages; any other reason as it is."""
+    found = {}
+    for name, code in (("zh", "zh-hans"), ("en", "en")):
+        with translation.override(code):
+            found[f"{prefix}_{name}"] = machine_reason(reason)
     return found

@@ -26,6 +26,10 @@ STRINGS = (
     _("%(n)s waiting"),
     _("%(name)s is at work."),
     _("%(name)s is signed in."),
+    _("%(time)s: the machine finished %(job)s by itself"),
+    _("%(time)s: the machine started %(job)s by itself"),
+    _("%(time)s: the machine stopped %(job)s by itself"),
+    _("%(time)s: the machine went on with %(job)s by itself"),
     _("Another person"),
     _("At which station does this tablet stand?"),
     _("Back"),
@@ -88,6 +92,7 @@ STRINGS = (
     _("Scan your badge"),
     _("Scrap"),
     _("Set the parameters"),
+    _("Set-up"),
     _("Set-up done"),
     _("Sign in"),
     _("Sign out"),
@@ -107,6 +112,10 @@ STRINGS = (
     _("There is no connection: scan a badge that this tablet knows."),
     _("This browser cannot read codes with its camera. A scanner that types works everywhere."),
     _("This did not work."),
+    _(
+        "This tablet could not write that down, so it did not happen: press again. If it stays so, reload the page and"
+        " tell an engineer."
+    ),
     _("This page came without TLS: it does not survive a reload without a network."),
     _("Try now"),
     _("Value"),

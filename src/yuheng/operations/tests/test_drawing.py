@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-from yuheng.operations.drawing import MOST_NODES, WIDTH, route_graph, timeline
+from yuheng.operations.drawing import MOST_NODES, NODE_W, WIDTH, route_graph, timeline
 from yuheng.testing.builders import SHIFT_START as AT
 
 
@@ -36,7 +36,7 @@ def test_what_could_not_be_read_is_not_drawn():
 def test_a_step_that_is_half_made_shows_half_its_bar():
     graph = route_graph([a_step(1, good=Decimal(5)), a_step(2)], [(1, 2)])
     assert graph is not None
-    assert [node.done_w for node in graph.nodes] == [84.0, 0.0]
+    assert [node.done_w for node in graph.nodes] == [NODE_W / 2, 0.0]
 
 
 def test_bars_lie_on_one_line_of_time():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +23,7 @@ from yuheng.kernel.errors import Conflict, InvalidInput
 from yuheng.operations.drawing import route_graph, timeline
 from yuheng.operations.exception_words import exceptions_shown
 from yuheng.operations.labels import ORDER_STATE_LABELS
+from yuheng.operations.option_words import choices_for_form, options_said
 from yuheng.operations.selectors import orders, progress
 from yuheng.operations.selectors.exceptions import ExceptionFilter
 from yuheng.operations.selectors.orders import OrderFilter, RequestRow
@@ -71,8 +73,10 @@ def order(request: HttpRequest, order_id: int) -> HttpResponse:
     row = orders.order_detail(actor=actor, order_id=order_id)
     way = progress.order_progress(actor=actor, now=at, order_id=order_id)
     _actor, site = site_of(request, row.site_id)
+    known = engineering.options_of(material_ids={line.material_id for line in row.lines if line.options})
     context = {
         "order": row,
+        "lines": [(line, options_said(line.material_id, line.options, known)) for line in row.lines],
         "is_late": row.is_late(at),
         "way": way_shown(way, at),
         "exceptions": exceptions_shown(actor, row.site_id, ExceptionFilter(order_id=order_id)),
@@ -141,13 +145,15 @@ def new_order(request: HttpRequest) -> HttpResponse:
 
 
 def _order_form(request: HttpRequest, actor: Actor, site: SiteRow, refusal: InvalidInput | None) -> HttpResponse:
-    given = request.POST if request.method == "POST" else {}
+    given = request.POST if request.method == "POST" else request.GET
+    products = engineering.search_materials(actor=actor, site_id=site.id, source="make", limit=500)
     context = {
         "given": given,
         "refusal": str(refusal) if refusal else "",
         "wrong": refusal.fields if refusal else {},
         "customers": [row for row in orders.parties(actor=actor, site_id=site.id, limit=500) if row.is_customer],
-        "products": engineering.search_materials(actor=actor, site_id=site.id, source="make", limit=500),
+        "products": products,
+        "choices": choices_for_form(material_codes={one.id: one.code for one in products}),
         "lines": [
             {
                 "n": n,
@@ -273,7 +279,9 @@ def write_customer(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The customer is written."))
     except InvalidInput as refusal:
         messages.error(request, " ".join([str(refusal), *refusal.fields.values()]))
-    return redirect("operations:new_order")
+    answer = redirect("operations:new_order")
+    answer["Location"] += "?" + urlencode({"site": site.code, "customer": spec.code})
+    return answer
 
 
 @require_POST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -15,17 +15,26 @@ from yuheng.engineering import selectors as engineering
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.unit_symbols import symbol_of
-from yuheng.operations.rules import HelpKind, JobState, ReasonKind, ResponseKind
+from yuheng.operations.rules import HelpKind, JobState, ReasonKind, ResponseKind, Source
 from yuheng.operations.selectors import counts, floor, jobs
 from yuheng.operations.selectors.counts import Count
-from yuheng.operations.selectors.jobs import JobDetail, RequirementRow
-from yuheng.operations.terminal.labels import HELP_LABELS, in_both
+from yuheng.operations.selectors.jobs import JobDetail, RequirementRow, ResponseFilter
+from yuheng.operations.terminal.labels import HELP_LABELS, in_both, said_in_both
 from yuheng.operations.terminal.models import StationDevice, StationStream, TerminalSession
 from yuheng.operations.terminal.selectors.devices import device_actor
 from yuheng.operations.terminal.selectors.reports import ReportRow, codes_of_jobs, open_reports_of_device
 from yuheng.people import selectors as people
 
 JOBS_KEPT = 8
+TURNS_LOOKED_AT, TURNS_KEPT, TOLD_FOR = 12, 3, timedelta(hours=1)
+"""Of what a machine did by itself: the newest are of use, and only while they are news."""
+
+TURNING = (
+    ResponseKind.STARTED.value,
+    ResponseKind.PAUSED.value,
+    ResponseKind.RESUMED.value,
+    ResponseKind.FINISHED.value,
+)
 REASON_KINDS = (ReasonKind.PAUSE, ReasonKind.SCRAP, ReasonKind.REWORK, ReasonKind.SHORT)
 
 Json = dict[str, Any]
@@ -68,6 +77,7 @@ def picture_of(*, device: StationDevice, stream: uuid.UUID | None, now: datetime
             for row in floor.open_help(actor=actor, site_id=device.site_id, work_unit_id=unit.pk)
         ],
         "conflicts": _conflicts(open_reports_of_device(device)),
+        "machine": _by_the_machine(actor, device.site_id, unit.pk, now),
     }
 
 
@@ -110,6 +120,23 @@ def _people(device: StationDevice, now: datetime) -> list[Json]:
         | _names(row.person)
         for row in rows.select_related("person").order_by("started_at")
     ]
+
+
+def _by_the_machine(actor: Actor, site_id: int, work_unit_id: int, now: datetime) -> list[Json]:
+    """Return what the station's machine began, stopped and ended by its signals, newest first. One query."""
+    narrowed = ResponseFilter(work_unit_id=work_unit_id, kinds=TURNING)
+    rows = jobs.responses(actor=actor, site_id=site_id, narrowed=narrowed, limit=TURNS_LOOKED_AT).rows
+    return [
+        {
+            "id": row.id,
+            "kind": row.kind.value,
+            "at_ms": _ms(row.at),
+            "job_code": row.job_code,
+            **said_in_both(row.reason, "reason"),
+        }
+        for row in rows
+        if row.source is Source.SIGNAL and row.recorded_at > now - TOLD_FOR
+    ][:TURNS_KEPT]
 
 
 def _conflicts(rows: list[ReportRow]) -> list[Json]:
@@ -173,6 +200,7 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "state": row.state.value,
         "isHere": row.work_unit_id in {None, work_unit_id},
         "reason": _why_it_rests(detail),
+        **said_in_both(_why_it_rests(detail), "reason"),
         "quantity": float(row.quantity),
         "good": float(row.good),
         "scrap": float(row.scrap),
@@ -185,6 +213,8 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "started_ms": _ms(row.actual_start),
         "since_ms": _since(detail),
         "setup_s": row.setup_s,
+        "has_set_up": row.setup_s > 0 or "setup" in directive.get("confirms", ()),
+        "isSetUp": any(one.kind == ResponseKind.SET_UP for one in detail.responses),
         "run_s": row.run_s,
         "missing": list(detail.missing),
         "checks": [_check(one, detail) for one in directive.get("checks", [])],

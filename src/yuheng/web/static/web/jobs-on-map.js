@@ -19,10 +19,15 @@ function made(pieces, quantity, isLate) {
 
 function put(tile, share, text) {
   const width = Number(tile.querySelector("rect").getAttribute("width"));
-  tile.querySelector(".tile-job")?.setAttribute("width", String(share === null ? 0 : Math.max(1, share * width)));
+  const bar = tile.querySelector(".tile-job");
+  const wide = String(share === null ? 0 : Math.max(1, share * width));
   const node = tile.querySelector(".tile-made");
   const shown = width >= WIDE ? text : "";
-  if (node && node.textContent !== shown) node.textContent = shown;
+  if (bar.getAttribute("width") === wide && node.textContent === shown) return;
+  bar.setAttribute("width", wide);
+  if (node.firstChild) node.firstChild.data = shown; // the text node stays: the canvas reads it
+  else node.append(shown);
+  map.madeChanged?.(tile.dataset.unit);
 }
 
 function show(tile, job) {

@@ -9,6 +9,7 @@
 
 const EDGE = 2; // how far an outline or the alarm mark reaches beyond its tile, map pixels
 const MARK = 4; // which of a tile's texts is the alarm mark
+const BAR = 2; // height of the share that is made, as in map_drawing.py
 const MAX_PIXELS = 16e6; // of the canvas; a sharper one is not made
 
 export class Faces {
@@ -96,6 +97,15 @@ export class Faces {
       pen.strokeStyle = look.stroke;
       pen.stroke();
     }
+    const done = tile.made.bar.value;
+    if (done > 0) { pen.fillStyle = look.bar; pen.fillRect(x, y + h - BAR, done, BAR); }
+    if (tile.made.text.data) {
+      pen.font = look.made.font;
+      pen.fillStyle = look.made.fill;
+      pen.textAlign = "right";
+      pen.fillText(tile.made.text.data, look.made.x + x, tile.made.y);
+      pen.textAlign = "left";
+    }
     const hasMark = look.badge && tile.texts[MARK].data;
     if (hasMark) this.badge(tile.badge, look.badge);
     for (const [i, text] of tile.texts.entries()) {
@@ -153,6 +163,8 @@ export class Faces {
         strokeWidth: parseFloat(edge.strokeWidth),
         badge: box.display === "none" ? null : { fill: box.fill, stroke: box.stroke, strokeWidth: parseFloat(box.strokeWidth) },
         dashes: edge.strokeDasharray === "none" ? [] : edge.strokeDasharray.split(/[ ,]+/).map(parseFloat),
+        bar: getComputedStyle(probe.querySelector(".tile-job")).fill,
+        made: madeLook(probe.querySelector(".tile-made"), tile, this.family),
         texts: [...probe.querySelectorAll("text:not(.tile-made)")].map((text) => {
           const style = getComputedStyle(text);
           const shift = style.transform === "none" ? 0 : new DOMMatrix(style.transform).f;
@@ -167,6 +179,7 @@ export class Faces {
 }
 
 const letters = (style, family) => ({ font: `${style.fontWeight} ${style.fontSize} ${family}`, fill: style.fill });
+const madeLook = (text, tile, family) => ({ ...letters(getComputedStyle(text), family), x: Number(text.getAttribute("x")) - tile.box.x });
 const paintOf = (paint) => (paint === "none" ? "" : paint);
 
 function boxOf(rect) {

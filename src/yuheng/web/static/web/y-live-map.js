@@ -82,8 +82,18 @@ class LiveMap extends HTMLElement {
       name: texts[0].dataset.code, kind: node.dataset.class, area: this.areas.get(node.dataset.area),
       state: Number(node.dataset.state), cause: node.dataset.cause, sinceUs: Number(node.dataset.since),
       shown: node.getAttribute("class"), waits: node.classList.contains("is-waiting") };
+    const made = node.querySelector(".tile-made");
+    tile.made = { node: made, text: textOf(made), y: Number(made.getAttribute("y")), bar: node.querySelector(".tile-job").width.baseVal };
     this.tiles.set(Number(node.dataset.unit), tile);
     tile.area?.tiles.push(tile);
+  }
+
+  /** What a unit makes was written into its tile (jobs-on-map.js): a face on the canvas is painted anew. */
+  madeChanged(id) {
+    const tile = this.faces && this.tiles.get(Number(id));
+    if (!tile) return;
+    this.changed.add(tile);
+    this.paintSoon();
   }
 
   // ---- what is shown ------------------------------------------------------------------------------------------------

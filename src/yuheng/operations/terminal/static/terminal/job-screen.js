@@ -2,7 +2,7 @@
 
 import { choose, h, openDialog } from "./dom.js";
 import { askCheck, askMaterial, askParameters, askPieces } from "./asking.js";
-import { INTERRUPTED, RUNNING, needFor, nextJobs, openSteps, stepsOf } from "./project.js";
+import { INTERRUPTED, RUNNING, isSettingUp, needFor, nextJobs, openSteps, stepsOf } from "./project.js";
 import { amount, clock, lasting, limits, named, t } from "./words.js";
 
 const NEXT_SHOWN = 4;
@@ -16,7 +16,7 @@ export class JobScreen {
   draw() {
     const { terminal } = this;
     const job = terminal.shownJob();
-    if (!job) return [h("main", { id: "content", class: "plain" }, h("p", { class: "lead" }, t("Nothing is to be done at this station now.")), terminal.outcome()), this.verbs(null)];
+    if (!job) return [h("main", { id: "content", class: "plain" }, h("p", { class: "lead" }, t("Nothing is to be done at this station now.")), this.machine(), terminal.outcome()), this.verbs(null)];
     return [h("main", { id: "content", class: "job" }, this.panel(job), this.aside(job)), this.verbs(job)];
   }
 
@@ -26,7 +26,7 @@ export class JobScreen {
     const { terminal } = this;
     const zone = terminal.zone();
     const facts = [job.order_code || job.request_code, named(job, "customer"), job.due_ms ? t("due %(time)s", { time: clock(job.due_ms, zone, terminal.nowMs()) }) : ""].filter(Boolean);
-    const state = { [RUNNING]: t("Running"), [INTERRUPTED]: t("Paused") }[job.state] ?? t("Not started");
+    const state = { [RUNNING]: isSettingUp(job) ? t("Set-up") : t("Running"), [INTERRUPTED]: t("Paused") }[job.state] ?? t("Not started");
     return h("section", { class: "panel job-panel", "aria-labelledby": "yt-job" },
       h("p", { class: "mute" }, facts.join(" · "), job.is_rush ? h("b", { class: "mark" }, ` ▲ ${t("rush")}`) : null, job.is_rework ? h("b", { class: "mark" }, ` ↺ ${t("rework")}`) : null),
       h("h2", { id: "yt-job" }, h("span", { class: "num" }, job.segment_code), ` ${named(job, "segment")}`),
@@ -37,13 +37,21 @@ export class JobScreen {
         h("span", {}, t("planned %(time)s", { time: lasting((job.setup_s + job.run_s) * 1000) })),
         h("label", { class: "count" }, h("b", { class: "num" }, `${amount(job.good)} / ${amount(job.quantity)}`), ` ${t("good")}`, job.scrap ? ` · ${amount(job.scrap)} ${t("scrap")}` : "", typeof job.counted === "number" ? ` · ${t("counted %(n)s", { n: amount(job.counted) })}` : "",
           h("progress", { max: Math.max(job.quantity, 0.001), value: job.good, "aria-label": t("Good pieces") }))),
+      this.machine(),
       this.steps(job),
       h("div", { class: "scan", role: "status" }, h("b", {}, t("Just scan: nothing need be pressed.")), h("p", { class: terminal.said.isBad ? "is-bad" : "" }, terminal.said.isBad ? `▲ ${terminal.said.text}` : terminal.said.text)));
   }
 
+  /** What the machine did by itself: nobody at the station should be surprised by a job that began or ended. */
+  machine() {
+    const { terminal } = this;
+    const last = terminal.state.machine?.[0];
+    return last ? h("p", { class: "machine", "data-machine": last.id }, terminal.machineWords(last)) : null;
+  }
+
   reasonWords(job) {
     const row = (this.terminal.state.reasons?.pause ?? []).find((one) => one.code === job.reason);
-    return job.reason ? `: ${row ? named(row) : job.reason}` : "";
+    return job.reason ? `: ${row ? named(row) : named(job, "reason") || job.reason}` : "";
   }
 
   steps(job) {
@@ -111,6 +119,7 @@ export class JobScreen {
     if (job?.state === RUNNING) {
       const isBlocked = open.length > 0;
       verbs.push(verb("finish", t("Finish"), isBlocked ? t("%(n)s steps must be done first", { n: open.length }) : t("%(n)s left", { n: amount(job.remaining) }), () => this.finish(job), { class: "primary", disabled: isBlocked }));
+      if (isSettingUp(job)) verbs.push(verb("set_up", t("Set-up done"), t("planned %(time)s", { time: lasting(job.setup_s * 1000) }), () => terminal.act("set_up", job)));
       verbs.push(verb("pause", t("Pause"), t("choose why"), () => this.pause(job)));
     } else if (job?.state === INTERRUPTED) {
       verbs.push(verb("resume", t("Go on"), named(job, "segment"), () => terminal.act("resume", job), { class: "primary" }));
@@ -140,8 +149,8 @@ export class JobScreen {
     const { terminal } = this;
     const payload = job.remaining === 1 && (job.counted ?? 1) === 1 ? { good: "1" } : await askPieces(terminal, job, { isEnd: true });
     if (!payload) return;
-    await terminal.act(payload.isReport ? "report" : "finish", job, payload);
-    if (!payload.isReport) terminal.wanted = null;
+    const isTaken = await terminal.act(payload.isReport ? "report" : "finish", job, payload);
+    if (isTaken && !payload.isReport) terminal.wanted = null;
   }
 
   async pieces(job) {
@@ -153,8 +162,7 @@ export class JobScreen {
     const { terminal } = this;
     const kind = await choose(t("Whom do you need?"), terminal.state.help_kinds, (row) => named(row), { label: t("Close") });
     if (!kind) return;
-    await terminal.act("help", job, { kind: kind.code });
-    terminal.say(t("Called: %(who)s.", { who: named(kind) }));
+    if (await terminal.act("help", job, { kind: kind.code })) terminal.say(t("Called: %(who)s.", { who: named(kind) }));
   }
 
   // ---- scans --------------------------------------------------------------------------------------------------------
@@ -187,7 +195,7 @@ export class JobScreen {
 
   async consume(job, need, code, quantity) {
     const { terminal } = this;
-    await terminal.act("consume", job, { lot: code, quantity: String(quantity), requirement: need?.id ?? null });
-    terminal.say(t("%(code)s taken down: %(what)s × %(n)s", { code, what: need ? need.material_code : "", n: amount(quantity) }));
+    const isTaken = await terminal.act("consume", job, { lot: code, quantity: String(quantity), requirement: need?.id ?? null });
+    if (isTaken) terminal.say(t("%(code)s taken down: %(what)s × %(n)s", { code, what: need ? need.material_code : "", n: amount(quantity) }));
   }
 }

@@ -30,6 +30,7 @@ const EFFECTS = {
   pause: (job, action) => {
     job.state = INTERRUPTED;
     job.reason = action.payload.reason;
+    job.reason_zh = job.reason_en = "";
     job.since_ms = action.at_ms;
   },
   resume: (job, action) => {
@@ -106,6 +107,12 @@ export function stepsOf(job) {
   }
   return steps;
 }
+
+/**
+ * Whether a person may still have to say that the set-up is done: the job plans one (or wants it confirmed), nobody has
+ * said so, and nothing is made yet. Who reports pieces has set up: nobody is held up by a button.
+ */
+export const isSettingUp = (job) => job.state === RUNNING && job.has_set_up && !job.isSetUp && job.good + job.scrap + job.rework === 0;
 
 /** Mandatory steps that stand in the way of finishing. */
 export const openSteps = (job) => stepsOf(job).filter((step) => !step.isDone && step.kind === "check" && step.of.is_mandatory);

@@ -60,15 +60,24 @@ export class Store {
     return (await this.fact("stream")) ?? { id: "", next: 1 };
   }
 
-  /** Put an action at the end of the queue; return it with its number once it is on disk. */
+  /**
+   * Put an action at the end of the queue; return it with its number once it is on disk.
+   *
+   * The number is never one that the queue holds, also when the counter was rolled back (a power cut) and what it gave
+   * out has not been let go of yet.
+   */
   async append(action) {
     const change = this.write(["facts", "queue"]);
+    const written = finished(change); // a failed request aborts the transaction before anybody waits for it
+    written.catch(() => {});
     const facts = change.objectStore("facts");
+    const queue = change.objectStore("queue");
     const stream = (await done(facts.get("stream"))) ?? { id: uuid(), next: 1 };
-    const numbered = { ...action, sequence: stream.next };
-    change.objectStore("queue").add(numbered);
-    facts.put({ id: stream.id, next: stream.next + 1 }, "stream");
-    await finished(change);
+    const last = await done(queue.openKeyCursor(null, "prev"));
+    const numbered = { ...action, sequence: Math.max(stream.next, (last?.key ?? 0) + 1) };
+    queue.add(numbered);
+    facts.put({ id: stream.id, next: numbered.sequence + 1 }, "stream");
+    await written;
     return numbered;
   }
 

@@ -80,7 +80,31 @@ class Terminal extends HTMLElement {
     this.picture = picture ?? null;
     this.state = picture ? project(picture, queue.map((action) => ({ ...action, stream: stream.id }))) : null;
     if (picture?.documents) this.keepFiles(picture.documents);
+    this.tellMachine();
     this.draw();
+  }
+
+  /** Say once, to eyes and screen readers, what the machine has begun, stopped or ended since the last picture. */
+  tellMachine() {
+    const last = this.state?.machine?.[0];
+    if (!this.state) return;
+    if (last && this.machineTold !== undefined && last.id > this.machineTold) this.said = { text: this.machineWords(last), isBad: false };
+    this.machineTold = Math.max(last?.id ?? 0, this.machineTold ?? 0);
+  }
+
+  machineWords({ kind, at_ms, job_code, ...row }) {
+    const sentences = {
+      started: t("%(time)s: the machine started %(job)s by itself", { time: this.timeOf(at_ms), job: job_code }),
+      paused: t("%(time)s: the machine stopped %(job)s by itself", { time: this.timeOf(at_ms), job: job_code }),
+      resumed: t("%(time)s: the machine went on with %(job)s by itself", { time: this.timeOf(at_ms), job: job_code }),
+      finished: t("%(time)s: the machine finished %(job)s by itself", { time: this.timeOf(at_ms), job: job_code }),
+    };
+    const why = named(row, "reason");
+    return `${sentences[kind]}${why ? ` (${why})` : ""}`;
+  }
+
+  timeOf(ms) {
+    return clock(ms, this.zone(), this.nowMs());
   }
 
   /** Have the drawings of what comes next before the network can fail. */
@@ -115,16 +139,26 @@ class Terminal extends HTMLElement {
 
   // ---- doing --------------------------------------------------------------------------------------------------------
 
-  /** Put what a person did on disk, show it, send it. */
+  /**
+   * Put what a person did on disk, show it, send it; return whether it is there. What the tablet cannot write down (its
+   * disk is full, the browser lost its store) did not happen, and says so.
+   */
   async act(kind, job, payload = {}, more = {}) {
     const who = more.session ?? this.active()?.session;
-    if (!who) { this.isSigningIn = true; this.draw(); return; }
-    if (!job && !JOBLESS.has(kind)) return; // the job went while the button was pressed
+    if (!who) { this.isSigningIn = true; this.draw(); return false; }
+    if (!job && !JOBLESS.has(kind)) return false; // the job went while the button was pressed
     const action = { id: uuid(), kind, at_ms: this.nowMs(), session: who, job: job?.id ?? null, payload, ...more };
-    await this.store.append(action);
+    try {
+      await this.store.append(action);
+    } catch (error) {
+      console.warn("terminal: not written", error);
+      this.say(t("This tablet could not write that down, so it did not happen: press again. If it stays so, reload the page and tell an engineer."), true);
+      return false;
+    }
     navigator.vibrate?.(30);
     await this.refresh();
     this.sync.now();
+    return true;
   }
 
   say(text, isBad = false) {
@@ -152,7 +186,7 @@ class Terminal extends HTMLElement {
     const { person_id, name_zh, name_en, number } = person;
     localStorage.setItem(ACTIVE, session);
     this.isSigningIn = false;
-    await this.act("sign_in", null, { badge: fingerprint }, { session, person: { person_id, name_zh, name_en, number } });
+    if (!(await this.act("sign_in", null, { badge: fingerprint }, { session, person: { person_id, name_zh, name_en, number } }))) return;
     this.say(t("%(name)s is signed in.", { name: named(person) }));
     await this.tellCrew();
   }
