@@ -6,6 +6,9 @@ WORKERS ?= 2
 # One of them: make bench BENCH=ingest ARGS="--seconds 20 --json"
 BENCH ?= all
 
+# A plant is many Python processes: without kept byte code each compiles every module that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-later demo up test check bench lock messages clean
 

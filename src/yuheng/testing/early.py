@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,8 @@ POSTGRES = Postgres(DIRECTORY / "postgres", port=free_port(), password=secrets.t
 
 for _name in [name for name in os.environ if name.startswith("YUHENG_") or name in {"DATABASE_URL", "NATS_URL"}]:
     del os.environ[_name]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # tests start hundreds of processes: each would compile every module
+sys.dont_write_bytecode = False
 os.environ["YUHENG_DATA_DIR"] = str(DIRECTORY / "data")
 os.environ["DATABASE_URL"] = POSTGRES.url()
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # browser tests drive Playwright's loop and the database in one thread
