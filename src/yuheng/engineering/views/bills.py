@@ -38,6 +38,7 @@ from yuheng.people.identity import actor_of
 
 LINE_GRID = ("find_number", "component", "component_name", *rows.LINE_COLUMNS[2:])
 OPTION_KINDS = {"kind": {"kind": "choice", "choices": [kind.value for kind in Kind], "default": "number"}}
+MOST_OFFERED = 500
 ABOUT_LINES: dict[str, dict[str, Any]] = {
     "component_name": {"locked": True, "wide": True},
     "quantity": {"wide": True, "default": "1"},
@@ -205,6 +206,9 @@ def _context(
     codes = {pk: part.code for pk, part in found.parts.items()}
     may_edit = actor.may(EDIT, site_id=row.site_id) and found.version.is_draft
     others = selectors.versions_of(actor=actor, material_id=row.id).boms
+    parts = selectors.search_materials(actor=actor, site_id=row.site_id, limit=MOST_OFFERED) if may_edit else []
+    offered = [[one.code, f"{one.code} {in_language(one.name_zh, one.name_en)}"] for one in parts if one.id != row.id]
+    columns = grid_columns(LINE_GRID, ABOUT_LINES | {"component": {"suggest": offered}})
     saved_lines = [rows.write_line(one, codes) for one in found.spec.lines]
     saved_lines = [
         one | {"component_name": shown.get("component_name", "")}
@@ -215,7 +219,13 @@ def _context(
         "version": found.version,
         "held": [spoken(one) for one in found.version.effectivities],
         "crumbs": crumbs(row, VersionKind.BOM),
-        "lines": grid(grid_columns(LINE_GRID, ABOUT_LINES), lines, saved_lines, line_errors, may_edit),
+        "lines": grid(
+            grid_columns(LINE_GRID, ABOUT_LINES | {"component": {"suggest": offered}}),
+            lines,
+            saved_lines,
+            line_errors,
+            may_edit,
+        ),
         "options": grid(
             grid_columns(rows.OPTION_COLUMNS, OPTION_KINDS),
             options,

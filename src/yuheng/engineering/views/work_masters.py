@@ -90,7 +90,7 @@ def work_master(request: HttpRequest, work_master_id: int) -> HttpResponse:
         "version": found.version,
         "held": [spoken(one) for one in found.version.effectivities],
         "crumbs": crumbs(row, VersionKind.WORK_MASTER),
-        "segments": grid(grid_columns(rows.SEGMENT_COLUMNS, ABOUT), segments, saved, segment_errors, may_edit),
+        "segments": grid(_columns(found, may_edit), segments, saved, segment_errors, may_edit),
         "options": grid(
             grid_columns(rows.OPTION_COLUMNS, OPTION_KINDS), options, saved_options, option_errors, may_edit
         ),
@@ -103,6 +103,12 @@ def work_master(request: HttpRequest, work_master_id: int) -> HttpResponse:
         "tab": "products",
     }
     return page(request, "engineering/work_master.html", context, row.site_id, status=422 if trouble else 200)
+
+
+def _columns(found: selectors.WorkMasterRow, may_edit: bool) -> list[dict[str, Any]]:
+    """Return the grid's columns; whoever may write is offered the plant's equipment classes."""
+    classes = [[code, code] for code in sorted(found.places.classes.values())] if may_edit else []
+    return grid_columns(rows.SEGMENT_COLUMNS, ABOUT | {"equipment_class": {"suggest": classes}})
 
 
 def _known(found: selectors.WorkMasterRow) -> rows.Equipment:

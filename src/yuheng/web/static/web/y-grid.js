@@ -1,7 +1,7 @@
 // <y-grid>: a table whose cells are edited as in a spreadsheet, for hundreds of rows.
 //
 // Attributes: data-source = id of a JSON script: {columns, rows, errors, may_edit, may_add}. A column is
-// {name, label, kind: "text" | "number" | "choice", choices?, locked?, wide?}; a row is {id, cells, marks}; marks name
+// {name, label, kind: "text" | "number" | "choice", choices?, suggest?, locked?, wide?}; a row is {id, cells, marks}; marks name
 // cells that were set by hand. Sentences come from data-* attributes of the element, translated by the server.
 // A form's hidden input named by data-field gets every row on submit; without it, data-post is sent changed cells only.
 //
@@ -274,6 +274,18 @@ class Grid extends HTMLElement {
 
   isLocked(column) { return !this.mayEdit || Boolean(this.columns[column].locked); }
 
+  /** The id of a list of values that a column knows; anything else may be typed, too. */
+  suggestions(about) {
+    const id = `${this.id || "grid"}-${about.name}-known`;
+    if (!document.getElementById(id)) {
+      const list = document.createElement("datalist");
+      list.id = id;
+      list.append(...about.suggest.map(([code, name]) => Object.assign(document.createElement("option"), { value: code, label: name || code })));
+      this.append(list);
+    }
+    return id;
+  }
+
   edit(typed) {
     const { row, column } = this.at;
     const cell = this.cell(row, column);
@@ -291,6 +303,7 @@ class Grid extends HTMLElement {
       this.editor = document.createElement("input");
       this.editor.value = typed ?? value;
       this.editor.maxLength = 2000;
+      if (about.suggest?.length) this.editor.setAttribute("list", this.suggestions(about));
     }
     this.editor.setAttribute("aria-label", about.label);
     this.editor.addEventListener("blur", () => this.finish(true));
