@@ -220,7 +220,7 @@ def _context(
         "held": [spoken(one) for one in found.version.effectivities],
         "crumbs": crumbs(row, VersionKind.BOM),
         "lines": grid(
-            grid_columns(LINE_GRID, ABOUT_LINES | {"component": {"suggest": offered}}),
+            columns,
             lines,
             saved_lines,
             line_errors,
