@@ -200,6 +200,7 @@ ACTION_LABELS: dict[str, Promise] = {
     "party.write": _("Customer or supplier written"),
     "order.enter": _("Order entered"),
     "order.change": _("Order changed"),
+    "order.promise": _("Promise date of an order changed"),
     "order.cancel": _("Order cancelled"),
     "order.release": _("Order released"),
     "request.enter": _("Production order entered"),

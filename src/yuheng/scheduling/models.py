@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from yuheng.kernel.models import SiteScopedModel
 from yuheng.scheduling.rules.estimates import Basis
+from yuheng.scheduling.rules.promises import ForecastCause, OfferKind
 from yuheng.scheduling.rules.states import UNDER_WAY, PlanKind, ScenarioState, SuggestionState
 
 NAME_LENGTH = 120
@@ -212,3 +213,52 @@ class ExpectedReturn(SiteScopedModel):
 
     def __str__(self) -> str:
         return f"{self.work_unit_id} back at {self.at:%F %H:%M}"
+
+
+class Promise(SiteScopedModel):
+    """A date was promised to a customer: what was asked, what was possible, and what set the date. Never changed.
+
+    ``way``: the stretches that led to the date (`building.promising.Step`); ``hurt``: orders that were to be later.
+    """
+
+    order = models.ForeignKey("operations.CustomerOrder", on_delete=models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12, choices=[(k.value, k.name) for k in OfferKind])
+    wished_at = models.DateTimeField(null=True, blank=True)
+    earliest_at = models.DateTimeField()
+    promised_at = models.DateTimeField()
+    former_at = models.DateTimeField()  # what was promised before
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
+    way = models.JSONField(default=list)
+    hurt = models.JSONField(default=list)
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["order", "-id"], name="promise_of_order")]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} by {self.promised_at:%F %H:%M}"
+
+
+class Forecast(SiteScopedModel):
+    """When an order is expected to be done, from then on; one row for every change that matters, with its cause.
+
+    ``ends_at`` is null while it cannot be planned. ``values`` name the cause: a plan, a machine, a material.
+    """
+
+    order = models.ForeignKey("operations.CustomerOrder", on_delete=models.PROTECT, related_name="+")
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    noted_at = models.DateTimeField()
+    promised_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True)
+    cause = models.CharField(max_length=12, choices=[(c.value, c.name) for c in ForecastCause])
+    values = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["order", "-id"], name="forecast_of_order")]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} at {self.ends_at}"

@@ -6,7 +6,7 @@ plan. Who may see is asked once, at the door.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -68,6 +68,24 @@ WHERE need.open > 0 AND need.so_far > stock.there AND need.job_order_id IS NOT N
 ORDER BY need.job_order_id, m.code
 """
 """Only material that the plant keeps stock of: what was never received here is not counted as missing."""
+
+_LEFT = """
+WITH stock AS (
+    SELECT b.material_id, sum(CASE WHEN l.state = 'available' AND (l.expires_at IS NULL OR l.expires_at > %(now)s)
+                              THEN b.quantity ELSE 0 END) AS there
+    FROM operations_stockbalance b JOIN operations_materiallot l ON l.id = b.lot_id
+    WHERE b.site_id = %(site)s AND b.material_id = ANY(%(ids)s)
+    GROUP BY b.material_id
+), need AS (
+    SELECT material_id, sum(quantity - issued) AS open
+    FROM operations_materialrequirement
+    WHERE site_id = %(site)s AND is_open AND supplied_by_id IS NULL AND material_id = ANY(%(ids)s)
+    GROUP BY material_id
+)
+SELECT stock.material_id, m.code, (stock.there - coalesce(need.open, 0))::float8
+FROM stock JOIN engineering_materialdefinition m ON m.id = stock.material_id
+LEFT JOIN need ON need.material_id = stock.material_id
+"""
 
 _SET_UP = """
 SELECT u.id, j.directive->>'setup_family'
@@ -227,6 +245,28 @@ def _step(told: list[Any]) -> StepOfJob:
             int(one["work_unit_id"]): (float(one["setup_s"]), float(one["run_s"])) for one in alternatives or ()
         },
     )
+
+
+def step_of_directive(directive: Mapping[str, Any]) -> StepOfJob:
+    """Return what a directive says of the work, as `open_work` reads it from the database."""
+    names = ("run_quantity", "run_s", "batch_size", "setup_family", "skills", "tools", "alternatives")
+    return _step([directive.get(name) for name in names])
+
+
+def short_for(*, actor: Actor, site_id: int, needs: Mapping[int, float], now: datetime) -> dict[int, tuple[str, float]]:
+    """Material -> its code and how much would be missing if so much were needed behind everything that is open.
+
+    Only of material that the plant keeps stock of. One statement.
+    """
+    actor.require(VIEW, site_id=site_id)
+    if not needs:
+        return {}
+    with connection.cursor() as database:
+        database.execute(_LEFT, {"site": site_id, "now": now, "ids": list(needs)})
+        rows = database.fetchall()
+    return {
+        material: (code, needs[material] - max(0.0, left)) for material, code, left in rows if needs[material] > left
+    }
 
 
 def changes_of(*, site_id: int) -> tuple[int, str]:

@@ -192,6 +192,33 @@ def change_order(*, actor: Actor, order_id: int, spec: OrderSpec, at: datetime) 
     return order
 
 
+@transaction.atomic
+def promise_order(*, actor: Actor, order_id: int, promised_at: datetime, reason: str, at: datetime) -> CustomerOrder:
+    """Promise another date; lines with a date of their own keep it, what is released follows. Needs ``orders.edit``.
+
+    Raises
+    ------
+    PermissionRefused, NotVisible, InvalidInput
+    Conflict
+        The order is over.
+    """
+    order = locked(CustomerOrder, actor=actor, pk=order_id, permission=ORDERS)
+    if order.state not in (OrderState.ENTERED.value, OrderState.RELEASED.value):
+        raise Conflict(_("Order %(order)s is over and cannot be changed.") % {"order": order.code})
+    if promised_at.tzinfo is None:
+        message = _("Give the time with its offset.")
+        raise InvalidInput(message, {"promised_at": message})
+    before = order.promised_at.isoformat()
+    order.promised_at, order.changed_at = promised_at, at
+    order.save(update_fields=["promised_at", "changed_at"])
+    live = [state.value for state in (*LIVE_REQUESTS, RequestState.FORECAST)]
+    requests = OperationsRequest.objects.filter(order_id=order.pk, state__in=live, line__promised_at__isnull=True)
+    releasing.reorder(requests, order.priority, is_rush=order.is_rush, due_at=promised_at)
+    publish(OrderChanged(site_id=order.site_id, order_id=order.pk, code=order.code), at=at)
+    _audit(order, "promise", actor=actor, at=at, before=before, promised_at=promised_at.isoformat(), reason=reason)
+    return order
+
+
 def is_as(order: CustomerOrder, spec: OrderSpec) -> bool:
     """Return whether an order is as a specification says; for importers. Raises `InvalidInput`. Six queries."""
     customer, lines = _checked(order.site_id, spec)

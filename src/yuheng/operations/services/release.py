@@ -63,6 +63,30 @@ def release(request: OperationsRequest, *, actor: Actor, at: datetime, on: date 
     """Release a request that the caller has locked. Raises `Conflict` with the sentence that engineering gives."""
     if request.state != RequestState.FORECAST.value:
         raise Conflict(_("Request %(request)s is released already, or is over.") % {"request": request.code})
+    built, resolution = would_make(request, actor=actor, at=at, on=on)
+    needs = _write(request, resolution, built, at=at)
+    _announce_lots(resolution, built, at=at)
+    publish(
+        RequestReleased(
+            site_id=request.site_id,
+            request_id=request.pk,
+            code=request.code,
+            order_id=request.order_id,
+            job_orders=len(built.jobs),
+        ),
+        at=at,
+    )
+    return Released(tuple(row.pk for row in built.requests.values()), len(built.jobs), needs)
+
+
+def would_make(request: OperationsRequest, *, actor: Actor, at: datetime, on: date | None = None) -> tuple[Built, Any]:
+    """Return what a release of a request would make, and engineering's answer. Reads only; the request need not exist.
+
+    Raises
+    ------
+    Conflict
+        With the sentence that engineering gives, or because steps wait for each other.
+    """
     resolution = engineering.resolve(
         actor=actor,
         site_id=request.site_id,
@@ -84,19 +108,7 @@ def release(request: OperationsRequest, *, actor: Actor, at: datetime, on: date 
             _("Steps of %(request)s wait for each other. Correct the work master.") % {"request": request.code}
         )
     _plan_backwards(built, at=at)
-    needs = _write(request, resolution, built, at=at)
-    _announce_lots(resolution, built, at=at)
-    publish(
-        RequestReleased(
-            site_id=request.site_id,
-            request_id=request.pk,
-            code=request.code,
-            order_id=request.order_id,
-            job_orders=len(built.jobs),
-        ),
-        at=at,
-    )
-    return Released(tuple(row.pk for row in built.requests.values()), len(built.jobs), needs)
+    return built, resolution
 
 
 def _local_day(site_id: int, at: datetime) -> date:
@@ -301,16 +313,16 @@ def _write(request: OperationsRequest, resolution: Any, built: Built, *, at: dat
             JobDependency(
                 before=built.jobs[before], after=built.jobs[after], kind=kind.value, quantity_per=per, lag_s=lag
             )
-            for before, after, kind, per, lag in _once(built.links)
+            for before, after, kind, per, lag in once(built.links)
         ],
         batch_size=BATCH,
     )
-    needs = _needs(resolution, built)
+    needs = needs_of(resolution, built)
     MaterialRequirement.objects.bulk_create(needs, batch_size=BATCH)
     return len(needs)
 
 
-def _once(links: Sequence[Any]) -> list[Any]:
+def once(links: Sequence[Any]) -> list[Any]:
     """Return one link for each pair: two lines of one part into one step need their pieces together."""
     found: dict[Any, Any] = {}
     for before, after, kind, per, lag in links:
@@ -322,7 +334,8 @@ def _once(links: Sequence[Any]) -> list[Any]:
     return list(found.values())
 
 
-def _needs(resolution: Any, built: Built) -> list[MaterialRequirement]:
+def needs_of(resolution: Any, built: Built) -> list[MaterialRequirement]:
+    """Return the material that each job order takes; unsaved rows."""
     first = {routing.path: routing.order[0] for routing in resolution.routings if routing.order}
     found = []
     for line in resolution.lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,9 @@ from django.utils.translation import gettext_noop
 from yuheng.engines.schedule.check import Violation
 from yuheng.scheduling.building import MESSAGES, Built
 from yuheng.scheduling.building.moving import Refusal
+from yuheng.scheduling.building.promising import Offer
 from yuheng.scheduling.rules import Basis
+from yuheng.scheduling.rules.promises import ForecastCause, OfferKind
 from yuheng.scheduling.services.access import clock
 
 _REFUSALS = {
@@ -120,3 +122,154 @@ def alternative(kind: str, values: Mapping[str, Any]) -> str:
 def basis(found: Basis) -> str:
     """Where an expected end comes from."""
     return _(BASES[found])
+
+
+_WAY = {
+    "work": gettext_noop("%(job)s at %(unit)s"),
+    "break": gettext_noop("break of %(unit)s"),
+    "closed": gettext_noop("%(job)s waits until %(unit)s opens"),
+    "machine": gettext_noop("%(job)s waits for %(unit)s, which works for %(orders)s"),
+    "set-up": gettext_noop("%(unit)s is set up for %(job)s"),
+    "not available": gettext_noop("%(job)s waits until %(unit)s is available"),
+    "people": gettext_noop("%(job)s waits for people with skill %(resource)s"),
+    "resource": gettext_noop("%(job)s waits for %(resource)s"),
+    "other order": gettext_noop("%(job)s waits for parts of %(orders)s"),
+    "lag": gettext_noop("%(job)s: waiting time between steps"),
+    "material": gettext_noop("%(job)s waits for material"),
+    "release": gettext_noop("%(job)s waits for its release"),
+    "fixed": gettext_noop("%(job)s has a fixed start"),
+    "gap": gettext_noop("%(job)s waits: the plan leaves a gap"),
+}
+"""By the engine's `Share`: what a stretch of the way to a date goes into."""
+
+
+def way_step(built: Built, one: Any) -> dict[str, Any]:
+    """A stretch of the way to a date as it is kept: codes instead of ids."""
+    job = next(row for row in built.jobs if row.id == one.job_order_id)
+    orders = {row.root_id: row.order_code or row.root_code for row in built.facts.work.jobs}
+    material = ", ".join(built.facts.work.short.get(one.job_order_id, []))
+    return {
+        "share": one.share,
+        "start": one.start.isoformat(),
+        "end": one.end.isoformat(),
+        "minutes": one.minutes,
+        "job": job.code,
+        "name_zh": job.name_zh,
+        "name_en": job.name_en,
+        "unit": built.unit_code.get(one.work_unit_id, "") if one.work_unit_id else "",
+        "orders": [orders.get(root, "–") for root in one.root_ids],
+        "resource": one.resource.removeprefix("tool "),
+        "material": material if one.share == "material" else "",
+    }
+
+
+def way(kept: Mapping[str, Any]) -> str:
+    """A kept stretch in words."""
+    if kept["share"] == "material" and kept["material"]:
+        return _("%(job)s waits for material %(material)s") % kept
+    told = {
+        "job": kept["job"],
+        "unit": kept["unit"] or _("the supplier"),
+        "resource": kept["resource"],
+        "orders": ", ".join(kept["orders"]) or "–",
+    }
+    return _(_WAY[kept["share"]]) % told
+
+
+OFFERS = {
+    OfferKind.BEHIND: gettext_noop("Behind the plan: nobody else is later"),
+    OfferKind.FITTED: gettext_noop("Before others, as far as the wish needs it"),
+    OfferKind.FIRST: gettext_noop("Before all others, as early as possible"),
+}
+_SHARES = {
+    "work": gettext_noop("work"),
+    "break": gettext_noop("breaks of %(unit)s"),
+    "closed": gettext_noop("shifts: %(unit)s is closed"),
+    "machine": gettext_noop("machine %(unit)s works for others"),
+    "set-up": gettext_noop("set-ups of %(unit)s"),
+    "not available": gettext_noop("machine %(unit)s is not available"),
+    "people": gettext_noop("people with skill %(resource)s"),
+    "resource": gettext_noop("tool %(resource)s"),
+    "other order": gettext_noop("parts of %(orders)s"),
+    "lag": gettext_noop("waiting times between steps"),
+    "material": gettext_noop("material %(material)s"),
+    "release": gettext_noop("a hold"),
+    "fixed": gettext_noop("a fixed start"),
+    "gap": gettext_noop("a gap of the plan"),
+}
+"""What sets a date, in a few words."""
+_CAUSES = {
+    ForecastCause.FIRST: gettext_noop("First forecast, by plan %(number)s"),
+    ForecastCause.PLAN: gettext_noop("Plan %(number)s of %(who)s: %(reason)s"),
+    ForecastCause.BREAKDOWN: gettext_noop("%(unit)s stands since %(since)s, expected back at %(until)s"),
+    ForecastCause.BACK: gettext_noop("%(unit)s works again"),
+    ForecastCause.HOLD: gettext_noop("%(job)s is on hold"),
+    ForecastCause.RELEASED: gettext_noop("%(job)s is not on hold any more"),
+    ForecastCause.SHORTAGE: gettext_noop("Material is short: %(materials)s"),
+    ForecastCause.ARRIVED: gettext_noop("Material is there: %(materials)s"),
+    ForecastCause.PROGRESS: gettext_noop("Work goes on otherwise than planned: %(job)s"),
+    ForecastCause.PROMISE: gettext_noop("Another date is promised"),
+    ForecastCause.LEFT_OUT: gettext_noop("It cannot be planned: %(why)s"),
+}
+
+
+def bottleneck(built: Built, offer: Offer) -> tuple[str, int]:
+    """What sets an offer's date, in words, and how many minutes go into it."""
+    found = offer.bottleneck
+    if found is None or (found[1] < offer.work_min and found[1] == 0):
+        return _("the work itself"), offer.work_min
+    step, minutes = found
+    kept = way_step(built, step)
+    told = {
+        "unit": kept["unit"] or _("the supplier"),
+        "resource": kept["resource"],
+        "orders": ", ".join(kept["orders"]) or "–",
+        "material": kept["material"] or "–",
+    }
+    return _(_SHARES[step.share]) % told, minutes
+
+
+def offers_told(built: Built, offers: Sequence[Offer], wished: datetime | None) -> list[dict[str, Any]]:
+    """Offers as pages and programs show them."""
+    found = []
+    for one in offers:
+        name, minutes = bottleneck(built, one)
+        steps = [way_step(built, step) for step in one.steps]
+        found.append(
+            {
+                "kind": one.kind.value,
+                "title": _(OFFERS[one.kind]),
+                "ends_at": one.ends_at,
+                "keeps_wish": None if wished is None else one.ends_at <= wished,
+                "bottleneck": name,
+                "bottleneck_min": minutes,
+                "work_min": one.work_min,
+                "weighted_min": one.weighted_min,
+                "hurt_count": one.hurt_count,
+                "hurt": [
+                    {
+                        "order_id": row.end.order_id,
+                        "order": row.end.order_code or row.end.root_code,
+                        "customer_zh": row.end.customer_zh,
+                        "customer_en": row.end.customer_en,
+                        "due_at": row.end.due_at,
+                        "ends_at": row.end.ends_at,
+                        "later_min": row.later_min,
+                        "late_before_min": row.late_before,
+                        "late_after_min": row.late_after,
+                    }
+                    for row in one.hurt
+                ],
+                "way": [
+                    {**kept, "text": way(kept), "start": step.start, "end": step.end}
+                    for step, kept in zip(one.steps, steps, strict=True)
+                ],
+            }
+        )
+    return found
+
+
+def forecast_cause(cause: ForecastCause, values: Mapping[str, Any]) -> str:
+    """What changed a forecast."""
+    told = {name: _told("until", value) if name in ("since", "until") else value for name, value in values.items()}
+    return _(_CAUSES[cause]) % told

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -28,60 +26,17 @@ from yuheng.scheduling.selectors import plans as asked
 from yuheng.scheduling.selectors import plant, suggestions
 from yuheng.scheduling.selectors.board import board
 from yuheng.scheduling.services import loop, moves, plans, scenarios, words
+from yuheng.scheduling.views.asking import DISPATCH
+from yuheng.scheduling.views.asking import asked_site as _site
+from yuheng.scheduling.views.asking import back_to_dispatch as _back
+from yuheng.scheduling.views.asking import in_words as _in_words
+from yuheng.scheduling.views.asking import now as _now
+from yuheng.scheduling.views.asking import number as _number
+from yuheng.scheduling.views.asking import page as _page
+from yuheng.scheduling.views.asking import wall_time as _wall_time
 
-VIEW, DISPATCH = "operations.view", "operations.dispatch"
-SITE_COOKIE = "yh_site"
 HOURS = (8, 24, 72, 168)
 MOST_LINES = 100
-MAX_ID = 2**63
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _site(request: HttpRequest, permission: str = VIEW) -> tuple[Actor, SiteRow]:
-    """Who asks and for which site: the one in the address, else the one looked at last, else the first."""
-    actor = actor_of(request)
-    actor.require(permission)
-    code = request.GET.get("site", "") or request.POST.get("site", "")
-    if code:
-        found = equipment.site_by_code(actor=actor, code=code)
-        actor.require(permission, site_id=found.id)
-        return actor, found
-    sites = [row for row in equipment.visible_sites(actor=actor) if actor.may(permission, site_id=row.id)]
-    if not sites:
-        raise InvalidInput(_("There is no site yet: import a plant first."))
-    last = request.COOKIES.get(SITE_COOKIE, "")
-    return actor, next((row for row in sites if row.code == last), sites[0])
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any], site: SiteRow) -> HttpResponse:
-    actor = actor_of(request)
-    shared = {"site": site, "may_dispatch": actor.may(DISPATCH, site_id=site.id)}
-    with timezone.override(ZoneInfo(site.time_zone)):
-        return render(request, template, {**shared, **context})
-
-
-def _back(site_code: str) -> HttpResponse:
-    answer = redirect("scheduling:dispatch")
-    answer["Location"] += f"?site={site_code}"
-    return answer
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.POST.get(name, "") or request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) < MAX_ID else None
-
-
-def _wall_time(text: str, zone: str) -> datetime:
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None:
-        raise InvalidInput(_("This is not a time; write it as 2026-11-22T14:00."))
-    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))
 
 
 def _news(actor: Actor, site: SiteRow) -> dict[str, Any]:
@@ -275,7 +230,3 @@ def move_job(request: HttpRequest, job_order_id: int) -> HttpResponse:
             context["refusal"] = _in_words(refusal)
     context["back"] = f"{reverse('scheduling:dispatch')}?site={site.code}"
     return _page(request, "scheduling/move.html", context, site)
-
-
-def _in_words(refusal: Exception) -> str:
-    return " ".join(dict.fromkeys([str(refusal), *getattr(refusal, "fields", {}).values()]))

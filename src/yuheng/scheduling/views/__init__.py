@@ -1,0 +1,1 @@
+"""Pages of scheduling: the board, what-ifs, promises, settings."""
