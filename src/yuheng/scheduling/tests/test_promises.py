@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from yuheng.kernel.errors import Conflict, InvalidInput, PermissionRefused
+from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible, PermissionRefused
 from yuheng.kernel.models import AuditRecord
 from yuheng.operations.models import CustomerOrder, JobOrder, OperationsRequest
 from yuheng.operations.services import orders as order_verbs
@@ -114,12 +114,13 @@ def test_what_is_promised_keeps_its_place_while_something_else_is_asked():
     plant = a_busy_plant(4, 120)
     published(plant)
     alone = asked(plant, quantity=240).of(OfferKind.BEHIND).ends_at
-    order = an_entered_order(plant, quantity=480)
-    promises.accept(
-        actor=plant.ben, order_id=order.pk, kind=OfferKind.BEHIND, promised_at=AT + timedelta(days=9), at=AT
-    )
+    for code in ("SO77", "SO78"):  # one for each cutter
+        order = an_entered_order(plant, code, quantity=480)
+        promises.accept(
+            actor=plant.ben, order_id=order.pk, kind=OfferKind.BEHIND, promised_at=AT + timedelta(days=9), at=AT
+        )
     answer = asked(plant, quantity=240)
-    assert answer.held == 1
+    assert answer.held == 2
     assert answer.of(OfferKind.BEHIND).ends_at > alone
 
 
@@ -149,7 +150,7 @@ def test_what_cannot_be_made_is_refused_in_words_and_nothing_is_left():
     assert "material" in refusal.value.fields
     with pytest.raises(PermissionRefused):
         promises.ask(actor=plant.ana, site_id=plant.site_id, lines=gears(), wished=None, at=AT)
-    with pytest.raises(PermissionRefused):
+    with pytest.raises(NotVisible):
         promises.ask(actor=an_actor("dora"), site_id=plant.site_id, lines=gears(), wished=None, at=AT)
     released = CustomerOrder.objects.first()
     with pytest.raises(Conflict, match="released"):
