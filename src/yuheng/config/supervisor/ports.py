@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import socket
+import sys
+from collections import deque
 
 import psutil
 
@@ -12,6 +15,10 @@ from yuheng.config.supervisor.errors import CannotStart
 
 FREE_RANGE = range(20_000, 32_000)
 """Below Linux's ephemeral range: a client that reconnects to a closed port there could otherwise connect to itself."""
+
+_CHANCE = random.SystemRandom()  # a test that seeds `random` would send two processes to the same ports
+_MOST_PROMISED = 64
+_PROMISED: deque[int] = deque()  # file descriptors: each stands for one port that we told somebody to be free
 
 
 def is_free(host: str, port: int) -> bool:
@@ -35,11 +42,30 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port nobody listens on."""
-    for port in random.sample(FREE_RANGE, k=200):
-        if is_free(host, port):
+    """Return a port nobody listens on and that no process of this machine was given a moment ago.
+
+    Between the answer and the listening another process could be given the same port. On Linux a name in the abstract
+    socket namespace keeps it until this process ends, or has been given 64 more.
+    """
+    for port in _CHANCE.sample(FREE_RANGE, k=200):
+        if is_free(host, port) and _promise(port):
             return port
     raise CannotStart(f"No free port was found on {host}.")
+
+
+def _promise(port: int) -> bool:
+    """Return whether no other process was promised the port; keeps the promise of this one."""
+    if sys.platform != "linux":
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sign:
+        try:
+            sign.bind(f"\0yuheng-port-{port}")
+        except OSError:
+            return False
+        _PROMISED.append(sign.detach())
+    if len(_PROMISED) > _MOST_PROMISED:
+        os.close(_PROMISED.popleft())
+    return True
 
 
 def listener(port: int) -> str:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from yuheng.config.supervisor import broker as brokers
-from yuheng.config.supervisor import supervise
+from yuheng.config.supervisor import ports, supervise
 from yuheng.config.supervisor.announcement import lines
 from yuheng.config.supervisor.broker import Broker
 from yuheng.config.supervisor.errors import CannotStart, StartFailed
@@ -236,8 +236,8 @@ async def test_a_program_that_does_not_exist_is_a_reason_not_a_crash(keep):
 
 @pytest.fixture
 def broker(tmp_path):
-    ports = [free_port() for _ in range(3)]
-    return Broker(tmp_path / "nats", *ports, password="secret", max_store_bytes=10**9)
+    three = [free_port() for _ in range(3)]
+    return Broker(tmp_path / "nats", *three, password="secret", max_store_bytes=10**9)
 
 
 @pytest.mark.parametrize(
@@ -432,3 +432,14 @@ async def test_a_broker_that_refuses_although_there_is_room_again_is_asked_again
     await supervisor._mind_the_disk(broker)
     await supervisor._mind_the_disk(broker)
     assert did == ["hold", "refused", "refused", "refused", "killed", "let go"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the abstract socket namespace is Linux's")
+def test_two_processes_are_never_given_the_same_port(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ports, "FREE_RANGE", range(31_000, 31_200))
+    ours = {ports.free_port() for _ in range(40)}
+    ask = "from yuheng.config.supervisor import ports; ports.FREE_RANGE = range(31_000, 31_200)\n"
+    ask += "print(*(ports.free_port() for _ in range(40)))"
+    theirs = {int(port) for port in subprocess.check_output([sys.executable, "-c", ask], text=True).split()}
+    assert len(ours) == len(theirs) == 40
+    assert not ours & theirs
