@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.scheduling.views import board
+from yuheng.scheduling.views import board, promises, scenarios, settings
 
 app_name = "scheduling"
 urlpatterns = [
@@ -13,6 +13,15 @@ urlpatterns = [
     path("dispatch/plan", board.make_plan, name="make_plan"),
     path("dispatch/undo", board.undo, name="undo"),
     path("dispatch/scenarios/<int:scenario_id>", board.act_on_scenario, name="act_on_scenario"),
+    path("dispatch/what-if/", scenarios.scenario_list, name="scenarios"),
+    path("dispatch/what-if/rows", scenarios.scenario_rows, name="scenario_rows"),
+    path("dispatch/what-if/ask", scenarios.ask, name="ask_scenario"),
+    path("dispatch/what-if/compare", scenarios.compare, name="compare"),
+    path("dispatch/what-if/<int:scenario_id>", scenarios.scenario, name="scenario"),
+    path("dispatch/promise", promises.promise, name="promise"),
+    path("dispatch/promises", promises.open_promises, name="open_promises"),
+    path("dispatch/settings", settings.settings, name="settings"),
+    path("orders/<int:order_id>/outlook", promises.order_outlook, name="order_outlook"),
     path("dispatch/disturbances/<int:disturbance_id>/return", board.say_return, name="say_return"),
     path("dispatch/suggestions/<int:suggestion_id>/accept", board.accept, name="accept"),
     path("dispatch/jobs/<int:job_order_id>/move", board.move_job, name="move"),

@@ -335,6 +335,14 @@ def requests(
     return Page(found[:length], next_cursor)
 
 
+def requests_of_order(*, actor: Actor, order_id: int) -> list[RequestRow]:
+    """Requests of an order with those of its parts, in the order of their making. Two queries. Raises `NotVisible`."""
+    order = order_detail(actor=actor, order_id=order_id)
+    actor.require(VIEW, site_id=order.site_id)
+    rows = OperationsRequest.objects.filter(order_id=order_id).order_by("pk")
+    return [request_row(one) for one in rows.values_list(*REQUEST)]
+
+
 def request_detail(*, actor: Actor, request_id: int) -> RequestRow:
     """One request. One query. Raises `NotVisible`, `PermissionRefused`."""
     values = OperationsRequest.objects.visible_to(actor).filter(pk=request_id).values_list(*REQUEST).first()

@@ -57,3 +57,34 @@ def refuse(message: str, wrong: Mapping[str, str]) -> None:
     """Raise `InvalidInput` when something is wrong."""
     if wrong:
         raise InvalidInput(message, dict(wrong))
+
+
+def options_of(text: str) -> dict[str, Any]:
+    """Read options as a form writes them: ``colour=red, width=1000``; numbers and yes/no are told from words.
+
+    Raises
+    ------
+    InvalidInput
+        A part without "=".
+    """
+    found: dict[str, Any] = {}
+    for part in filter(None, (one.strip() for one in text.replace("\n", ",").replace("，", ",").split(","))):
+        name, sign, value = part.partition("=")
+        if not sign or not name.strip():
+            message = _("Write options as name=value, separated by commas.")
+            raise InvalidInput(message, {"options": message})
+        found[name.strip()] = _option(value.strip())
+    return found
+
+
+def _option(value: str) -> str | bool | int | float:
+    if value.lower() in {"true", "yes", "是"}:
+        return True
+    if value.lower() in {"false", "no", "否"}:
+        return False
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value

@@ -29,6 +29,7 @@ from yuheng.operations.selectors.exceptions import ExceptionFilter
 from yuheng.operations.selectors.orders import OrderFilter, RequestRow
 from yuheng.operations.selectors.progress import Progress
 from yuheng.operations.services import orders as verbs
+from yuheng.operations.services.checks import options_of
 from yuheng.operations.services.orders import LineSpec, OrderSpec, PartySpec, RequestSpec
 from yuheng.operations.views.asking import asked_site, now, number, page, query_without, site_of, wall_moment
 from yuheng.people.identity import actor_of
@@ -207,37 +208,6 @@ def quantity_of(given: Mapping[str, Any], name: str) -> Decimal:
         message = _("This is no number.")
         raise InvalidInput(message, {name: message})
     return found
-
-
-def options_of(text: str) -> dict[str, Any]:
-    """Read options as a form writes them: ``colour=red, width=1000``; numbers and yes/no are told from words.
-
-    Raises
-    ------
-    InvalidInput
-        A part without "=".
-    """
-    found: dict[str, Any] = {}
-    for part in filter(None, (one.strip() for one in text.replace("\n", ",").replace("，", ",").split(","))):
-        name, sign, value = part.partition("=")
-        if not sign or not name.strip():
-            message = _("Write options as name=value, separated by commas.")
-            raise InvalidInput(message, {"options": message})
-        found[name.strip()] = _option(value.strip())
-    return found
-
-
-def _option(value: str) -> str | bool | int | float:
-    if value.lower() in {"true", "yes", "是"}:
-        return True
-    if value.lower() in {"false", "no", "否"}:
-        return False
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
 
 
 @require_POST

@@ -83,3 +83,36 @@ def promised_but_entered(*, site_id: int, limit: int) -> list[int]:
     """Orders with a promised date that nobody has released yet, in the order of their promises. One query."""
     rows = Promise.objects.filter(site_id=site_id, order__state=_ENTERED).order_by("pk").values_list("order_id")
     return list(dict.fromkeys(one for (one,) in rows))[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Endangered:
+    """An open order that is expected behind its promise."""
+
+    order_id: int
+    code: str
+    customer_zh: str
+    customer_en: str
+    forecast: ForecastRow
+
+
+def endangered(*, actor: Actor, site_id: int, limit: int = 200) -> list[Endangered]:
+    """Open orders whose newest forecast is behind their promise, or that cannot be planned; the latest first."""
+    actor.require(VIEW, site_id=site_id)
+    newest = (
+        Forecast.objects.filter(site_id=site_id, order__state="released")
+        .order_by("order_id", "-pk")
+        .distinct("order_id")
+        .values_list(
+            "order_id", "order__code", "order__customer__name_zh", "order__customer__name_en", "noted_at",
+            "order__promised_at", "ends_at", "cause", "values", "plan__number",
+        )
+    )  # fmt: skip
+    rows = [
+        Endangered(
+            one[0], one[1], one[2], one[3], ForecastRow(one[4], one[5], one[6], ForecastCause(one[7]), one[8], one[9])
+        )
+        for one in newest
+    ]
+    late = [row for row in rows if row.forecast.late_min or row.forecast.ends_at is None]
+    return sorted(late, key=lambda row: (row.forecast.ends_at is not None, -row.forecast.late_min))[:limit]

@@ -22,6 +22,8 @@ from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
 from yuheng.kernel.events import publish
 from yuheng.scheduling.building import Levers, lasting, read_levers, together, write_levers
 from yuheng.scheduling.building.carrying import carry, objective
+from yuheng.scheduling.building.comparing import compared
+from yuheng.scheduling.building.measuring import measure
 from yuheng.scheduling.events import ScenarioAsked
 from yuheng.scheduling.models import NAME_LENGTH, Plan, Scenario
 from yuheng.scheduling.rules.states import UNDER_WAY, PlanKind, ScenarioState
@@ -213,6 +215,9 @@ def _solve(row: Scenario, actor: Actor, now: Callable[[], datetime], stop: threa
             state=ScenarioState.WAITING.value, beat_at=None
         )
         return
+    was = before.plan if before else None
+    figures = measure(built, situation.problem, found.plan, was)
+    figures |= compared(built, situation.problem, found.plan, was)
     with transaction.atomic():
         made = write_plan(
             site_id=row.site_id,
@@ -221,11 +226,12 @@ def _solve(row: Scenario, actor: Actor, now: Callable[[], datetime], stop: threa
             built=built,
             problem=situation.problem,
             plan=found.plan,
-            before=before.plan if before else None,
+            before=was,
             parent=published,
             by=row.asked_by,
             reason=row.name,
             at=now(),
+            measures=figures,
         )
         row.plan, row.best = made, found.objective_value
         _end(row, ScenarioState.CANCELLED if beat.is_asked else ScenarioState.DONE, now())

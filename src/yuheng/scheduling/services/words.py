@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -122,6 +122,35 @@ def alternative(kind: str, values: Mapping[str, Any]) -> str:
 def basis(found: Basis) -> str:
     """Where an expected end comes from."""
     return _(BASES[found])
+
+
+_LEVERS = {
+    "overtime": gettext_noop("%(units)s open from %(start)s to %(end)s"),
+    "back": gettext_noop("%(unit)s back at %(at)s"),
+    "down": gettext_noop("%(unit)s stands from %(start)s to %(end)s"),
+    "rush": gettext_noop("rush: %(order)s"),
+    "subcontract": gettext_noop("%(job)s outside, %(hours)s h"),
+}
+
+
+def lever(row: Mapping[str, Any], units: Mapping[int, str], name: Callable[[str, int], str]) -> str:
+    """A lever in a few words; ``name`` names a request or a job order by its id."""
+
+    def moment(key: str) -> str:
+        found = parse_datetime(str(row.get(key, "")))
+        return clock(found) if found else "–"
+
+    told = {
+        "units": ", ".join(units.get(one, "–") for one in row.get("work_unit_ids", ())),
+        "unit": units.get(row.get("work_unit_id", 0), "–"),
+        "start": moment("start"),
+        "end": moment("end"),
+        "at": moment("at"),
+        "order": name("request", row["request_id"]) if "request_id" in row else "",
+        "job": name("job", row["job_order_id"]) if "job_order_id" in row else "",
+        "hours": f"{row.get('hours', 0):g}",
+    }
+    return _(_LEVERS[row["kind"]]) % told
 
 
 _WAY = {
@@ -267,6 +296,11 @@ def offers_told(built: Built, offers: Sequence[Offer], wished: datetime | None) 
             }
         )
     return found
+
+
+def offer(kind: OfferKind) -> str:
+    """What a way of making room is called."""
+    return _(OFFERS[kind])
 
 
 def forecast_cause(cause: ForecastCause, values: Mapping[str, Any]) -> str:
