@@ -18,7 +18,8 @@ CSRF_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 class Visitor:
     """A session of one person with the web process."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self.url = url.rstrip("/")
         self._jar = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
@@ -46,7 +47,7 @@ class Visitor:
 
     def _open(self, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(self.url + path, body, {"Referer": self.url + path})
-        with self._opener.open(request, timeout=TIMEOUT_S) as answer:
+        with self._opener.open(request, timeout=self._timeout_s) as answer:
             data: bytes = answer.read()
         return data
 
@@ -79,7 +80,9 @@ class Visitor:
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc, timeout=TIMEOUT_S)
+            self._connection = http.client.HTTPConnection(
+                urllib.parse.urlsplit(self.url).netloc, timeout=self._timeout_s
+            )
         values = {cookie.name: cookie.value or "" for cookie in self._jar}
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in values.items())}
         if body is not None:

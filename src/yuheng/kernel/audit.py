@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,36 @@ def record(
     **detail: Any,
 ) -> AuditRecord:
     """Append one audit row inside the caller's transaction. ``detail`` must be JSON and hold no secret."""
-    return AuditRecord.objects.create(
+    row = _row(actor, action, at, site_id, object_kind, object_id, detail)
+    row.save(force_insert=True)
+    return row
+
+
+def record_many(
+    *,
+    actor: Actor,
+    action: str,
+    at: datetime,
+    site_id: int | None,
+    object_kind: str,
+    objects: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Append a row for each of many objects (by what names it, with its detail) in one statement."""
+    AuditRecord.objects.bulk_create(
+        [_row(actor, action, at, site_id, object_kind, name, dict(detail)) for name, detail in objects.items()]
+    )
+
+
+def _row(
+    actor: Actor,
+    action: str,
+    at: datetime,
+    site_id: int | None,
+    object_kind: str,
+    object_id: int | str,
+    detail: dict[str, Any],
+) -> AuditRecord:
+    return AuditRecord(
         at=at,
         site_id=site_id,
         actor_kind=actor.kind,

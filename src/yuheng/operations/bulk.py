@@ -28,6 +28,8 @@ from yuheng.operations.services.orders import LineSpec, OrderSpec, PartySpec
 SEGMENTS = 15
 PARTS = 5
 MADE = 20
+DAYS = 60
+"""The history goes back so far."""
 NAMES = ("压测", "Bench")
 
 
@@ -47,7 +49,7 @@ def fill(wanted: dict[str, Any]) -> dict[str, Any]:
         order_id = _template(actor, site.id, class_id, at)
         escalators = _escalators(actor, site.id, class_id, wanted, at)
     _copies(order_id, wanted, at)
-    return {"site_id": site.id, "order_id": order_id, "escalators": escalators}
+    return {"site_id": site.id, "site": site.code, "order_id": order_id, "escalators": escalators}
 
 
 def _template(actor: Any, site_id: int, class_id: int, at: datetime) -> int:
@@ -108,7 +110,11 @@ def _work_master(actor: Any, material_id: int, class_id: int, count: int, at: da
 
 
 def _copies(order_id: int, wanted: dict[str, Any], at: datetime) -> None:
-    """Copy the order with everything below it; the i-th copy has ``i mod 16`` steps behind it."""
+    """Copy the order with everything below it; the i-th copy has ``i mod 15`` steps behind it.
+
+    Copies were released one after another over the last `DAYS`, and each step took its hours on one of the machines, so
+    that what is counted over time has as much to count as a plant's own history.
+    """
     copies = wanted["requests"] - 1
     with connection.cursor() as database, transaction.atomic():
         database.execute(
@@ -116,6 +122,7 @@ def _copies(order_id: int, wanted: dict[str, Any], at: datetime) -> None:
         )
         request_id, line_id = database.fetchone()
         told = {"order": order_id, "line": line_id, "request": request_id, "n": copies, "at": at}
+        told |= {"days": DAYS}
         told |= {"each": max(1, -(-wanted["responses"] // max(1, copies * SEGMENTS // 2)))}
         for statement in _statements():
             database.execute(statement, told)
@@ -141,7 +148,7 @@ def _columns(table: str, given: dict[str, str], skip: tuple[str, ...] = ("id",))
 
 def _statements() -> Iterator[str]:
     """Yield the copying statements in their order."""
-    day = "interval '1 day'"
+    day, minute = "interval '1 day'", "interval '1 minute'"
     names, values = _columns(
         "operations_customerorder",
         {"code": "'BSO' || i", "promised_at": f"t.promised_at + (i %% 60 - 20) * {day}",
@@ -150,7 +157,10 @@ def _statements() -> Iterator[str]:
     yield (
         "CREATE TEMP TABLE o ON COMMIT DROP AS SELECT i, nextval('operations_customerorder_id_seq') AS order_id, "
         "nextval('operations_customerorderline_id_seq') AS line_id, "
-        "nextval('operations_operationsrequest_id_seq') AS request_id FROM generate_series(1, %(n)s) i"
+        "nextval('operations_operationsrequest_id_seq') AS request_id, "
+        # the last five days are left for the steps of the youngest ones
+        f"%(at)s::timestamptz - (5 + (%(days)s - 5) * ((i * 7919) %% 10007) / 10007.0) * {day} AS released_at "
+        "FROM generate_series(1, %(n)s) i"
     )
     yield (
         f"INSERT INTO operations_customerorder (id, {names}) "
@@ -166,8 +176,10 @@ def _statements() -> Iterator[str]:
         {"code": "t.code || '.' || i", "order_id": "o.order_id", "line_id": "o.line_id",
          "due_at": f"t.due_at + (i %% 60 - 20) * {day}", "is_rush": "i %% 50 = 0", "resolution": "NULL",
          "rank": "CASE WHEN i %% 50 = 0 THEN 0 ELSE 100 + i %% 800 END", "jobs_over": "i %% 15",
-         "state": "CASE WHEN i %% 15 = 0 THEN 'released' ELSE 'running' END",
-         "started_at": "CASE WHEN i %% 15 = 0 THEN NULL ELSE %(at)s END", "done_s": "t.planned_s * (i %% 15) / 15"},
+         "state": "CASE WHEN i %% 15 = 0 THEN 'released' ELSE 'running' END", "released_at": "o.released_at",
+         "entered_at": "o.released_at",
+         "started_at": f"CASE WHEN i %% 15 = 0 THEN NULL ELSE o.released_at + 200 * {minute} END",
+         "done_s": "t.planned_s * (i %% 15) / 15"},
     )  # fmt: skip
     yield (
         f"INSERT INTO operations_operationsrequest (id, {names}) "
@@ -175,8 +187,16 @@ def _statements() -> Iterator[str]:
     )
     yield (
         "CREATE TEMP TABLE j ON COMMIT DROP AS SELECT o.i, o.request_id, t.id AS old_id, t.position, "
-        "nextval('operations_joborder_id_seq') AS id FROM o, operations_joborder t WHERE t.request_id = %(request)s"
+        "nextval('operations_joborder_id_seq') AS id, o.released_at, "
+        # a step of some hours, begun some hours after the one before: minutes after the release, all below five days
+        "200 + 400 * t.position + (o.i * 31 + t.position * 17) %% 150 AS begun, "
+        "30 + (o.i * 13 + t.position * 7) %% 170 AS long, "
+        "u.units FROM o, operations_joborder t, (SELECT array_agg(w.id ORDER BY w.id) AS units "
+        "FROM equipment_workunit w JOIN operations_operationsrequest r ON r.site_id = w.site_id "
+        "WHERE r.id = %(request)s) u WHERE t.request_id = %(request)s"
     )
+    start, end = f"j.released_at + j.begun * {minute}", f"j.released_at + (j.begun + j.long) * {minute}"
+    unit = "j.units[1 + (j.i * 7 + j.position * 11) %% array_length(j.units, 1)]"
     is_over = "j.position < j.i %% 15"
     names, values = _columns(
         "operations_joborder",
@@ -185,8 +205,10 @@ def _statements() -> Iterator[str]:
          "substate": f"CASE WHEN {is_over} THEN 'completed' WHEN j.position = j.i %% 15 THEN 'ready' "
          "ELSE 'waiting' END",
          "good": f"CASE WHEN {is_over} THEN t.quantity ELSE 0 END",
-         "actual_start": f"CASE WHEN {is_over} THEN %(at)s ELSE NULL END",
-         "actual_end": f"CASE WHEN {is_over} THEN %(at)s ELSE NULL END",
+         "actual_start": f"CASE WHEN {is_over} THEN {start} ELSE NULL END",
+         "actual_end": f"CASE WHEN {is_over} THEN {end} ELSE NULL END",
+         "work_unit_id": f"CASE WHEN {is_over} THEN {unit} ELSE NULL END",
+         "changed_at": f"CASE WHEN {is_over} THEN {end} ELSE j.released_at END",
          "due_at": f"t.due_at + (j.i %% 60 - 20) * {day}",
          "rank": "CASE WHEN j.i %% 50 = 0 THEN 0 ELSE 100 + j.i %% 800 END"},
     )  # fmt: skip
@@ -213,7 +235,8 @@ def _statements() -> Iterator[str]:
         "INSERT INTO operations_jobresponse (site_id, job_order_id, request_id, kind, action_id, at, recorded_at, "
         "source, run_id, work_unit_id, actor_kind, actor_name, person_id, impersonator, good, "
         "scrap, rework, reason, "
-        "note, quantity, data) SELECT t.site_id, j.id, j.request_id, 'quantity', '', %(at)s, %(at)s, 'person', '', "
-        "NULL, 'person', 'bench', NULL, '', t.quantity / %(each)s, 0, 0, '', '', 0, '{}' "
+        "note, quantity, data) SELECT t.site_id, j.id, j.request_id, 'quantity', '', "
+        f"{end}, {end}, 'person', '', {unit}, 'person', 'bench', NULL, '', t.quantity / %(each)s, 0, 0, '', '', 0, "
+        "'{}' "
         f"FROM j JOIN operations_joborder t ON t.id = j.old_id, generate_series(1, %(each)s) WHERE {is_over}"
     )

@@ -16,6 +16,14 @@ class OrderEntered:
 
 
 @dataclass(frozen=True, slots=True)
+class OrdersImported:
+    """Customer orders were entered from a large file: up to some hundred at once, instead of `OrderEntered` of each."""
+
+    site_id: int
+    order_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderChanged:
     """A customer order was changed: its promise, priority or lines."""
 

@@ -54,7 +54,9 @@ def read_table(content: bytes, *, columns: frozenset[str], required: frozenset[s
         if named:
             found.append(TableRow(line, named))
         if len(found) > MOST_ROWS:
-            raise InvalidInput(_("The file has more than 200,000 rows. Split it."))
+            raise InvalidInput(
+                _("The file has more than 200,000 rows. Give it on the page of files: a larger one is read there.")
+            )
     return found
 
 

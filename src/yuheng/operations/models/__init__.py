@@ -1,6 +1,7 @@
 """Tables of operations, by noun."""
 
 from yuheng.operations.models.documents import ExchangedDocument
+from yuheng.operations.models.files import OrderFile, OrderFilePiece, OrderFileRow
 from yuheng.operations.models.floor import FloorReason, Qualification, Skill, Tool
 from yuheng.operations.models.history import JobMove, TouchedJob
 from yuheng.operations.models.jobs import HelpCall, JobDependency, JobOrder, JobResponse
@@ -33,6 +34,9 @@ __all__ = [
     "MaterialLot",
     "MaterialRequirement",
     "OperationsRequest",
+    "OrderFile",
+    "OrderFilePiece",
+    "OrderFileRow",
     "OrderWebhook",
     "Party",
     "Qualification",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from yuheng.engineering import selectors as engineering
 from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput
-from yuheng.kernel.events import publish
-from yuheng.operations.events import OrderCancelled, OrderChanged, OrderEntered, OrderReleased
+from yuheng.kernel.events import publish, publish_many
+from yuheng.operations.events import OrderCancelled, OrderChanged, OrderEntered, OrderReleased, OrdersImported
 from yuheng.operations.models import CustomerOrder, CustomerOrderLine, OperationsRequest, Party
 from yuheng.operations.models.orders import CODE_LENGTH, NOTE_LENGTH
 from yuheng.operations.rules import LIVE_REQUESTS, OrderState, RequestState, rank_of
@@ -35,6 +35,8 @@ from yuheng.operations.services.release import Released
 
 MOST_LINES = 1_000
 USUAL_PRIORITY = 500
+MOST_REMEMBERED = 50_000
+"""Codes that `Named` remembers before it begins anew: an import of a million orders needs no more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,29 +132,56 @@ def enter_order(*, actor: Actor, site_id: int, spec: OrderSpec, at: datetime) ->
         There is an order with this code.
     """
     actor.require(ORDERS, site_id=site_id)
-    customer, lines = _checked(site_id, spec)
+    customer, lines = check_order(site_id, spec)
     code = spec.code.strip() or f"SO{next_number(site_id=site_id, kind='order'):06d}"
     if CustomerOrder.objects.filter(site_id=site_id, code=code).exists():
         raise Conflict(
             _("There is an order %(code)s already. Change that one, or give another number.") % {"code": code}
         )
-    order = CustomerOrder.objects.create(
-        site_id=site_id,
-        code=code,
-        customer=customer,
-        reference=spec.reference.strip()[:CODE_LENGTH],
-        promised_at=spec.promised_at,
-        priority=spec.priority,
-        is_rush=spec.is_rush,
-        rank=rank_of(spec.priority, is_rush=spec.is_rush),
-        note=spec.note.strip()[:NOTE_LENGTH],
-        entered_at=at,
-        changed_at=at,
-    )
+    order = _row(site_id, code, spec, customer, at)
+    order.save()
     _write_lines(order, lines)
     publish(OrderEntered(site_id=site_id, order_id=order.pk, code=order.code), at=at)
     _audit(order, "enter", actor=actor, at=at, lines=len(lines), customer=customer.code)
     return order
+
+
+@transaction.atomic
+def enter_orders(
+    *, actor: Actor, site_id: int, orders: Sequence[tuple[OrderSpec, Checked]], tells_each: bool, at: datetime
+) -> None:
+    """Enter many orders whose numbers are free, as `check_order` found them. Six statements, however many there are.
+
+    ``tells_each``: those who listen are told of each order; else of all of them at once (`OrdersImported`).
+
+    Raises
+    ------
+    PermissionRefused
+    Conflict
+        Somebody entered one of them meanwhile.
+    """
+    actor.require(ORDERS, site_id=site_id)
+    try:
+        with transaction.atomic():
+            made = CustomerOrder.objects.bulk_create(
+                [_row(site_id, spec.code.strip(), spec, checked[0], at) for spec, checked in orders]
+            )
+    except IntegrityError as error:
+        raise Conflict(_("Something changed since the dry run. Look at the new dry run and apply that.")) from error
+    CustomerOrderLine.objects.bulk_create(
+        [CustomerOrderLine(order=row, **line) for row, (_spec, (_customer, lines)) in zip(made, orders, strict=True)
+         for line in lines],
+        batch_size=5_000,
+    )  # fmt: skip
+    if tells_each:
+        publish_many([OrderEntered(site_id=site_id, order_id=row.pk, code=row.code) for row in made], at=at)
+    else:
+        publish(OrdersImported(site_id=site_id, order_ids=tuple(row.pk for row in made)), at=at)
+    audit.record_many(
+        actor=actor, action="order.enter", at=at, site_id=site_id, object_kind="order",
+        objects={row.code: {"lines": len(checked[1]), "customer": checked[0].code}
+                 for row, (_spec, checked) in zip(made, orders, strict=True)},
+    )  # fmt: skip
 
 
 @transaction.atomic
@@ -166,7 +195,7 @@ def change_order(*, actor: Actor, order_id: int, spec: OrderSpec, at: datetime) 
     order = locked(CustomerOrder, actor=actor, pk=order_id, permission=ORDERS)
     if order.state not in (OrderState.ENTERED.value, OrderState.RELEASED.value):
         raise Conflict(_("Order %(order)s is over and cannot be changed.") % {"order": order.code})
-    customer, lines = _checked(order.site_id, spec)
+    customer, lines = check_order(order.site_id, spec)
     is_entered = order.state == OrderState.ENTERED.value
     if not is_entered and (customer.pk != order.customer_id or not _are_the_same(order, lines)):
         raise Conflict(
@@ -219,9 +248,12 @@ def promise_order(*, actor: Actor, order_id: int, promised_at: datetime, reason:
     return order
 
 
-def is_as(order: CustomerOrder, spec: OrderSpec) -> bool:
-    """Return whether an order is as a specification says; for importers. Raises `InvalidInput`. Six queries."""
-    customer, lines = _checked(order.site_id, spec)
+def is_as(order: CustomerOrder, spec: OrderSpec, checked: Checked | None = None) -> bool:
+    """Return whether an order is as a specification says; for importers. Raises `InvalidInput`. Six queries.
+
+    ``checked``: the answer of `check_order`, when somebody has it.
+    """
+    customer, lines = checked or check_order(order.site_id, spec)
     now = (order.customer_id, order.promised_at, order.priority, order.is_rush, order.reference, order.note)
     wanted = (customer.pk, spec.promised_at, spec.priority, spec.is_rush, spec.reference.strip(), spec.note.strip())
     promises = [line["promised_at"] for line in lines]
@@ -358,26 +390,81 @@ def release_request(*, actor: Actor, request_id: int, at: datetime) -> Released:
 # ---- what they share -------------------------------------------------------------------------------------------------
 
 
-def _checked(site_id: int, spec: OrderSpec) -> tuple[Party, list[dict[str, Any]]]:
-    """Return the customer and clean lines, or refuse with everything that is wrong at once. At most four queries."""
+Checked = tuple[Party, list[dict[str, Any]]]
+
+
+class Named:
+    """What orders name: customers and materials by their codes, looked up many at once and remembered for a while."""
+
+    def __init__(self, site_id: int) -> None:
+        self.site_id = site_id
+        self.customers: dict[str, Party] = {}
+        self._materials: dict[str, int] = {}
+        self._units: dict[int, str] = {}
+        self._factors: dict[tuple[int, str], Decimal] = {}
+        self._asked: set[str] = set()
+
+    def look_up(self, specs: Iterable[OrderSpec]) -> None:
+        """Look up what specifications name and nobody has looked up yet. At most three queries."""
+        if len(self._asked) + len(self.customers) > MOST_REMEMBERED:
+            for remembered in (self.customers, self._materials, self._units, self._factors, self._asked):
+                remembered.clear()
+        known = list(specs)
+        if customers := {one.customer.strip() for one in known} - self.customers.keys():
+            rows = Party.objects.filter(site_id=self.site_id, code__in=customers, retired_at__isnull=True)
+            self.customers |= {row.code: row for row in rows}
+        if codes := {line.material.strip() for one in known for line in one.lines[:MOST_LINES]} - self._asked:
+            found = engineering.material_ids_of(site_id=self.site_id, codes=codes)
+            self._asked |= codes
+            self._materials |= found
+            names = engineering.material_names(found.values())
+            self._units |= {material: name.unit for material, name in names.items()}
+
+    def customer(self, code: str) -> Party | None:
+        """Return a customer; None: there is none, or it only supplies."""
+        found = self.customers.get(code.strip())
+        return found if found is not None and found.is_customer else None
+
+    def material(self, code: str) -> int | None:
+        """Return a material's id."""
+        return self._materials.get(code.strip())
+
+    def quantity(self, material_id: int, quantity: Decimal, unit: str) -> tuple[Decimal, str]:
+        """Return a quantity in the material's own unit. Raises `InvalidInput`."""
+        own, amount = self._units[material_id], clean_quantity(quantity)
+        if unit and unit != own:
+            key = (material_id, unit)
+            if key not in self._factors:
+                self._factors[key] = engineering.unit_factor(material_id=material_id, unit=unit)
+            amount = clean_quantity(amount * self._factors[key])
+        return amount, own
+
+
+def check_order(site_id: int, spec: OrderSpec, named: Named | None = None) -> Checked:
+    """Return the customer and clean lines, or refuse with everything that is wrong at once.
+
+    Three queries and two for each unit that is not the material's own; none for what ``named`` has looked up.
+    """
     wrong = check_priority(spec.priority) | (check_code(spec.code) if spec.code.strip() else {})
     if spec.promised_at.tzinfo is None:
         wrong["promised_at"] = _("Give the time with its offset.")
-    customer = Party.objects.filter(site_id=site_id, code=spec.customer.strip(), retired_at__isnull=True).first()
-    if customer is None or not customer.is_customer:
+    if named is None:
+        named = Named(site_id)
+        named.look_up([spec])
+    customer = named.customer(spec.customer)
+    if customer is None:
         wrong["customer"] = _("There is no customer %(code)s. Enter the customer first.") % {"code": spec.customer[:60]}
     if not 0 < len(spec.lines) <= MOST_LINES:
         wrong["lines"] = _("An order has between 1 and %(count)s lines.") % {"count": MOST_LINES}
-    ids = engineering.material_ids(site_id=site_id) if spec.lines else {}
     lines = []
     for number, line in enumerate(spec.lines[:MOST_LINES], start=1):
         where = f"lines.{number - 1}"
-        material = ids.get(line.material.strip())
+        material = named.material(line.material)
         if material is None:
             wrong[f"{where}.material"] = _("There is no material %(code)s.") % {"code": line.material[:60]}
             continue
         try:
-            quantity, unit = own_quantity(site_id, material, line.quantity, line.unit)
+            quantity, unit = named.quantity(material, line.quantity, line.unit)
         except InvalidInput as refusal:
             wrong[f"{where}.quantity"] = " ".join(refusal.fields.values()) or str(refusal)
             continue
@@ -398,6 +485,22 @@ def _checked(site_id: int, spec: OrderSpec) -> tuple[Party, list[dict[str, Any]]
     refuse(_("The order cannot be accepted as it is."), wrong)
     assert customer is not None
     return customer, lines
+
+
+def _row(site_id: int, code: str, spec: OrderSpec, customer: Party, at: datetime) -> CustomerOrder:
+    return CustomerOrder(
+        site_id=site_id,
+        code=code,
+        customer=customer,
+        reference=spec.reference.strip()[:CODE_LENGTH],
+        promised_at=spec.promised_at,
+        priority=spec.priority,
+        is_rush=spec.is_rush,
+        rank=rank_of(spec.priority, is_rush=spec.is_rush),
+        note=spec.note.strip()[:NOTE_LENGTH],
+        entered_at=at,
+        changed_at=at,
+    )
 
 
 def own_quantity(site_id: int, material_id: int, quantity: Decimal, unit: str) -> tuple[Decimal, str]:

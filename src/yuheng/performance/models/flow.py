@@ -56,13 +56,13 @@ class JobStage(SiteScopedModel):
 
 
 class FlowTally(SiteScopedModel):
-    """Sum of what changed in a quarter of an hour (or, ``is_day``, a day of UTC) at a place in a stage.
+    """Sum of what changed from ``at`` on for ``span_s`` (`rules.tallies.SPANS_S`) at a place in a stage.
 
     See `rules.tallies`: counts at any moment and means over any time are sums of these.
     """
 
     at = models.DateTimeField()
-    is_day = models.BooleanField(default=False)
+    span_s = models.PositiveIntegerField(default=900)
     stage = models.CharField(max_length=8, choices=[(s.value, s.name) for s in Stage])
     work_center = models.ForeignKey(
         "equipment.WorkCenter", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -78,7 +78,7 @@ class FlowTally(SiteScopedModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["site", "is_day", "at", "stage", "work_center", "equipment_class"],
+                fields=["site", "span_s", "at", "stage", "work_center", "equipment_class"],
                 name="one_flow_tally_per_time_place_and_stage",
                 nulls_distinct=False,
             ),

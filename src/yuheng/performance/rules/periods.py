@@ -12,7 +12,7 @@ from yuheng.performance.rules.tallies import QUARTER, floor_to
 LONGEST_DAYS = 366
 USUAL_DAYS = 7
 MOST_BUCKETS = 200
-STEPS = (900, 3_600, 14_400, 43_200, 86_400, 604_800)
+STEPS = (900, 3_600, 14_400, 43_200, 86_400, 604_800, 4 * 604_800)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def bottleneck(*, actor: Actor, site_id: int, period: Period) -> Bottleneck:
     loads: dict[Place, list[Load]] = {}
     queues: dict[Place, Series] = {}
     for place, name in names.items():
-        busy, queue = summed(counted, IN_WORK, len(edges), place), summed(counted, QUEUED, len(edges), place)
+        busy, queue = summed(counted, IN_WORK, place), summed(counted, QUEUED, place)
         assert place.work_center_id is not None
         less = doubled.get(place.work_center_id, [0.0] * len(widths))
         loads[place] = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from django.db import connection
 from django.db.models import Q
 
@@ -19,7 +20,7 @@ from yuheng.operations.selectors.rows import JobRow
 from yuheng.performance.models import JobStage
 from yuheng.performance.rules.periods import Period
 from yuheng.performance.rules.stages import Stage
-from yuheng.performance.rules.tallies import DAY, Place, floor_to
+from yuheng.performance.rules.tallies import Place, Stretch, before, stretches
 from yuheng.performance.selectors.paging import cursor_of, later_than
 
 IN_PROGRESS = tuple(stage for stage in Stage if stage is not Stage.DONE)
@@ -32,37 +33,47 @@ WORKED = (Stage.SETUP, Stage.PROCESS, Stage.OUTSIDE)
 class Series:
     """One sum over time: at each edge, and the mean between two edges. ``work_s``: planned seconds."""
 
-    jobs: list[int] = field(default_factory=list)
-    work_s: list[float] = field(default_factory=list)
-    mean_jobs: list[float] = field(default_factory=list)
-    mean_work_s: list[float] = field(default_factory=list)
-
-    def plus(self, other: Series) -> Series:
-        """Return the sum of two series of the same edges."""
-        if not self.jobs:
-            return other
-        pairs = (
-            (self.jobs, other.jobs), (self.work_s, other.work_s), (self.mean_jobs, other.mean_jobs),
-            (self.mean_work_s, other.mean_work_s),
-        )  # fmt: skip
-        made: list[Any] = [[a + b for a, b in zip(*pair, strict=True)] for pair in pairs]
-        return Series(*made)
+    jobs: list[int]
+    work_s: list[float]
+    mean_jobs: list[float]
+    mean_work_s: list[float]
 
 
-Counted = dict[tuple[Place, Stage], Series]
+@dataclass(slots=True)
+class Counted:
+    """Job orders by place and stage at edges, as arrays: whole numbers, so sums of them are exact.
+
+    ``jobs``, ``work_ms`` have shape (keys, edges), ``whole_s`` and ``whole_work_s`` (keys, edges - 1): job orders and
+    their work, each times how long they were there between two edges.
+    """
+
+    keys: list[tuple[Place, Stage]]
+    widths: np.ndarray
+    jobs: np.ndarray
+    work_ms: np.ndarray
+    whole_s: np.ndarray
+    whole_work_s: np.ndarray
+
+    def places(self) -> set[Place]:
+        """Return where there was anything."""
+        return {place for place, _stage in self.keys}
+
 
 _BEFORE = """
-SELECT work_center_id, equipment_class_id, stage, sum(jobs)::bigint, sum(work_ms)::bigint
-FROM performance_flowtally
-WHERE site_id = %s AND ((is_day AND at < %s) OR (NOT is_day AND at >= %s AND at < %s))
+SELECT t.work_center_id, t.equipment_class_id, t.stage, sum(t.jobs)::bigint, sum(t.work_ms)::bigint
+FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[]) AS r(span_s, lo, hi)
+JOIN performance_flowtally t ON t.site_id = %s AND t.span_s = r.span_s AND t.at >= r.lo AND t.at < r.hi
 GROUP BY 1, 2, 3
 """
 _WITHIN = """
-SELECT width_bucket(at, %s::timestamptz[]), work_center_id, equipment_class_id, stage, sum(jobs)::bigint,
-       sum(jobs * extract(epoch FROM at)::bigint)::bigint, sum(jobs_ms)::bigint, sum(work_ms)::bigint,
-       sum(work_ms / 1000 * extract(epoch FROM at)::bigint)::numeric, sum(work_moment)::bigint
-FROM performance_flowtally
-WHERE site_id = %s AND NOT is_day AND at >= %s AND at < %s
+SELECT bucket, work_center_id, equipment_class_id, stage, sum(jobs)::bigint, sum(jobs * late_s)::bigint,
+       sum(jobs_ms)::bigint, sum(work_ms)::bigint, sum(work_ms * late_s)::float8, sum(work_moment)::float8
+FROM (
+    SELECT width_bucket(t.at, %s::timestamptz[]) AS bucket, t.work_center_id, t.equipment_class_id, t.stage, t.jobs,
+           extract(epoch FROM t.at - %s)::bigint AS late_s, t.jobs_ms, t.work_ms, t.work_moment
+    FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[]) AS r(span_s, lo, hi)
+    JOIN performance_flowtally t ON t.site_id = %s AND t.span_s = r.span_s AND t.at >= r.lo AND t.at < r.hi
+) AS one
 GROUP BY 1, 2, 3, 4
 """
 
@@ -70,42 +81,55 @@ GROUP BY 1, 2, 3, 4
 def count(*, site_id: int, edges: Sequence[datetime]) -> Counted:
     """Count a site's job orders by place and stage at edges that begin quarters of an hour. Two queries.
 
-    A change at the very moment of an edge is counted after it.
+    A change at the very moment of an edge is counted after it. What is read are the longest sums that fit between two
+    edges (`rules.tallies.stretches`): their number does not grow with the job orders.
     """
-    start, end = edges[0], edges[-1]
-    day = floor_to(start, DAY)
     with connection.cursor() as cursor:
-        cursor.execute(_BEFORE, [site_id, day, day, start])
-        before = {(Place(one[0], one[1]), Stage(one[2])): (one[3], one[4]) for one in cursor.fetchall()}
-        cursor.execute(_WITHIN, [list(edges), site_id, start, end])
-        within: dict[tuple[Place, Stage], dict[int, tuple[int, ...]]] = {}
-        for bucket, center, kind, stage, *sums in cursor.fetchall():
-            within.setdefault((Place(center, kind), Stage(stage)), {})[bucket - 1] = tuple(int(one) for one in sums)
-    return {key: _series(edges, *before.get(key, (0, 0)), within.get(key, {})) for key in {*before, *within}}
+        cursor.execute(_BEFORE, [*_columns(before(edges[0])), site_id])
+        first = {(Place(one[0], one[1]), Stage(one[2])): one[3:] for one in cursor.fetchall()}
+        cursor.execute(_WITHIN, [list(edges), edges[0], *_columns(stretches(edges)), site_id])
+        rows = cursor.fetchall()
+    ranks = {key: rank for rank, key in enumerate(first)}
+    for _bucket, center, kind, stage, *_sums in rows:
+        ranks.setdefault((Place(center, kind), Stage(stage)), len(ranks))
+    told = np.zeros((6, len(ranks), len(edges) - 1))
+    for bucket, center, kind, stage, *sums in rows:
+        told[:, ranks[Place(center, kind), Stage(stage)], bucket - 1] = sums
+    begins = np.array([first.get(key, (0, 0)) for key in ranks], dtype=float).reshape(len(ranks), 2)
+    return _counted(list(ranks), edges, begins, told)
 
 
-def _series(edges: Sequence[datetime], jobs: int, work_ms: int, within: dict[int, tuple[int, ...]]) -> Series:
-    found = Series([jobs], [work_ms / 1000])
-    for index in range(len(edges) - 1):
-        end_s, width_s = edges[index + 1].timestamp(), (edges[index + 1] - edges[index]).total_seconds()
-        more, by_time, late_ms, work, work_by_time, moment = within.get(index, (0, 0, 0, 0, 0, 0))
-        whole = jobs * width_s + more * end_s - by_time - late_ms / 1000
-        whole_work = work_ms / 1000 * width_s + work / 1000 * end_s - work_by_time - moment / 1000
-        jobs, work_ms = jobs + more, work_ms + work
-        found.jobs.append(jobs)
-        found.work_s.append(work_ms / 1000)
-        found.mean_jobs.append(max(0.0, whole / width_s))
-        found.mean_work_s.append(max(0.0, whole_work / width_s))
-    return found
+def _columns(parts: Sequence[Stretch]) -> list[list[Any]]:
+    return [[one.span_s for one in parts], [one.start for one in parts], [one.end for one in parts]]
 
 
-def summed(counted: Counted, stages: Iterable[Stage], edges: int, place: Place | None = None) -> Series:
+def _counted(
+    keys: list[tuple[Place, Stage]], edges: Sequence[datetime], begins: np.ndarray, told: np.ndarray
+) -> Counted:
+    """Add changes up: counts at edges, and how long each was there in between.
+
+    ``told``: of each bucket the changes of job orders, those times the seconds since the first edge, those times
+    milliseconds within their span, and the same three of work in milliseconds.
+    """
+    since = np.array([(edge - edges[0]).total_seconds() for edge in edges])
+    widths, ends = np.diff(since), since[1:]
+    jobs = np.concatenate([begins[:, :1], begins[:, :1] + np.cumsum(told[0], axis=1)], axis=1)
+    work = np.concatenate([begins[:, 1:], begins[:, 1:] + np.cumsum(told[3], axis=1)], axis=1)
+    whole = jobs[:, :-1] * widths + told[0] * ends - told[1] - told[2] / 1000
+    whole_work = (work[:, :-1] * widths + told[3] * ends - told[4] - told[5]) / 1000
+    return Counted(keys, widths, jobs, work, np.maximum(whole, 0.0), np.maximum(whole_work, 0.0))
+
+
+def summed(counted: Counted, stages: Iterable[Stage], place: Place | None = None) -> Series:
     """Return the sum over stages, at one place or at all."""
-    wanted, found = frozenset(stages), Series()
-    for (where, stage), series in counted.items():
-        if stage in wanted and place in (None, where):
-            found = found.plus(series)
-    return found if found.jobs else Series([0] * edges, [0.0] * edges, [0.0] * (edges - 1), [0.0] * (edges - 1))
+    wanted = frozenset(stages)
+    rows = [n for n, (where, stage) in enumerate(counted.keys) if stage in wanted and place in (None, where)]
+    return Series(
+        [round(one) for one in counted.jobs[rows].sum(axis=0).tolist()],
+        (counted.work_ms[rows].sum(axis=0) / 1000).tolist(),
+        (counted.whole_s[rows].sum(axis=0) / counted.widths).tolist(),
+        (counted.whole_work_s[rows].sum(axis=0) / counted.widths).tolist(),
+    )
 
 
 # ---- names of places -------------------------------------------------------------------------------------------------
@@ -211,20 +235,19 @@ def wip_over_time(*, actor: Actor, site_id: int, period: Period, place: Place | 
     actor.require(VIEW, site_id=site_id)
     edges = period.edges
     counted = count(site_id=site_id, edges=edges)
-    names = place_names(actor=actor, site_id=site_id, places={where for where, _stage in counted})
-    size = len(edges)
-    groups = [tuple(summed(counted, stages, size, place).jobs) for stages in ((Stage.WAIT,), QUEUED, WORKED, STOPPED)]
+    names = place_names(actor=actor, site_id=site_id, places=counted.places())
+    groups = [tuple(summed(counted, stages, place).jobs) for stages in ((Stage.WAIT,), QUEUED, WORKED, STOPPED)]
     rows = [_place_flow(counted, where, name, edges) for where, name in names.items()]
-    mean = summed(counted, IN_PROGRESS, size, place).mean_jobs
+    mean = summed(counted, IN_PROGRESS, place).mean_jobs
     made: list[Any] = [edges, period.step_s, *groups, _over_time(mean, edges), tuple(rows), history.untaken()]
     return WipOverTime(*made)
 
 
 def _place_flow(counted: Counted, place: Place, name: PlaceName, edges: Sequence[datetime]) -> PlaceFlow:
     size = len(edges)
-    queue = summed(counted, QUEUED, size, place)
-    whole = summed(counted, [stage for stage in IN_PROGRESS if stage is not Stage.WAIT], size, place)
-    done = summed(counted, (Stage.DONE,), size, place).jobs
+    queue = summed(counted, QUEUED, place)
+    whole = summed(counted, [stage for stage in IN_PROGRESS if stage is not Stage.WAIT], place)
+    done = summed(counted, (Stage.DONE,), place).jobs
     most = max(range(size), key=lambda index: queue.jobs[index])
     return PlaceFlow(
         name, whole.jobs[-1], queue.jobs[-1], queue.work_s[-1] / 3600, _over_time(queue.mean_jobs, edges),
@@ -268,9 +291,9 @@ def cumulative_flow(*, actor: Actor, site_id: int, period: Period, place: Place 
     PermissionRefused
     """
     actor.require(VIEW, site_id=site_id)
-    edges, size = period.edges, len(period.edges)
+    edges = period.edges
     counted = count(site_id=site_id, edges=edges)
-    parts = [summed(counted, stages, size, place) for stages in ((Stage.DONE,), STOPPED, WORKED, QUEUED, (Stage.WAIT,))]
+    parts = [summed(counted, stages, place) for stages in ((Stage.DONE,), STOPPED, WORKED, QUEUED, (Stage.WAIT,))]
     done = [one - parts[0].jobs[0] for one in parts[0].jobs]
     bands = [done, *(one.jobs for one in parts[1:])]
     released = [sum(column) for column in zip(*bands, strict=True)]

@@ -149,10 +149,10 @@ def _stored(ids: Iterable[int]) -> dict[int, tuple[list[Stay], Any]]:
 
 _ADD = """
 INSERT INTO performance_flowtally AS t
-    (site_id, at, is_day, stage, work_center_id, equipment_class_id, jobs, jobs_ms, work_ms, work_moment)
-SELECT %s, * FROM unnest(%s::timestamptz[], %s::boolean[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+    (site_id, at, span_s, stage, work_center_id, equipment_class_id, jobs, jobs_ms, work_ms, work_moment)
+SELECT %s, * FROM unnest(%s::timestamptz[], %s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
                          %s::bigint[], %s::bigint[], %s::bigint[])
-ON CONFLICT (site_id, is_day, at, stage, work_center_id, equipment_class_id) DO UPDATE
+ON CONFLICT (site_id, span_s, at, stage, work_center_id, equipment_class_id) DO UPDATE
 SET jobs = t.jobs + EXCLUDED.jobs, jobs_ms = t.jobs_ms + EXCLUDED.jobs_ms, work_ms = t.work_ms + EXCLUDED.work_ms,
     work_moment = t.work_moment + EXCLUDED.work_moment
 """
@@ -165,7 +165,7 @@ def _add(site_id: int, sums: Mapping[Cell, Sums]) -> None:
     columns = zip(
         *(
             (
-                cell.at, cell.is_day, cell.stage.value, cell.place.work_center_id, cell.place.equipment_class_id,
+                cell.at, cell.span_s, cell.stage.value, cell.place.work_center_id, cell.place.equipment_class_id,
                 one.jobs, one.jobs_ms, one.work_ms, one.work_moment,
             )
             for cell, one in sums.items()

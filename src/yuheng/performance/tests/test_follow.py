@@ -75,9 +75,9 @@ def stages():
 
 
 def tallies():
-    rows = FlowTally.objects.order_by("is_day", "at", "stage", "work_center_id", "equipment_class_id")
+    rows = FlowTally.objects.order_by("span_s", "at", "stage", "work_center_id", "equipment_class_id")
     found = rows.values_list(
-        "is_day", "at", "stage", "work_center_id", "equipment_class_id", "jobs", "jobs_ms", "work_ms", "work_moment"
+        "span_s", "at", "stage", "work_center_id", "equipment_class_id", "jobs", "jobs_ms", "work_ms", "work_moment"
     )
     return [row for row in found if any(row[5:])]
 
@@ -135,13 +135,13 @@ def test_sums_of_quarters_say_the_same_as_the_stages():
     catch_up_all()
     rows = list(JobStage.objects.all())
     quarter = timedelta(minutes=15)
-    edges = sorted({row.at for row in FlowTally.objects.filter(is_day=False)})
+    edges = sorted({row.at for row in FlowTally.objects.filter(span_s=900)})
     for edge in [*edges, edges[-1] + quarter]:
         for stage in Stage:
             counted = sum(
                 row.stage == stage and row.since < edge and (row.until is None or row.until >= edge) for row in rows
             )
-            summed = sum(one.jobs for one in FlowTally.objects.filter(is_day=False, stage=stage, at__lt=edge))
+            summed = sum(one.jobs for one in FlowTally.objects.filter(span_s=900, stage=stage, at__lt=edge))
             assert summed == counted, (edge, stage)
 
 
