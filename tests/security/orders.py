@@ -13,7 +13,7 @@ from yuheng.engineering.rules.words import Source, Tracking
 from yuheng.kernel.errors import InvalidInput
 from yuheng.kernel.models import Site
 from yuheng.operations.models import ExchangedDocument, JobException, JobOrder, JobResponse, WebhookDelivery
-from yuheng.operations.services import documents, execute, floor, orders, stock, webhooks
+from yuheng.operations.services import documents, execute, files, floor, orders, stock, webhooks
 from yuheng.operations.services import help as helping
 from yuheng.operations.services.orders import LineSpec as OrderLine
 from yuheng.operations.services.orders import OrderSpec, PartySpec
@@ -73,6 +73,10 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
     )  # fmt: skip
     with suppress(InvalidInput):  # it is kept because it cannot be read
         documents.receive_document(actor=SYSTEM, site_id=site.pk, content=f"<{secret}/>".encode(), at=AT)
+    given = files.give_file(
+        actor=SYSTEM, site_id=site.pk, kind="orders", file_name=f"{secret}.csv", at=AT,
+        pieces=[f"order,customer,material,quantity\n{secret}o,{secret}c,{secret}m,1\n".encode()],
+    )  # fmt: skip
     requirement = job.request.requirements.get()
     catch_up_all()  # what it does now is counted for pages of flow
     return _planned(site, unit, secret) | {
@@ -97,6 +101,7 @@ def an_order_to_keep_secret(site: Site, unit: Any, owner: Any, *, secret: str) -
         "material_id": product.pk,
         "exchanged_id": ExchangedDocument.objects.get(site=site).pk,
         "document_kind": "schedule",
+        "order_file_id": given.pk,
     }
 
 

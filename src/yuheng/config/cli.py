@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "connectors": ("yuheng.config.commands.connectors", "list the installed connectors with their quality tier"),
     "device": ("yuheng.config.commands.device", "add, list and remove devices' credentials"),
     "import": ("yuheng.config.commands.import_plant", "read a plant from CSV or YAML, with a dry run"),
+    "import-orders": ("yuheng.config.commands.import_orders", "read customer orders or stock from CSV or XLSX"),
     "import-log": ("yuheng.config.commands.import_log", "read a plant's event log: orders, routings, a quality report"),
     "export": ("yuheng.config.commands.export_plant", "write a plant as YAML or CSV"),
     "b2mml": ("yuheng.config.commands.b2mml", "take B2MML documents of an ERP in, and write them"),

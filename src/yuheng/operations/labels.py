@@ -19,6 +19,7 @@ from yuheng.operations.rules import (
     ResponseKind,
 )
 from yuheng.operations.rules.documents import Outcome
+from yuheng.operations.rules.files import FileKind, Phase
 
 JOB_STATE_LABELS: dict[JobState, Promise] = {
     JobState.NOT_ALLOWED_TO_START: _("Not allowed to start"),
@@ -163,4 +164,35 @@ ITEM_LABELS: dict[str, Promise] = {
     "work_centers": _("Work center"),
     "work_units": _("Work unit"),
     "equipment": _("Equipment"),
+}
+FILE_KIND_LABELS: dict[FileKind, Promise] = {
+    FileKind.ORDERS: _("Customer orders"),
+    FileKind.STOCK: _("Stock"),
+    FileKind.LOG: _("Event log of a plant"),
+}
+FILE_PHASE_LABELS: dict[str, Promise] = {
+    Phase.WAITING: pgettext_lazy("file", "Being looked at"),
+    Phase.HELD: pgettext_lazy("file", "Being read by a command"),
+    Phase.PLANNED: pgettext_lazy("file", "Looked at"),
+    Phase.APPLYING: pgettext_lazy("file", "Being written"),
+    Phase.APPLIED: pgettext_lazy("file", "Written"),
+    Phase.FAILED: pgettext_lazy("file", "Cannot be read"),
+    Phase.CANCELLED: pgettext_lazy("file", "Cancelled"),
+}
+LOG_LABELS: dict[str, Promise] = {
+    "rows": _("Rows"),
+    "orders": _("Orders"),
+    "operations": pgettext_lazy("event log", "Operations"),
+    "job_orders": pgettext_lazy("event log", "Jobs"),
+    "machines": _("Machines"),
+    "persons": _("People"),
+    "materials": _("Products"),
+    "customers": _("Customers"),
+    "rejected": _("Refused rows"),
+    "equipment": _("Machines"),
+    "work_units": _("Machines"),
+    "people": _("People"),
+    "requests": _("Production orders"),
+    "responses": pgettext_lazy("event log", "Reports"),
+    "routings": pgettext_lazy("event log", "Routings"),
 }

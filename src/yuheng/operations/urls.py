@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.operations.views import documents, exceptions, jobs, orders, requests, stock
+from yuheng.operations.views import documents, exceptions, files, jobs, orders, requests, stock
 
 app_name = "operations"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("orders/documents/<int:exchanged_id>", documents.document, name="document"),
     path("orders/documents/<int:exchanged_id>/content", documents.content, name="document_content"),
     path("orders/documents/export/<str:document_kind>", documents.export, name="export_document"),
+    path("orders/files", files.file_list, name="files"),
+    path("orders/files/<int:order_file_id>", files.order_file, name="file"),
+    path("orders/files/<int:order_file_id>/progress", files.progress, name="file_progress"),
+    path("orders/files/<int:order_file_id>/refused", files.refused, name="file_refused"),
     path("orders/exceptions", exceptions.exception_list, name="exceptions"),
     path("orders/exceptions/<int:exception_id>/act", exceptions.act_on_exception, name="act_on_exception"),
     path("orders/<int:order_id>", orders.order, name="order"),

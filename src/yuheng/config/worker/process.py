@@ -50,6 +50,7 @@ from yuheng.engineering import importing as product_files
 from yuheng.engines.points import Refusal
 from yuheng.kernel.actor import system_actor
 from yuheng.kernel.outbox import deliver_pending
+from yuheng.operations.services import files as order_files
 from yuheng.telemetry.services.dead_letters import is_replay_waiting, make_tags_by_themselves
 from yuheng.telemetry.services.retention import forget_old
 from yuheng.upkeep import forgetting
@@ -78,6 +79,7 @@ class Worker:
     def __init__(self, environment: Environment, *, ready_file: str = "") -> None:
         self.database = Database()
         self.imports = Database()
+        self.order_files = Database()
         self.alarms = AlarmWork()
         self.notifications = NotificationWork()
         self.order_webhooks = OrderWebhookWork()
@@ -127,6 +129,7 @@ class Worker:
             asyncio.create_task(self.signals.run(), name="signals and jobs"),
             asyncio.create_task(self.flow.run(), name="flow"),
             asyncio.create_task(self._import_products(), name="imports of products"),
+            asyncio.create_task(self._take_order_files(), name="files of orders"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -142,6 +145,7 @@ class Worker:
         self.signals.close()
         self.flow.close()
         self.imports.close()
+        self.order_files.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
 
@@ -197,6 +201,17 @@ class Worker:
         while True:
             with suppress(DatabaseAway):
                 while await self.imports.run(product_files.work_once, at=datetime.now(UTC)):
+                    pass
+            await asyncio.sleep(IMPORTS_EVERY_S)
+
+    async def _take_order_files(self) -> None:
+        """Large files of orders, stock and logs: one after another, in a thread of their own.
+
+        What was interrupted is begun again; see `operations.services.files.work_once`.
+        """
+        while True:
+            with suppress(DatabaseAway):
+                while await self.order_files.run(order_files.work_once, at=datetime.now(UTC)):
                     pass
             await asyncio.sleep(IMPORTS_EVERY_S)
 

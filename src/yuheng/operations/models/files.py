@@ -11,8 +11,8 @@ class OrderFile(SiteScopedModel):
     """A file somebody gave. ``phase``: see `rules.files.Phase`.
 
     ``rows_done`` of ``rows_total`` (null: not known yet) is its progress; ``refused_rows`` of the file can be
-    downloaded and tried again. ``requested_by`` is who applies it: the worker acts for them. ``wish`` is what was chosen
-    with it, ``report`` what an event log says. ``replays`` is the file whose refused rows these are.
+    downloaded and tried again. ``requested_by`` is who applies it: the worker acts for them. ``wish`` is what was
+    chosen with it, ``report`` what an event log says. ``replays`` is the file whose refused rows these are.
     """
 
     kind = models.CharField(max_length=12)

@@ -17,6 +17,7 @@ class Phase(StrEnum):
     """How far a file is."""
 
     WAITING = "waiting"  # for its dry run, or in it
+    HELD = "held"  # a command at its own terminal looks at it or writes it
     PLANNED = "planned"  # its dry run is there
     APPLYING = "applying"
     APPLIED = "applied"

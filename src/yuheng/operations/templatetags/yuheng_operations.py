@@ -15,6 +15,7 @@ from yuheng.operations.labels import (
     HELP_LABELS,
     JOB_STATE_LABELS,
     JOB_SUBSTATE_LABELS,
+    LOG_LABELS,
     LOT_STATE_LABELS,
     ORDER_STATE_LABELS,
     REQUEST_STATE_LABELS,
@@ -165,3 +166,9 @@ def mass_lines(mass: MassBalance) -> list[tuple[str, Decimal]]:
 def machine_reason(reason: str) -> str:
     """Say a machine's reason of a pause in words; any other as it is."""
     return words_of_reason(reason)
+
+
+@register.filter
+def log_word(name: str) -> str:
+    """Say what a number of an event log's report counts; what has no word of its own as it is."""
+    return str(LOG_LABELS.get(name, name.replace("_", " ")))

@@ -22,10 +22,13 @@ from yuheng.kernel.errors import Conflict, InvalidInput
 from yuheng.operations.models import OrderFile, OrderFilePiece
 from yuheng.operations.rules.files import KINDS, MOVING, FileKind, Phase
 from yuheng.operations.services.access import MOVE, ORDERS, locked
+from yuheng.operations.services.files.reading import Tell
 from yuheng.operations.services.files.running import apply, plan, some_are_refused, wish_of
 from yuheng.operations.services.order_rows import changed_since
 
-__all__ = ["SMALL_BYTES", "apply_file", "cancel_file", "give_file", "try_refused_again", "work_once"]
+__all__ = [
+    "SMALL_BYTES", "apply_file", "apply_here", "cancel_file", "give_file", "run_here", "try_refused_again", "work_once",
+]  # fmt: skip
 
 SMALL_BYTES = 128 * 1024
 """A file up to here is looked at and applied while the person waits; a larger one by the worker."""
@@ -54,9 +57,10 @@ def give_file(
     InvalidInput
         It is empty, too large, of no known kind, or what was chosen with it is not possible.
     """
-    row = _keep(actor, site_id, kind, file_name, pieces, at, _clean_wish(wish or {}), None)
-    if row.size_bytes <= SMALL_BYTES:
-        plan(row, at=at, tells=False)
+    with transaction.atomic():  # the worker sees a small file only once it is looked at
+        row = _keep(actor, site_id, kind, file_name, pieces, at, _clean_wish(wish or {}), None)
+        if row.size_bytes <= SMALL_BYTES:
+            plan(row, at=at, tells=False)
     return row
 
 
@@ -134,19 +138,14 @@ def apply_file(
     """
     with transaction.atomic():
         row = _locked(actor, file_id)
-        if row.phase != Phase.PLANNED:
-            raise Conflict(_("This file waits for its dry run, or is over already."))
-        if row.plan_sha256 != plan_sha256:
-            raise changed_since()
-        if row.refused_rows and not leave_out_refused:
-            raise some_are_refused()
+        _may_apply(row, plan_sha256, leave_out_refused=leave_out_refused)
         row.phase, row.rows_done, row.updated_at = Phase.APPLYING, 0, at
         row.leave_out_refused, row.is_cancelled = leave_out_refused, False
         row.requested_by = wish_of(actor, row.site_id)
         row.save()
         _audit(row, "apply", actor, at, name=row.file_name)
-    if row.size_bytes <= SMALL_BYTES:
-        apply(row, at=at, tells=False)
+        if row.size_bytes <= SMALL_BYTES:
+            apply(row, at=at, tells=False)
     return row
 
 
@@ -186,10 +185,47 @@ def try_refused_again(*, actor: Actor, file_id: int, at: datetime) -> OrderFile:
         raise Conflict(_("Nothing of this file was refused."))
     pieces = (bytes(OrderFilePiece.objects.values_list("content", flat=True).get(pk=pk)) for pk in ranks)
     name = f"{Path(row.file_name).stem[:150]}-refused.csv"
-    made = _keep(actor, row.site_id, row.kind, name, pieces, at, {}, row)
-    if made.size_bytes <= SMALL_BYTES:
-        plan(made, at=at, tells=False)
+    with transaction.atomic():
+        made = _keep(actor, row.site_id, row.kind, name, pieces, at, {}, row)
+        if made.size_bytes <= SMALL_BYTES:
+            plan(made, at=at, tells=False)
     return made
+
+
+def run_here(
+    *, actor: Actor, site_id: int, kind: str, file_name: str, pieces: Iterable[bytes], at: datetime, tell: Tell
+) -> OrderFile:
+    """Give a file and look at it in this process, however large it is; ``tell`` hears how far it is. As `give_file`.
+
+    The worker is not asked: to it the file is looked at already.
+    """
+    with transaction.atomic():
+        row = _keep(actor, site_id, kind, file_name, pieces, at, _clean_wish({}), None)
+        row.phase = Phase.HELD
+        row.save(update_fields=["phase"])
+    plan(row, at=at, tells=False, tell=tell)
+    return row
+
+
+def apply_here(*, actor: Actor, file_id: int, leave_out_refused: bool, at: datetime, tell: Tell) -> OrderFile:
+    """Apply a file in this process. As `apply_file`."""
+    with transaction.atomic():
+        row = _locked(actor, file_id)
+        _may_apply(row, row.plan_sha256, leave_out_refused=leave_out_refused)
+        row.phase, row.leave_out_refused, row.requested_by = Phase.HELD, leave_out_refused, wish_of(actor, row.site_id)
+        row.save()
+        _audit(row, "apply", actor, at, name=row.file_name)
+    apply(row, at=at, tells=False, tell=tell)
+    return row
+
+
+def _may_apply(row: OrderFile, plan_sha256: str, *, leave_out_refused: bool) -> None:
+    if row.phase != Phase.PLANNED:
+        raise Conflict(_("This file waits for its dry run, or is over already."))
+    if row.plan_sha256 != plan_sha256:
+        raise changed_since()
+    if row.refused_rows and not leave_out_refused:
+        raise some_are_refused()
 
 
 def work_once(*, at: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""From the pieces of an uploaded file to its rows, and to orders whose rows stand together; on disk, never in memory."""
+"""From the pieces of an uploaded file to its rows, and to orders whose rows stand together; on disk, not in memory."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def stage(rows: Iterable[TableRow], tell: Tell) -> int:
 
 
 def groups() -> Iterator[list[Group]]:
-    """Yield staged orders, some hundred at a time, by where they begin in the file; rows of each as they stand there."""
+    """Yield staged orders, some hundred at a time, by where they begin in the file."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DECLARE order_file_groups NO SCROLL CURSOR FOR SELECT line, key, cells FROM (SELECT line, key, cells, "

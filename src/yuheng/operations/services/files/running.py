@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from yuheng.kernel import audit
-from yuheng.kernel.actor import Actor
+from yuheng.kernel.actor import Actor, system_actor
 from yuheng.kernel.errors import Conflict, DomainError
 from yuheng.kernel.models import Site
 from yuheng.operations.models import OrderFile, OrderFilePiece, OrderFileRow
@@ -69,6 +69,10 @@ class Outcome:
         self.rows += len(rows)
 
 
+def _silent(_done: int, _total: int | None) -> None:
+    pass
+
+
 class _Teller:
     """Says how far a file is, in transactions of its own, and hears whether it is to be stopped."""
 
@@ -94,25 +98,22 @@ class _Teller:
         self._connection.close()
 
 
-def _silent(_done: int, _total: int | None) -> None:
-    pass
-
-
-def plan(row: OrderFile, *, at: datetime, tells: bool) -> None:
+def plan(row: OrderFile, *, at: datetime, tells: bool, tell: Tell = _silent) -> None:
     """Say what a file would do, and keep it: ``planned`` then, ``failed``, or ``cancelled``.
 
-    ``tells``: say how far it is while it goes on, over a connection of its own.
+    ``tells``: say how far it is while it goes on, over a connection of its own; else ``tell`` is told.
     """
     teller = _Teller(row.pk) if tells else None
+    tell = teller.tell if teller else tell
     try:
         with on_disk(row) as path, tempfile.TemporaryDirectory(prefix="yuheng-refused-") as folder:
             refused = Path(folder) / "refused.csv"
             if row.kind == FileKind.LOG:
-                found = logs.look(row, path, refused, teller.tell if teller else _silent, at=at)
+                found = logs.look(row, path, refused, tell, at=at)
                 row.report, row.refused_rows, row.rows_total = found.report, found.refused, found.rows
                 row.counts, row.plan_sha256, kept = found.counts, found.sha256, []
             else:
-                outcome = _planned(row, path, refused, teller.tell if teller else _silent, at)
+                outcome = _planned(row, path, refused, tell, at)
                 row.counts, row.plan_sha256 = dict(outcome.counts), outcome.digest.hexdigest()
                 row.rows_total, row.refused_rows, kept = outcome.rows, outcome.refused.count, outcome.first
             row.phase, row.trouble, row.rows_done, row.updated_at = Phase.PLANNED, "", row.rows_total or 0, at
@@ -125,6 +126,9 @@ def plan(row: OrderFile, *, at: datetime, tells: bool) -> None:
                 )
     except Stopped:
         _leave(row, Phase.CANCELLED, "", at)
+    except KeyboardInterrupt:
+        _leave(row, Phase.CANCELLED, "", at)
+        raise
     except (DomainError, logs.Unreadable) as error:
         _leave(row, Phase.FAILED, str(error), at)
     finally:
@@ -141,13 +145,13 @@ def _planned(row: OrderFile, path: Path, refused: Path, tell: Tell, at: datetime
     return outcome
 
 
-def apply(row: OrderFile, *, at: datetime, tells: bool) -> None:
+def apply(row: OrderFile, *, at: datetime, tells: bool, tell: Tell = _silent) -> None:
     """Do what the dry run said, whole or not at all; ``applied`` then, or ``planned`` again with why not.
 
     An event log is written in batches, each whole; stopped or refused half way, what was written stays.
     """
     teller = _Teller(row.pk) if tells else None
-    tell = teller.tell if teller else _silent
+    tell = teller.tell if teller else tell
     try:
         with on_disk(row) as path:
             if row.kind == FileKind.LOG:
@@ -159,6 +163,9 @@ def apply(row: OrderFile, *, at: datetime, tells: bool) -> None:
                     _write(row, path, tell, at)
     except Stopped:
         _leave(row, Phase.CANCELLED, "", at)
+    except KeyboardInterrupt:
+        _leave(row, Phase.CANCELLED, "", at)
+        raise
     except (DomainError, logs.Unreadable) as error:
         _leave(row, Phase.PLANNED, str(error), at)
     finally:
@@ -239,20 +246,21 @@ def _save(row: OrderFile) -> None:
 
 def wish_of(actor: Actor, site_id: int) -> Mapping[str, object]:
     """Return who asks, as it is kept with a file: the worker does it as them, with what they may do now."""
-    permissions = actor.permissions.get(0, frozenset()) | actor.permissions.get(site_id, frozenset())
     return {
         "kind": actor.kind, "name": actor.name, "person_id": actor.person_id, "impersonator": actor.impersonator,
-        "permissions": sorted(permissions),
+        "everywhere": sorted(actor.permissions.get(0, ())), "here": sorted(actor.permissions.get(site_id, ())),
     }  # fmt: skip
 
 
 def actor_of(row: OrderFile) -> Actor:
     """Return who asked for a file."""
     asked = row.requested_by
+    if asked.get("kind") == "system":
+        return system_actor(asked["name"])
     return Actor(
         kind=asked.get("kind", "person"),
         name=asked.get("name", row.person_name),
         person_id=asked.get("person_id"),
-        permissions={row.site_id: frozenset(asked.get("permissions", ()))},
+        permissions={0: frozenset(asked.get("everywhere", ())), row.site_id: frozenset(asked.get("here", ()))},
         impersonator=asked.get("impersonator", ""),
     )
