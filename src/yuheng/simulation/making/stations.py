@@ -250,6 +250,8 @@ class Station:
         chosen = next((one for one in picture["jobs"] if one["id"] == row["id"]), None)
         if chosen is None or self.work is not None:
             return
+        if any(one["job_code"] == chosen["code"] for one in picture["conflicts"]):
+            return  # a supervisor decides first: whatever is reported now would only wait behind it
         self.hall.rows[row["id"]] = row
         self._use_session(picture, now)
         self._sign_in(now)

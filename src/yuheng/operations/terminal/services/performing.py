@@ -9,8 +9,10 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from yuheng.kernel.actor import Actor
-from yuheng.kernel.errors import InvalidInput, NotVisible
-from yuheng.operations.rules import Act, Source
+from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
+from yuheng.operations.rules import Act, ResponseKind, Source
+from yuheng.operations.selectors import jobs
+from yuheng.operations.selectors.jobs import ResponseFilter
 from yuheng.operations.services import execute, materials, records
 from yuheng.operations.services import help as help_calls
 from yuheng.operations.services.signals.meeting import report_now
@@ -20,6 +22,16 @@ from yuheng.operations.terminal.services import sessions
 from yuheng.people.services.badges import actor_of_badge
 from yuheng.people.services.signing_in import SignInRefused
 
+TURNING = tuple(
+    kind.value
+    for kind in (
+        ResponseKind.STARTED,
+        ResponseKind.PAUSED,
+        ResponseKind.RESUMED,
+        ResponseKind.FINISHED,
+        ResponseKind.ABORTED,
+    )
+)
 Verb = Callable[[TerminalAction, Actor, datetime], None]
 
 
@@ -57,15 +69,29 @@ def _job(row: TerminalAction) -> int:
     return row.job_order_id
 
 
-def _start(row: TerminalAction, actor: Actor, at: datetime) -> None:
-    execute.start_job_order(
-        actor=actor,
-        job_order_id=_job(row),
-        work_unit_id=row.work_unit_id,
-        at=at,
-        crew=row.payload["crew"],
-        act=_act(row),
+def _machine_was_first(row: TerminalAction, actor: Actor, *kinds: ResponseKind) -> bool:
+    """Return whether the station's machine has done by its signals what a person says now: both mean the same.
+
+    A person presses *Go on* in the second in which the machine runs again, or an hour later, when the network is back.
+    That is no disagreement, and must not hold up what they report next.
+    """
+    narrowed = ResponseFilter(job_order_id=_job(row), kinds=TURNING)
+    last = jobs.responses(actor=actor, site_id=row.site_id, narrowed=narrowed, limit=1).rows
+    return bool(last) and (
+        last[0].kind in kinds and last[0].source is Source.SIGNAL and last[0].work_unit_id == row.work_unit_id
     )
+
+
+def _start(row: TerminalAction, actor: Actor, at: datetime) -> None:
+    crew = row.payload["crew"]
+    try:
+        execute.start_job_order(
+            actor=actor, job_order_id=_job(row), work_unit_id=row.work_unit_id, at=at, crew=crew, act=_act(row)
+        )
+    except Conflict:
+        if not _machine_was_first(row, actor, ResponseKind.STARTED, ResponseKind.RESUMED):
+            raise
+        records.change_crew(actor=actor, job_order_id=_job(row), crew=crew, at=at, act=_act(row))
 
 
 def _set_up(row: TerminalAction, actor: Actor, at: datetime) -> None:
@@ -73,14 +99,24 @@ def _set_up(row: TerminalAction, actor: Actor, at: datetime) -> None:
 
 
 def _pause(row: TerminalAction, actor: Actor, at: datetime) -> None:
-    said = row.payload
-    execute.pause_job_order(
-        actor=actor, job_order_id=_job(row), reason=said["reason"], note=said["note"], at=at, act=_act(row)
-    )
+    reason, note = row.payload["reason"], row.payload["note"]
+    try:
+        execute.pause_job_order(actor=actor, job_order_id=_job(row), reason=reason, note=note, at=at, act=_act(row))
+    except Conflict:
+        if not _machine_was_first(row, actor, ResponseKind.PAUSED):
+            raise
+        said = " ".join(part for part in (reason, note) if part)  # the machine knows that it stopped, a person why
+        records.add_note(actor=actor, job_order_id=_job(row), note=said, at=at, act=_act(row))
 
 
 def _resume(row: TerminalAction, actor: Actor, at: datetime) -> None:
-    execute.resume_job_order(actor=actor, job_order_id=_job(row), at=at, act=_act(row))
+    try:
+        execute.resume_job_order(actor=actor, job_order_id=_job(row), at=at, act=_act(row))
+    except Conflict:
+        if not _machine_was_first(row, actor, ResponseKind.STARTED, ResponseKind.RESUMED):
+            raise
+        note = _("Went on; the machine had said so already.")
+        records.add_note(actor=actor, job_order_id=_job(row), note=note, at=at, act=_act(row))
 
 
 def _report(row: TerminalAction, actor: Actor, at: datetime) -> None:

@@ -12,7 +12,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from yuheng.operations.models import JobOrder
+from yuheng.operations.models import JobOrder, JobResponse
+from yuheng.operations.rules import Act, Source
+from yuheng.operations.services import execute
 from yuheng.operations.terminal.models import StationDevice, TerminalAction, TerminalSession
 from yuheng.operations.terminal.services import devices
 from yuheng.operations.tests import plant as floor
@@ -169,6 +171,49 @@ def test_the_same_batch_again_is_answered_already(tablet):
     assert [one["status"] for one in again.json()["answers"]] == ["already", "already"]
     job.refresh_from_db()
     assert job.good == 2
+
+
+def test_who_presses_what_the_machine_has_just_done_is_in_no_conflict(tablet, plant):
+    """Person and machine say the same within a second, or an hour later when the network is back."""
+    job, ana, unit = first_job(), an_actor("ana"), plant.units["C1"].pk
+    signed_in(tablet)
+    by_machine = Act(source=Source.SIGNAL)
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    def outcomes(*actions: Any) -> list[str]:
+        return [one["status"] for one in tablet.merge(*actions).json()["answers"]]
+
+    execute.start_job_order(actor=ana, job_order_id=job.pk, work_unit_id=unit, at=now(), act=by_machine)
+    assert outcomes(tablet.action("start", job.pk, crew=[])) == ["applied"]
+    execute.pause_job_order(actor=ana, job_order_id=job.pk, reason="machine:down", at=now(), act=by_machine)
+    assert outcomes(tablet.action("pause", job.pk, reason="tool")) == ["applied"]
+    execute.resume_job_order(actor=ana, job_order_id=job.pk, at=now(), act=by_machine)
+    assert outcomes(tablet.action("resume", job.pk), tablet.action("report", job.pk, good="1")) == ["applied"] * 2
+    job.refresh_from_db()
+    assert (job.state, job.good, job.operator) == ("running", 1, "ana")
+    kinds = list(JobResponse.objects.filter(job_order=job).order_by("id").values_list("kind", flat=True))
+    assert kinds == ["started", "crew", "paused", "note", "resumed", "note", "quantity"]
+
+
+def test_what_another_person_did_first_is_a_conflict_still(tablet, plant):
+    job, unit = first_job(), plant.units["C1"].pk
+    signed_in(tablet)
+    execute.start_job_order(actor=an_actor("ana"), job_order_id=job.pk, work_unit_id=unit, at=datetime.now(UTC))
+    answers = tablet.merge(tablet.action("start", job.pk, crew=[])).json()["answers"]
+    assert [one["status"] for one in answers] == ["conflict"]
+
+
+def test_a_job_that_the_machine_runs_elsewhere_is_a_conflict_still(tablet, plant):
+    job, unit = first_job(), plant.units["C2"].pk
+    signed_in(tablet)
+    act = Act(source=Source.SIGNAL)
+    execute.start_job_order(
+        actor=an_actor("ana"), job_order_id=job.pk, work_unit_id=unit, at=datetime.now(UTC), act=act
+    )
+    answers = tablet.merge(tablet.action("start", job.pk, crew=[])).json()["answers"]
+    assert [one["status"] for one in answers] == ["conflict"]
 
 
 def test_a_conflict_is_told_with_its_sentence_and_listed(tablet):
