@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from numba import njit, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.targetconfig import TargetConfig
 
 type_function = TypeVar("type_function", bound=Callable[..., Any])
 
@@ -28,6 +29,19 @@ def _stamp() -> tuple[int, int]:
 
 STAMP = _stamp()
 """numba looks at the file of a kernel only, not at those of what it calls."""
+
+
+def _all_values(config: Any) -> dict[str, Any]:
+    """Return every option of a compilation with its value: what numba asks one by one, 14 million times."""
+    kind = type(config)
+    defaults = _DEFAULTS.get(kind)
+    if defaults is None:
+        defaults = _DEFAULTS[kind] = {name: option.default for name, option in kind.options.items()}
+    return {**defaults, **config._values}
+
+
+_DEFAULTS: dict[Any, dict[str, Any]] = {}
+TargetConfig.values = _all_values
 
 
 class _LinkedOnly(JITCodeLibrary):

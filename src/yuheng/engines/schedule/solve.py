@@ -280,7 +280,7 @@ def _first_plans(best: Best, start: Plan | None, limits: Limits) -> None:
         if is_plain or limits.stop[0] or best.is_optimal():
             break
     if is_plain and not limits.stop[0] and not best.is_optimal() and arrays.n <= LEARN * limits.phase_left:
-        made = first_plan(arrays, costs_of(objective))
+        made = first_plan(arrays, costs_of(objective), stop=limits.stop)
         best.offer(made.mode, made.start)
 
 

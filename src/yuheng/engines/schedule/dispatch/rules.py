@@ -19,6 +19,8 @@ from yuheng.engines.schedule.tardiness.layout import Costs
 
 type_ints = npt.NDArray[np.int64]
 type_floats = npt.NDArray[np.float64]
+type_flag = npt.NDArray[np.uint8]
+"""One byte that somebody sets who wants what there is."""
 
 LOOK_AHEADS = (0.5, 1.0, 2.0, 4.0, 8.0)
 LEAD_FACTORS = (1.0, 1.5, 2.0, 3.0)
@@ -120,26 +122,40 @@ class Dispatcher:
             self.value(desk.mode, desk.start, desk.end), desk.mode.copy(), desk.start.copy(), desk.end.copy()
         )
 
-    def sweep(self) -> Dispatched:
-        """Best of 20 ATC passes (60 with set-ups), with the settings that made it in `best_settings`."""
+    def sweep(self, stop: type_flag | None = None) -> Dispatched:
+        """Best of 20 ATC passes (60 with set-ups), with the settings that made it in `best_settings`.
+
+        ``stop``: no pass but the first begins after it becomes non-zero.
+        """
         best, self.best_settings = None, Settings(2.0, 1.0)
         for settings in self._all_settings():
+            if best is not None and _is_set(stop):
+                break
             made = self.by_rule(Rule.ATC, settings=settings)
             if best is None or made.value < best.value:
                 best, self.best_settings = made, settings
         assert best is not None
         return best
 
-    def learn(self, start: Dispatched, settings: Settings, rounds: int, share: float = 0.5) -> Dispatched:
+    def learn(
+        self,
+        start: Dispatched,
+        settings: Settings,
+        rounds: int,
+        share: float = 0.5,
+        stop: type_flag | None = None,
+    ) -> Dispatched:
         """Dispatch again and again with the lead times that the last plan really had in place of the shortest ones.
 
         An operation in front of a congested part of the plant then becomes urgent early. The better the more rounds, up
-        to about twenty; not monotone, the best plan is returned.
+        to about twenty; not monotone, the best plan is returned. ``stop`` ends it after a pass.
         """
         best = start
         tail = settings.lead_factor * self.least_tail
         end = start.end
         for _ in range(rounds):
+            if _is_set(stop):
+                break
             tail = (1.0 - share) * tail + share * (self.completions(end)[self.arrays.job] - end)
             made = self.by_rule(Rule.ATC, tail=tail, settings=settings)
             end = made.end
@@ -196,11 +212,16 @@ def sweep(arrays: Arrays, costs: Costs | None = None) -> Dispatched:
     return Dispatcher(arrays, costs).sweep()
 
 
-def first_plan(arrays: Arrays, costs: Costs | None = None, rounds: int = 20) -> Dispatched:
-    """Best ATC plan with learned lead times: five times the work of a sweep, the better start for a search."""
+def first_plan(
+    arrays: Arrays, costs: Costs | None = None, rounds: int = 20, stop: type_flag | None = None
+) -> Dispatched:
+    """Best ATC plan with learned lead times: five times the work of a sweep, the better start for a search.
+
+    ``stop``: one byte; when it becomes non-zero the best plan so far is returned after the pass under way.
+    """
     dispatcher = Dispatcher(arrays, costs)
-    swept = dispatcher.sweep()
-    plans = [dispatcher.learn(swept, settings, rounds, 0.2) for settings in LEARNING]
+    swept = dispatcher.sweep(stop)
+    plans = [dispatcher.learn(swept, settings, rounds, 0.2, stop) for settings in LEARNING]
     return min(plans, key=lambda plan: plan.value)
 
 
@@ -208,6 +229,10 @@ def warm() -> None:
     """Compile the kernels, or read them from numba's cache on disk."""
     operation = Operation(id=0, job=0, modes=(Mode(0, 1),))
     sweep(compile_problem(Problem("warm", (Machine(0),), (Job(0),), (operation,), ())))
+
+
+def _is_set(stop: type_flag | None) -> bool:
+    return stop is not None and bool(stop[0])
 
 
 def _longest_after(arrays: Arrays, length: type_ints) -> type_floats:

@@ -39,6 +39,8 @@ WAIT, KEEP, REROUTE, DISPATCH, SEARCH = "wait", "keep", "reroute", "dispatch", "
 CHANGES = 0.09
 """Share of the open operations that may change machine at the slider's middle; less the nearer it is to keeping all."""
 BIASES = 64
+ENOUGH = 0.85
+"""A rerouting that uses this share of the changes allowed is near enough: the next one costs a whole decoding."""
 DETOURS = (3.0, 8.0)
 """How many times its price another machine must gain, in a rerouting: a plan's first order knows little of its gain."""
 
@@ -136,21 +138,25 @@ class Replanner:
         but hardly ever finds the chain of changes that makes room elsewhere. ``None``: no rerouting stays within.
         """
         weighing = self.weigh(stability)
-        open_rows = weighing.machine_cost > 0
+        open_rows, published = weighing.machine_cost > 0, self.situation.reference.machine
         allowed = CHANGES * min(1.0, (1.0 - stability) / stability if stability else 1.0) * int(open_rows.sum())
-        low, high, best, made = 0, 8 * BIASES, None, ""
+        best: tuple[str, Plan] | None = None
+        low, high = 0, 8 * BIASES
+        tries = [int(kind.removeprefix(REROUTE)) for kind in self._detours(weighing)]  # they are there already
         while high - low > 8:
-            ticks = (low + high) // 16 * 8
+            ticks = next((ticks for ticks in tries if low < ticks < high), (low + high) // 16 * 8)
             kind = f"{REROUTE} {ticks}"
             plan = self._decoded(kind)
-            if (
-                plan is None
-                or np.count_nonzero(open_rows & (plan.machine != self.situation.reference.machine)) > allowed
-            ):
+            changed = plan is not None and np.count_nonzero(open_rows & (plan.machine != published))
+            if plan is None or changed > allowed:
                 low = ticks
-            else:
-                high, best, made = ticks, self.judged_by(REROUTE, plan, weighing), kind
-        return best if best is not None and self._is_sound(made, best.plan) else None
+                continue
+            high, best = ticks, (kind, plan)
+            if changed >= ENOUGH * allowed:
+                break
+        if best is None or not self._is_sound(*best):
+            return None
+        return self.judged_by(REROUTE, best[1], weighing)
 
     def at_once(self, kind: str) -> Plan | None:
         """Return the plan of one kind; ``None`` where there is none, as when an order contradicts what is fixed."""
