@@ -41,7 +41,7 @@ from yuheng.engines.codec.sparkplug_schema import DataType, Payload
 from yuheng.engines.points import Refusal
 from yuheng.historian.checks import EARLIEST_US
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("hostile")]
 
 USER, PASSWORD = "hostile", "hostile-secret"
 OWN_TOPICS = {"p/d/", "p//d", "/", "p/温度", "p/+", "p/#", "p/$SYS", "q/elsewhere", "p/d d", "p/\x00", ""}

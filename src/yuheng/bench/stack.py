@@ -22,6 +22,7 @@ from yuheng.bench.broker import stop
 from yuheng.bench.historian import Bus
 from yuheng.bench.report import Reporter
 from yuheng.bench.waiting import wait_until
+from yuheng.bus.wire import WireError
 
 START_DEADLINE_S = 900.0
 """A machine full of others' work starts slowly; one that cannot start ends by itself long before."""
@@ -148,7 +149,10 @@ class Stack:
         )
 
     def _knows(self, source_codes: set[str], tag_count: int) -> bool:
-        plant = self.bus.plant()
+        try:
+            plant = self.bus.plant()
+        except WireError:  # while the broker takes in new devices it may refuse whoever comes: ask again
+            return False
         if plant is None:
             return False
         sources = {source.id for source in plant.sources if source.code in source_codes}

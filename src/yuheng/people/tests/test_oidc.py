@@ -229,7 +229,7 @@ def roles_of(username: str) -> set:
     return set(rows.values_list("role__code", "site__code"))
 
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("oidc")]
 
 
 def test_a_person_of_a_mapped_group_comes_in_with_its_roles(configure, provider_url):

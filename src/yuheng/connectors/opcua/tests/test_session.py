@@ -12,7 +12,7 @@ from yuheng.testing.connector_suite import Bench, FakeLog, running
 from yuheng.testing.opcua_device import FakeOpcUaDevice, OpcUaServer, address
 from yuheng.testing.waiting import eventually
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("opcua")]
 
 DAY_US = 86_400_000_000
 QUICK = {"publishing_interval_ms": 50, "queue_size": 5000, "request_timeout_s": 20}
