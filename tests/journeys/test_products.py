@@ -5,12 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.journeys.axe import violations
 from tests.journeys.conftest import RunningWeb
 from tests.journeys.signing_in import sign_in
-from tests.journeys.test_accessible import RULES
 from yuheng.engineering import selectors
 from yuheng.testing.builders import SHIFT_START, SYSTEM, a_site, an_equipment_class
 from yuheng.testing.products import a_line, a_material, a_product
@@ -97,7 +96,7 @@ def test_a_product_is_defined_and_released(page: Page, web: RunningWeb, shop: No
     paste_into(page, "segment-grid", SEGMENTS)
     page.get_by_role("button", name="Save the draft").click()
     expect(page.locator("svg.routing rect")).to_have_count(7)
-    assert Axe().run(page, options=RULES).response["violations"] == []
+    assert violations(page) == []
     page.locator("summary", has_text="Release").click()
     page.get_by_role("button", name="Release").click()
     expect(page.locator(".page-head")).to_contain_text("released")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.journeys.axe import violations
 from tests.journeys.conftest import RunningWeb
 from tests.journeys.signing_in import sign_in
-from tests.journeys.test_accessible import violations
 from yuheng.operations.models import JobOrder, JobResponse
 from yuheng.operations.rules import Act, JobState, Source
 from yuheng.operations.services import execute
