@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from yuheng.kernel.models import SiteScopedModel
+from yuheng.scheduling.rules.disturbances import DisturbanceKind
 from yuheng.scheduling.rules.estimates import Basis
 from yuheng.scheduling.rules.promises import ForecastCause, OfferKind
 from yuheng.scheduling.rules.states import UNDER_WAY, PlanKind, ScenarioState, SuggestionState
@@ -20,7 +21,8 @@ REASON_LENGTH = 400
 class SitePlanning(models.Model):
     """How a site plans (`rules.Policy`), and the lock under which its published plan changes.
 
-    ``last_number`` counts the site's plans; ``seen_at`` is when the planner looked last.
+    ``last_number`` counts the site's plans; ``seen_at`` is when the planner looked last, ``trouble`` why its last look
+    failed. ``keeps_plan``: where nobody has published a plan yet, the planner makes and publishes the first one.
     """
 
     site = models.OneToOneField("kernel.Site", on_delete=models.PROTECT, related_name="+", primary_key=True)
@@ -35,6 +37,9 @@ class SitePlanning(models.Model):
     nightly_on = models.DateField(null=True, blank=True)  # the site's day for which it was made last
     suggests = models.BooleanField(default=True)
     least_stop_s = models.PositiveIntegerField(default=0)
+    keeps_plan = models.BooleanField(default=False)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    trouble = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
 
     class Meta:
         constraints = [
@@ -132,20 +137,26 @@ class Scenario(SiteScopedModel):
 
 
 class Disturbance(SiteScopedModel):
-    """Something after which the published plan does not hold: a work unit stands since, expected back at.
+    """Something after which the published plan does not hold, since; expected to be over at.
 
-    ``hit`` says whom: root requests with minutes of lateness that they gain when nothing is done.
+    ``about`` says of what, within its kind (`rules.disturbances.Trouble`); ``details`` names it for people. ``hit`` says
+    whom: root requests with minutes of lateness that they gain when nothing is done.
     """
 
-    kind = models.CharField(max_length=12)
-    work_unit = models.ForeignKey("equipment.WorkUnit", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12, choices=[(k.value, k.name) for k in DisturbanceKind])
+    about = models.CharField(max_length=80, default="")
+    work_unit = models.ForeignKey(
+        "equipment.WorkUnit", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     cause = models.CharField(max_length=400, blank=True, default="")
+    details = models.JSONField(default=dict)
     since = models.DateTimeField()
     expected_end = models.DateTimeField()
     basis = models.CharField(max_length=8, choices=[(b.value, b.name) for b in Basis])
     noticed_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
     over_at = models.DateTimeField(null=True, blank=True)
+    scored_at = models.DateTimeField(null=True, blank=True)
     plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     jobs_hit = models.PositiveIntegerField(default=0)
     late_min = models.PositiveIntegerField(default=0)
@@ -156,21 +167,27 @@ class Disturbance(SiteScopedModel):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["work_unit", "kind"], condition=Q(over_at__isnull=True), name="one_open_disturbance_of_a_kind"
+                fields=["site", "kind", "about"], condition=Q(over_at__isnull=True), name="one_open_disturbance_about"
             ),
         ]
         indexes = [
             models.Index(fields=["site", "-id"], condition=Q(over_at__isnull=True), name="disturbance_open"),
+            models.Index(
+                fields=["site", "over_at"],
+                condition=Q(over_at__isnull=False, scored_at__isnull=True),
+                name="disturbance_to_score",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.work_unit_id}"
+        return f"{self.kind} {self.about}"
 
 
 class Suggestion(SiteScopedModel):
     """One answer to a disturbance: a whole plan with what it means. Good only for the published plan it was made on.
 
-    ``predicted``: weighted minutes of lateness that the plan promised; ``realised`` is filled in once all is made.
+    ``predicted``: weighted minutes of lateness that the plan promised. Once what it was about is made, the one that was
+    followed is scored: ``realised`` against ``promised``, both over the orders of its `Outcome` rows.
     """
 
     disturbance = models.ForeignKey(Disturbance, on_delete=models.PROTECT, related_name="suggestions")
@@ -184,7 +201,9 @@ class Suggestion(SiteScopedModel):
     )
     consequences = models.JSONField(default=dict)
     predicted = models.FloatField()
+    promised = models.FloatField(null=True, blank=True)
     realised = models.FloatField(null=True, blank=True)
+    scored_at = models.DateTimeField(null=True, blank=True)
     made_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.CharField(max_length=150, blank=True, default="")
@@ -196,6 +215,9 @@ class Suggestion(SiteScopedModel):
         ]
         indexes = [
             models.Index(fields=["site", "-id"], condition=Q(state="open"), name="suggestion_open"),
+            models.Index(
+                fields=["site", "-scored_at"], condition=Q(scored_at__isnull=False), name="suggestion_scored"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -262,3 +284,50 @@ class Forecast(SiteScopedModel):
 
     def __str__(self) -> str:
         return f"{self.order_id} at {self.ends_at}"
+
+
+class Outcome(models.Model):
+    """One order of a suggestion that was followed: what it promised, and what came of it. Written once.
+
+    ``made_at`` None: not done within the time that scoring waits; it counts as late until then.
+    """
+
+    suggestion = models.ForeignKey(Suggestion, on_delete=models.PROTECT, related_name="outcomes")
+    request_id = models.BigIntegerField()
+    code = models.CharField(max_length=120)
+    due_at = models.DateTimeField()
+    weight = models.FloatField()
+    promised_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True, blank=True)
+    promised_min = models.PositiveIntegerField()
+    realised_min = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["suggestion_id", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["suggestion", "request_id"], name="outcome_once_per_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.promised_min} -> {self.realised_min}"
+
+
+class Absence(SiteScopedModel):
+    """Somebody is away from work for a time. Shortened when they are back early."""
+
+    person = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="+")
+    start = models.DateTimeField()
+    end = models.DateTimeField()
+    note = models.CharField(max_length=REASON_LENGTH, blank=True, default="")
+    said_at = models.DateTimeField()
+    said_by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["-start", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(end__gt=models.F("start")), name="absence_ends_after_it_starts"),
+        ]
+        indexes = [models.Index(fields=["site", "end"], name="absence_of_site")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.start:%F %H:%M}"

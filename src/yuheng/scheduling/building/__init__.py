@@ -2,7 +2,7 @@
 
 from yuheng.scheduling.building.build import build
 from yuheng.scheduling.building.built import OUTSIDE, Built, Rows, outside
-from yuheng.scheduling.building.facts import STANDS, PlantFacts, Standing, UnitFact
+from yuheng.scheduling.building.facts import STANDS, Away, PlantFacts, Slow, Standing, UnitFact
 from yuheng.scheduling.building.levers import (
     NONE,
     Back,
@@ -22,6 +22,7 @@ __all__ = [
     "NONE",
     "OUTSIDE",
     "STANDS",
+    "Away",
     "Back",
     "Built",
     "Down",
@@ -30,6 +31,7 @@ __all__ = [
     "OpenLonger",
     "PlantFacts",
     "Rows",
+    "Slow",
     "Standing",
     "UnitFact",
     "build",

@@ -15,7 +15,7 @@ from typing import Any
 from yuheng.engines.schedule.faults import Fault, ProblemError
 from yuheng.engines.schedule.parts import Calendar, Job, Machine, Mode, Operation, SetupMatrix, Status
 from yuheng.engines.schedule.problem import Problem
-from yuheng.operations.rules import JobState, JobSubstate
+from yuheng.operations.rules import JobState
 from yuheng.operations.selectors.planning import OpenJob
 from yuheng.scheduling.building.built import Built, outside
 from yuheng.scheduling.building.calendars import engine_calendar
@@ -24,6 +24,7 @@ from yuheng.scheduling.building.held import Held
 from yuheng.scheduling.building.levers import NONE, Levers
 from yuheng.scheduling.building.links import arrived, precedence, wait_for
 from yuheng.scheduling.building.notices import Notice
+from yuheng.scheduling.building.troubles import is_held
 from yuheng.scheduling.rules import Estimate, back_at, weight_of
 
 SETUPS = "set-ups"
@@ -93,7 +94,7 @@ class _Builder:
         """Build, and take out what the engine refuses, until the rest is a problem."""
         jobs = {job.id: job for job in self.facts.work.jobs}
         self.here = arrived(jobs, self.facts.work.links)
-        self.held = Held(self.facts.work, self.notices)
+        self.held = Held(self.facts.work, self.notices, self.facts.absences, self.tick)
         places = {job.id: self._where(job) for job in jobs.values()}
         self._find_ovens(jobs, places)
         operations = {}
@@ -117,7 +118,12 @@ class _Builder:
                 self._take_out(jobs, operations, error.faults)
         kept = () if problem is None else tuple(jobs[int(row.id)] for row in problem.operations)
         self._say_what_stands()
-        return Built(self.facts, self.levers, self.origin, self.now, problem, kept, tuple(self.notices), self.standing)
+        slow = {unit: one.factor for unit, one in self.facts.slow.items() if unit in self.units}
+        for unit, factor in sorted(slow.items()):
+            told = {"unit": self.units[unit].code, "percent": round(100 * (factor - 1))}
+            self.notices.append(Notice("slow", told, 0, unit))
+        notices = tuple(self.notices)
+        return Built(self.facts, self.levers, self.origin, self.now, problem, kept, notices, self.standing, slow)
 
     def _problem(self, jobs: dict[int, OpenJob], operations: dict[int, Operation]) -> Problem:
         links = []
@@ -214,7 +220,7 @@ class _Builder:
         release = material_at = 0
         codes: list[str] = []
         policy = self.facts.policy
-        if job.state not in _STARTED and self._is_held(job):
+        if job.state not in _STARTED and is_held(job):
             begin = self.facts.now + timedelta(hours=policy.hold_h)
             release = self.tick(begin)
             self.notices.append(Notice("on_hold", {"job": job.code, "from": begin.isoformat()}, job.id))
@@ -224,13 +230,6 @@ class _Builder:
             told = {"job": job.code, "materials": ", ".join(codes[:5]), "from": begin.isoformat()}
             self.notices.append(Notice("material_short", told, job.id))
         return release, material_at, ", ".join(codes[:5])
-
-    def _is_held(self, job: OpenJob) -> bool:
-        return (
-            job.is_request_held
-            or job.state == JobState.NOT_ALLOWED_TO_START.value
-            or job.substate == JobSubstate.SUSPENDED.value
-        )
 
     def _minutes_outside(self, job: OpenJob) -> int:
         hours = (self.levers.subcontracted or {}).get(job.id)

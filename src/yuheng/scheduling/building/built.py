@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from yuheng.engines.schedule.parts import OperationKey, Status
 from yuheng.engines.schedule.plan import Plan
 from yuheng.engines.schedule.problem import Problem
-from yuheng.engines.schedule.repair import Actual, MachineDown, Situation, situate
+from yuheng.engines.schedule.repair import Actual, MachineDown, MachineSlow, Situation, situate
 from yuheng.operations.selectors.planning import OpenJob
 from yuheng.scheduling.building.facts import PlantFacts
 from yuheng.scheduling.building.levers import Levers
@@ -60,6 +61,8 @@ class Built:
         The open job order of each operation, in the order of the operations.
     standing
         Machines that stand now -> when they are expected back; they are disturbances, not part of ``problem``.
+    slow
+        Machines that take so many times as long as planned; disturbances, too.
     """
 
     facts: PlantFacts
@@ -70,6 +73,7 @@ class Built:
     jobs: tuple[OpenJob, ...]
     notices: tuple[Notice, ...]
     standing: dict[int, Estimate]
+    slow: Mapping[int, float] = field(default_factory=dict)
 
     def tick(self, moment: datetime) -> int:
         """Return the minute in which a moment lies."""
@@ -142,6 +146,11 @@ class Built:
             if unit in known
         ]
 
+    def slows(self) -> list[MachineSlow]:
+        """Return the machines of the problem that are slow, as disturbances."""
+        known = self.whole().machine_index
+        return [MachineSlow(unit, factor) for unit, factor in sorted(self.slow.items()) if unit in known]
+
     def situation(
         self, rows: Rows | None, *, frozen_min: int | None = None, disturbances: tuple[Any, ...] = ()
     ) -> Situation:
@@ -155,7 +164,7 @@ class Built:
             self.whole(),
             reference,
             self.now,
-            (*self.downs(), *disturbances),
+            (*self.downs(), *self.slows(), *disturbances),
             frozen_ticks=max(0, frozen),
             actuals=self.actuals(),
         )

@@ -37,8 +37,29 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Slow:
+    """A work unit takes ``factor`` times as long as planned for what runs on it."""
+
+    job_id: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A person is away from ``start`` to ``end``."""
+
+    id: int
+    person_id: int
+    name_zh: str
+    name_en: str
+    start: datetime
+    end: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlantFacts:
-    """One moment of one site. ``usual``: see `rules.estimates.back_at`."""
+    """One moment of one site. ``usual``: see `rules.estimates.back_at`; ``slow``: work unit -> how slow."""
 
     site_id: int
     now: datetime
@@ -47,3 +68,5 @@ class PlantFacts:
     policy: Policy = field(default_factory=Policy)
     standing: tuple[Standing, ...] = ()
     usual: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    slow: Mapping[int, Slow] = field(default_factory=dict)
+    absences: tuple[Away, ...] = ()

@@ -6,12 +6,14 @@ all of them can need together is known. The engine is several times as fast with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from yuheng.engines.schedule.parts import Demand, Id, Operation, Operator, Resource
 from yuheng.engines.schedule.people import pools
 from yuheng.operations.selectors.planning import OpenJob, OpenWork
+from yuheng.scheduling.building.facts import Away
 from yuheng.scheduling.building.notices import Notice
 
 TOOL = "tool "
@@ -25,14 +27,20 @@ def skill_id(code: str, level: int) -> str:
 class Held:
     """Demands of job orders, and what there is to fill them."""
 
-    def __init__(self, work: OpenWork, notices: list[Notice]) -> None:
+    def __init__(
+        self, work: OpenWork, notices: list[Notice], absences: Iterable[Away], tick: Callable[[datetime], int]
+    ) -> None:
         self._tools, self._notices = work.tools, notices
+        away: dict[int, list[tuple[int, int]]] = {}
+        for one in absences:
+            away.setdefault(one.person_id, []).append((max(0, tick(one.start)), max(1, tick(one.end) + 1)))
+        self._away = frozenset(away)
         needed = {(skill, level) for job in work.jobs for skill, _count, level in job.step.skills}
         people = []
         for person_id, levels in work.skills.items():
             able = tuple(skill_id(skill, level) for skill, level in sorted(needed) if levels.get(skill, -1) >= level)
             if able:
-                people.append(Operator(person_id, able))
+                people.append(Operator(person_id, able, absences=joined(away.get(person_id, ()))))
         self.operators: tuple[Operator, ...] = tuple(people)
         self._able: dict[str, int] = {}
         for person in people:
@@ -103,8 +111,25 @@ class Held:
                 if count:
                     for mode in row.modes:
                         most[mode.machine] = max(most.get(mode.machine, 0), count)
-            is_scarce |= sum(most.values()) > len(pool.people)
+            is_scarce |= sum(most.values()) > len(pool.people) - len(self._away)
         return set(self._able) if is_scarce else set()
+
+
+def joined(times: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return times by start, those that touch or overlap as one: the engine takes no two absences at once.
+
+    Examples
+    --------
+    >>> joined([(5, 9), (0, 3), (8, 12)])
+    ((0, 3), (5, 12))
+    """
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(times):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return tuple(found)
 
 
 def _most_at_once(operations: Mapping[int, Operation]) -> dict[Id, dict[Id, int]]:

@@ -18,6 +18,7 @@ from yuheng.scheduling.rules import weight_of
 
 MOST_ORDERS = 200
 MOST_MOVED = 200
+MOST_KNOWN = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,10 @@ def measure(built: Built, problem: Problem, plan: Plan, before: Plan | None = No
         "late": [ends[root].to_json(was[root].late_min if root in was else None) for root in ranked[:MOST_ORDERS]],
         "customers": _by_customer(ends),
         **_moved(built, problem, plan, before),
+        "known": {
+            "rush": sorted({job.root_id for job in built.facts.work.jobs if job.rank == 0})[:MOST_KNOWN],
+            "absences": [one.id for one in built.facts.absences][:MOST_KNOWN],
+        },
     }
     if before is not None:
         found["before"] = {

@@ -25,6 +25,7 @@ MESSAGES = {
     "material_short": gettext_noop(
         "%(job)s lacks material %(materials)s, of which no date is known: it is planned from %(from)s on."
     ),
+    "slow": gettext_noop("%(unit)s takes %(percent)s %% longer than planned: so does everything planned on it."),
     "stands": gettext_noop("%(unit)s stands. It is expected back at %(until)s (%(basis)s)."),
     "too_many_skills": gettext_noop("The skills of people overlap in too many ways: each skill is counted by itself."),
 }

@@ -1,5 +1,6 @@
 """Rules of planning: states, estimates, weights, words. Plain Python."""
 
+from yuheng.scheduling.rules.disturbances import DisturbanceKind, Trouble
 from yuheng.scheduling.rules.estimates import Basis, Estimate, back_at
 from yuheng.scheduling.rules.policy import Policy
 from yuheng.scheduling.rules.states import (
@@ -8,4 +9,4 @@ from yuheng.scheduling.rules.states import (
     weight_of,
 )
 
-__all__ = ["Basis", "Estimate", "Policy", "ScenarioState", "SuggestionState", "back_at", "weight_of"]
+__all__ = ["Basis", "DisturbanceKind", "Estimate", "Policy", "ScenarioState", "SuggestionState", "Trouble", "back_at", "weight_of"]

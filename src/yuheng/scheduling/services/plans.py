@@ -17,7 +17,7 @@ from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
 from yuheng.kernel.events import publish
 from yuheng.operations.rules import BEFORE_START
-from yuheng.operations.services import dispatch
+from yuheng.operations.services.planned import give_places
 from yuheng.scheduling.building import OUTSIDE, Built, Levers, build, lasting, read_levers, write_levers
 from yuheng.scheduling.building.carrying import Carried, carry
 from yuheng.scheduling.building.measuring import measure, order_ends
@@ -238,7 +238,7 @@ def write_and_publish(
 def _assign(built: Built, made: Plan, *, actor: Actor, at: datetime) -> int:
     """Give job orders that have not begun their machines and times where these differ from what they have."""
     rows = rows_of_plan(made)
-    units: dict[int, int | None] = {}
+    units: dict[int, int] = {}
     times: dict[int, tuple[datetime, datetime]] = {}
     for job in built.jobs:
         place = rows.place.get(job.id)
@@ -251,16 +251,7 @@ def _assign(built: Built, made: Plan, *, actor: Actor, at: datetime) -> int:
             units[job.id] = unit
         if is_elsewhere or (start, end) != (job.planned_start, job.planned_end):
             times[job.id] = (start, end)
-    ids = sorted(times)
-    for first in range(0, len(ids), dispatch.MOST_AT_ONCE):
-        part = ids[first : first + dispatch.MOST_AT_ONCE]
-        dispatch.assign_job_orders(
-            actor=actor,
-            assignments={job: units[job] for job in part if job in units},
-            planned={job: times[job] for job in part},
-            at=at,
-        )
-    return len(ids)
+    return give_places(actor=actor, site_id=made.site_id, units=units, times=times, at=at)
 
 
 _OPEN_TO_CHANGE = frozenset(state.value for state in BEFORE_START)

@@ -14,6 +14,7 @@ from yuheng.bus import subjects
 from yuheng.bus.documents import Plant
 from yuheng.bus.messages import (
     AlarmsQuestion,
+    DispatchLive,
     LiveAlarms,
     LiveJobs,
     LiveQuestion,
@@ -26,6 +27,7 @@ from yuheng.bus.messages import (
 from yuheng.web.freshness import heard_by_source
 from yuheng.web.live.alarms import AlarmBoard, AlarmsTopic
 from yuheng.web.live.board import Board
+from yuheng.web.live.dispatch import DispatchTopic
 from yuheng.web.live.jobs import JobsTopic
 from yuheng.web.live.streams import Client, SiteFrame, Topic, ValuesFrame, frame
 
@@ -174,6 +176,7 @@ class Hub:
         self._alarms: dict[int, AlarmsTopic] = {}
         self._alarms_dirty = asyncio.Event()
         self._jobs: dict[int, JobsTopic] = {}
+        self._dispatch: dict[int, DispatchTopic] = {}
         self._tag_topics: dict[str, TagsTopic] = {}
         self._by_tag: dict[int, list[TagsTopic]] = {}
         self._site_of_unit: dict[int, int] = {}
@@ -190,6 +193,7 @@ class Hub:
         self._values = msgspec.json.Decoder(LiveValues)
         self._live_alarms = msgspec.json.Decoder(LiveAlarms)
         self._live_jobs = msgspec.json.Decoder(LiveJobs)
+        self._live_dispatch = msgspec.json.Decoder(DispatchLive)
         self._is_closed = False
         self.unreadable = 0
 
@@ -209,7 +213,7 @@ class Hub:
         Parameters
         ----------
         names
-            ``site:1``, ``unit:17``, ``tags:3.5.8``, ``alarms:1``, ``jobs:1``.
+            ``site:1``, ``unit:17``, ``tags:3.5.8``, ``alarms:1``, ``jobs:1``, ``dispatch:1``.
         sites
             Sites the reader may see; None: all. ``alarm_sites``, ``order_sites``: those whose
             alarms, and jobs, they may see.
@@ -271,6 +275,9 @@ class Hub:
         if kind == "jobs" and len(numbers) == 1:
             self._check_visible(name, {numbers[0]}, order_sites)
             return self._jobs.setdefault(numbers[0], JobsTopic(numbers[0]))
+        if kind == "dispatch" and len(numbers) == 1:
+            self._check_visible(name, {numbers[0]}, order_sites)
+            return self._dispatch.setdefault(numbers[0], DispatchTopic(numbers[0]))
         if kind == "site" and len(numbers) == 1:
             site_id = numbers[0]
             self._check_visible(name, {site_id}, sites)
@@ -345,6 +352,7 @@ class Hub:
         await self._bus.listen("yh.live.values.*", self._on_values)
         await self._bus.listen("yh.live.alarms.*", self._on_alarms)
         await self._bus.listen("yh.live.jobs.*", self._on_jobs)
+        await self._bus.listen("yh.live.dispatch.*", self._on_dispatch)
         await self._bus.listen(subjects.live_health("historian"), self._on_health)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._bus.follow_plant(self._on_plant))
@@ -387,6 +395,15 @@ class Hub:
             return
         try:
             topic.apply(self._live_jobs.decode(body))
+        except msgspec.MsgspecError:
+            self.unreadable += 1
+
+    def _on_dispatch(self, subject: str, body: bytes) -> None:
+        topic = self._dispatch.get(_site_id(subject))
+        if topic is None:
+            return
+        try:
+            topic.apply(self._live_dispatch.decode(body))
         except msgspec.MsgspecError:
             self.unreadable += 1
 
