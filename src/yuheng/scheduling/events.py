@@ -27,10 +27,11 @@ class ScenarioAsked:
 
 @dataclass(frozen=True, slots=True)
 class DisturbanceAnswered:
-    """A machine stands, and these many suggestions say what could be done."""
+    """Something happened to the plan (``work_unit_id`` 0: at no machine), and so many suggestions say what could be done."""
 
     site_id: int
     disturbance_id: int
     work_unit_id: int
     suggestions: int
     late_min: int
+    disturbance: str = "down"

@@ -195,6 +195,9 @@ class OpenWork:
     tools: dict[str, int]
 
 
+NO_WORK = OpenWork([], [], {}, {}, {}, {})
+
+
 def open_work(*, actor: Actor, site_id: int, work_unit_ids: Sequence[int], now: datetime) -> OpenWork:
     """Everything that is open, what it waits for, and who and what there is for it. Six statements.
 
@@ -315,4 +318,32 @@ def job_names(*, actor: Actor, site_id: int, job_order_ids: Sequence[int]) -> di
             {"site": site_id, "ids": list(job_order_ids)},
         )
         rows = [JobName._make(row) for row in database.fetchall()]
+    return {row.id: row for row in rows}
+
+
+class ClosedRequest(NamedTuple):
+    """A root request that is over. ``made_at`` None: it was given up."""
+
+    id: int
+    code: str
+    order_code: str
+    made_at: datetime | None
+
+
+def closed_requests(*, actor: Actor, site_id: int, request_ids: Sequence[int]) -> dict[int, ClosedRequest]:
+    """Those of some requests that are over: made, or given up. One statement."""
+    actor.require(VIEW, site_id=site_id)
+    with connection.cursor() as database:
+        database.execute(
+            """
+            SELECT r.id, r.code, coalesce(o.code, ''),
+                   CASE WHEN r.state IN ('cancelled', 'aborted') THEN NULL ELSE r.ended_at END
+            FROM operations_operationsrequest r LEFT JOIN operations_customerorder o ON o.id = r.order_id
+            WHERE r.site_id = %(site)s AND r.id = ANY(%(ids)s)
+              AND (r.state IN ('cancelled', 'aborted') OR r.ended_at IS NOT NULL)
+            ORDER BY r.id
+            """,
+            {"site": site_id, "ids": list(request_ids)},
+        )
+        rows = [ClosedRequest._make(row) for row in database.fetchall()]
     return {row.id: row for row in rows}

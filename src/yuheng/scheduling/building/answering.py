@@ -56,22 +56,25 @@ class Answer:
     choices: tuple[Choice, ...]
 
 
-def answer(built: Built, published: Rows, struck: Collection[int], *, cpu_seconds: float) -> Answer:
-    """Return what to do about work units that stand.
+def answer(
+    built: Built, published: Rows, calm: Built, *, cpu_seconds: float, roots: Collection[int] = ()
+) -> Answer:
+    """Return what to do about what happened.
 
     Parameters
     ----------
-    struck
-        Those that are asked about; what else stands is so in both worlds that are compared.
+    calm
+        The same moment without what is asked about; what else is wrong is so in both worlds that are compared.
+    roots
+        Root requests that are hit however late they were before: orders that have become urgent.
     cpu_seconds
         For the search of all choices together; the first ones are there at once.
     """
     situation = built.situation(published)
     replanner = replanner_of(situation)
     waiting = replanner.at_once(WAIT) or replanner.at_once(KEEP)
-    others = replace(built, standing={unit: end for unit, end in built.standing.items() if unit not in struck})
-    undisturbed = _waited(others.situation(published))
-    hit, jobs_hit = _hit(built, undisturbed, waiting)
+    undisturbed = None if calm.problem is None else _waited(calm.situation(published))
+    hit, jobs_hit = _hit(built, calm, undisturbed, waiting, roots)
     made = [_choice(built, situation, one) for one in alternatives(replanner, MOST_CHOICES, cpu_seconds=cpu_seconds)]
     return Answer(waiting, hit, jobs_hit, tuple(one for one in made if not check(one.problem, one.plan)))
 
@@ -81,18 +84,25 @@ def _waited(situation: Situation) -> Plan | None:
     return replanner.at_once(WAIT) or replanner.at_once(KEEP)
 
 
-def _hit(built: Built, before: Plan | None, after: Plan | None) -> tuple[tuple[tuple[OrderEnd, int], ...], int]:
+def _hit(
+    built: Built, calm: Built, before: Plan | None, after: Plan | None, roots: Collection[int]
+) -> tuple[tuple[tuple[OrderEnd, int], ...], int]:
     if before is None or after is None:
         return (), 0
-    was, now = order_ends(built, before), order_ends(built, after)
-    rows = [
-        (one, was[root].late_min if root in was else 0)
-        for root, one in now.items()
-        if one.late_min > (was[root].late_min if root in was else 0)
-    ]
+    was, now = order_ends(calm, before), order_ends(built, after)
+    late_before = {root: 0 if root in roots or root not in was else was[root].late_min for root in now}
+    rows = [(one, late_before[root]) for root, one in now.items() if one.late_min > late_before[root]]
     rows.sort(key=lambda row: (-(row[0].late_min - row[1]) * row[0].weight, row[0].root_id))
-    later = (after.machine >= 0) & (before.machine >= 0) & (after.start - before.start >= LATER_TICKS)
-    return tuple(rows), int(np.count_nonzero(later))
+    return tuple(rows), _later(built, calm, before, after)
+
+
+def _later(built: Built, calm: Built, before: Plan, after: Plan) -> int:
+    """How many job orders start later, whichever of the two worlds plans more of them."""
+    places = [calm.index_of_job.get(job.id, -1) for job in built.jobs]
+    known = np.array(places, np.int64)
+    was = np.where(known >= 0, before.start[known], -1) if len(before.start) else np.full(len(places), -1)
+    both = (after.start[: len(places)] >= 0) & (was >= 0)
+    return int(np.count_nonzero(both & (after.start[: len(places)] - was >= LATER_TICKS)))
 
 
 def _choice(built: Built, situation: Situation, found: Alternative) -> Choice:

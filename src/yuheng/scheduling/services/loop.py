@@ -1,4 +1,4 @@
-"""From a machine that stands to suggestions, and from a suggestion to the published plan.
+"""From a disturbance to suggestions, and from a suggestion to the published plan.
 
 The planner calls `look` whenever a state changes and at least once a second: what is true in the database decides, so a
 signal that was lost costs a second and no more.
@@ -6,8 +6,9 @@ signal that was lost costs a second and no more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -19,12 +20,23 @@ from yuheng.kernel import audit
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible
 from yuheng.kernel.events import publish
-from yuheng.scheduling.building import Built, Standing, build, lasting, read_levers, write_levers
+from yuheng.operations.selectors import planning
+from yuheng.scheduling.building import (
+    Built,
+    Levers,
+    PlantFacts,
+    Standing,
+    build,
+    lasting,
+    read_levers,
+    write_levers,
+)
 from yuheng.scheduling.building.answering import Answer, Choice, answer
 from yuheng.scheduling.building.measuring import measure, order_ends
+from yuheng.scheduling.building.troubles import Cancelled, Known, troubles, without
 from yuheng.scheduling.events import DisturbanceAnswered
 from yuheng.scheduling.models import Disturbance, ExpectedReturn, Plan, SitePlanning, Suggestion
-from yuheng.scheduling.rules import back_at
+from yuheng.scheduling.rules import DisturbanceKind, Policy, Trouble
 from yuheng.scheduling.rules.states import PlanKind, SuggestionState
 from yuheng.scheduling.selectors.plans import rows_of_plan
 from yuheng.scheduling.selectors.plant import plant_facts, standing_now, usual_stops
@@ -32,7 +44,6 @@ from yuheng.scheduling.services import words
 from yuheng.scheduling.services.access import DISPATCH, locked_site
 from yuheng.scheduling.services.plans import adopt
 
-DOWN = "down"
 SEARCH_CPU_S = 0.2
 """For all alternatives of one answer: the rest of the second belongs to the way of the signal and the screen."""
 FORESEEN = timedelta(days=60)
@@ -41,12 +52,16 @@ MOST_HIT = 50
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look found at one site: ids of disturbances that began, were answered or are over."""
+    """What a look found at one site: ids of disturbances that began, were answered or are over.
+
+    ``took_ms``: of its parts, for who wants to know where the second goes.
+    """
 
     site_id: int
     begun: tuple[int, ...] = ()
     answered: tuple[int, ...] = ()
     over: tuple[int, ...] = ()
+    took_ms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def has_news(self) -> bool:
@@ -59,35 +74,145 @@ def planned_sites() -> list[int]:
     return list(Plan.objects.filter(is_published=True).order_by("site_id").values_list("site_id", flat=True))
 
 
-def look(*, actor: Actor, site_id: int, at: datetime, told: Sequence[Standing] = ()) -> Looked:
-    """Compare what stands with what is known to stand, and answer what is new.
+def look(
+    *,
+    actor: Actor,
+    site_id: int,
+    at: datetime,
+    told: Sequence[Standing] = (),
+    facts: PlantFacts | None = None,
+    is_whole: bool = True,
+) -> Looked:
+    """Compare what is with what the published plan knows, and answer what is new.
 
     Parameters
     ----------
     told
         Machines that stand by what was just heard, perhaps before the database knows.
+    facts
+        Of a moment ago, when the caller knows that no job order has changed since; None: read them where needed.
+    is_whole
+        Look for everything; False: only for machines that stand, which is all that has to be answered at once.
 
     Notes
     -----
-    Three queries when nothing has changed.
+    Three queries when only machines are looked at and nothing has changed.
     """
+    clock = _Clock()
     standing = {one.work_unit_id: one for one in standing_now(actor=actor, site_id=site_id, now=at)}
     standing |= {one.work_unit_id: one for one in told if one.work_unit_id not in standing}
-    known = {row.work_unit_id: row for row in Disturbance.objects.filter(site_id=site_id, over_at__isnull=True)}
+    open_rows = list(Disturbance.objects.filter(site_id=site_id, over_at__isnull=True))
     policy = SitePlanning.objects.filter(pk=site_id).first() or SitePlanning(site_id=site_id)
+    clock.lap("database")
+    if is_whole:
+        found = _everything(actor, site_id, at, facts, tuple(standing.values()), open_rows)
+        facts, there = found if found else (facts, [])
+        looked_for = frozenset(DisturbanceKind)
+    else:
+        looked_for = frozenset({DisturbanceKind.DOWN})
+        there = _stops(actor, site_id, at, tuple(standing.values()), open_rows, policy)
+    clock.lap("detection")
     least = timedelta(seconds=policy.least_stop_s)
-    new = [one for unit, one in standing.items() if unit not in known and at - min(one.since, at) >= least]
-    over = [row for unit, row in known.items() if unit not in standing]
+    known = {(row.kind, row.about): row for row in open_rows}
+    now = {(one.kind.value, one.about): one for one in there}
+    new = [
+        one
+        for key, one in now.items()
+        if key not in known and (one.kind is not DisturbanceKind.DOWN or at - one.since >= least)
+    ]
+    over = [row for key, row in known.items() if key not in now and row.kind in looked_for]
     if over:
         _end([row.pk for row in over], at)
-    begun = _begin(actor, site_id, new, policy, at) if new else []
-    due = [row for row in known.values() if row.work_unit_id in standing and row.answered_at is None] + begun
+    begun = _begin(site_id, new, at) if new else []
+    due = [row for key, row in known.items() if key in now and row.answered_at is None] + begun
     answered: list[int] = []
     if due and policy.suggests:
         answered = answer_disturbances(
-            actor=actor, site_id=site_id, disturbances=due, standing=tuple(standing.values()), at=at
-        )
-    return Looked(site_id, tuple(row.pk for row in begun), tuple(answered), tuple(row.pk for row in over))
+            actor=actor, site_id=site_id, disturbances=due, standing=tuple(standing.values()), at=at, facts=facts,
+            there=there, clock=clock,
+        )  # fmt: skip
+    return Looked(
+        site_id, tuple(row.pk for row in begun), tuple(answered), tuple(row.pk for row in over), clock.laps
+    )
+
+
+class _Clock:
+    """Where the time of one look goes, milliseconds of wall time by part."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        now = time.perf_counter()
+        self.laps[part] = round(self.laps.get(part, 0.0) + (now - self._last) * 1000, 1)
+        self._last = now
+
+
+def _stops(
+    actor: Actor,
+    site_id: int,
+    at: datetime,
+    standing: tuple[Standing, ...],
+    open_rows: Sequence[Disturbance],
+    policy: SitePlanning,
+) -> list[Trouble]:
+    """Machines that stand, as troubles; how long such stops last is asked only when one is new."""
+    known = {row.work_unit_id for row in open_rows if row.kind == DisturbanceKind.DOWN.value}
+    is_new = any(one.work_unit_id not in known for one in standing)
+    usual = usual_stops(actor=actor, site_id=site_id, now=at) if is_new else {}
+    bare = PlantFacts(site_id, at, (), planning.NO_WORK, Policy(stop_min=policy.stop_min), standing, usual)
+    return troubles(bare, Known(at, ()))
+
+
+def _everything(
+    actor: Actor,
+    site_id: int,
+    at: datetime,
+    facts: PlantFacts | None,
+    standing: tuple[Standing, ...],
+    open_rows: Sequence[Disturbance],
+) -> tuple[PlantFacts, list[Trouble]] | None:
+    """Everything that the published plan does not know; what stands only where none is published."""
+    plan = Plan.objects.filter(site_id=site_id, is_published=True).first()
+    facts = _of_now(actor, site_id, at, facts, standing)
+    if plan is None:
+        return facts, troubles(facts, Known(at, ()))
+    undecided = Suggestion.objects.filter(state=SuggestionState.ACCEPTED.value, disturbance__in=open_rows)
+    decided = set(undecided.values_list("disturbance_id", flat=True))
+    by_code: dict[str, set[int]] = {}
+    for notice in plan.notices:
+        by_code.setdefault(notice["code"], set()).add(notice["job"])
+    made_with = plan.measures.get("known", {})
+    rush, absences = made_with.get("rush"), made_with.get("absences")
+    known = Known(
+        plan.published_at or plan.made_at,
+        frozenset(plan.job_order_ids),
+        held=by_code.get("on_hold", ()),
+        short=by_code.get("material_short", ()),
+        rush=None if rush is None else frozenset(rush),
+        absences=None if absences is None else frozenset(absences),
+        open=frozenset((row.kind, row.about) for row in open_rows if row.pk not in decided),
+    )
+    there = {job.root_id for job in facts.work.jobs}
+    gone = [root for root in plan.completed_ids if root not in there]
+    closed = planning.closed_requests(actor=actor, site_id=site_id, request_ids=gone) if gone else {}
+    since = {row.about: row.since for row in open_rows if row.kind == DisturbanceKind.CANCELLED.value}
+    cancelled = [
+        Cancelled(one.id, one.code, one.order_code, since.get(f"request {one.id}", at))
+        for one in closed.values()
+        if one.made_at is None
+    ]
+    return facts, troubles(facts, known, cancelled)
+
+
+def _of_now(
+    actor: Actor, site_id: int, at: datetime, facts: PlantFacts | None, standing: tuple[Standing, ...]
+) -> PlantFacts:
+    """Facts with this moment and with what stands by what was heard."""
+    facts = plant_facts(actor=actor, site_id=site_id, now=at) if facts is None else replace(facts, now=at)
+    usual = facts.usual or (usual_stops(actor=actor, site_id=site_id, now=at) if standing else {})
+    return replace(facts, standing=standing, usual=usual)
 
 
 @transaction.atomic
@@ -96,37 +221,24 @@ def _end(ids: Sequence[int], at: datetime) -> None:
     Suggestion.objects.filter(disturbance_id__in=ids, state=SuggestionState.OPEN.value).update(
         state=SuggestionState.EXPIRED.value, ended_at=at
     )
-    ExpectedReturn.objects.filter(
-        work_unit_id__in=Disturbance.objects.filter(pk__in=ids).values("work_unit_id")
-    ).delete()
+    stops = Disturbance.objects.filter(pk__in=ids, kind=DisturbanceKind.DOWN.value)
+    ExpectedReturn.objects.filter(work_unit_id__in=stops.values("work_unit_id")).delete()
 
 
 @transaction.atomic
-def _begin(
-    actor: Actor, site_id: int, new: Sequence[Standing], policy: SitePlanning, at: datetime
-) -> list[Disturbance]:
-    usual = usual_stops(actor=actor, site_id=site_id, now=at)
-    rows = []
-    for one in new:
-        found = back_at(
-            work_unit_id=one.work_unit_id, cause=one.cause, since=one.since, now=at, usual=usual,
-            default_s=policy.stop_min * 60.0, said=one.said,
-        )  # fmt: skip
-        rows.append(
-            Disturbance(
-                site_id=site_id,
-                kind=DOWN,
-                work_unit_id=one.work_unit_id,
-                cause=one.cause[:400],
-                since=min(one.since, at),
-                expected_end=found.end,
-                basis=found.basis.value,
-                noticed_at=at,
-            )
+def _begin(site_id: int, new: Sequence[Trouble], at: datetime) -> list[Disturbance]:
+    rows = [
+        Disturbance(
+            site_id=site_id, kind=one.kind.value, about=one.about, work_unit_id=one.work_unit_id,
+            cause=one.cause[:400], details=dict(one.details), since=min(one.since, at), expected_end=one.until.end,
+            basis=one.until.basis.value, noticed_at=at,
         )
+        for one in new
+    ]  # fmt: skip
     Disturbance.objects.bulk_create(rows, ignore_conflicts=True)  # another planner may have been faster
-    units = [one.work_unit_id for one in new]
-    return list(Disturbance.objects.filter(site_id=site_id, work_unit_id__in=units, over_at__isnull=True))
+    wanted = {(one.kind.value, one.about) for one in new}
+    rows = Disturbance.objects.filter(site_id=site_id, about__in=[one.about for one in new], over_at__isnull=True)
+    return [row for row in rows if (row.kind, row.about) in wanted]
 
 
 def answer_disturbances(
@@ -136,7 +248,10 @@ def answer_disturbances(
     disturbances: Sequence[Disturbance],
     standing: tuple[Standing, ...],
     at: datetime,
+    there: Sequence[Trouble],
+    facts: PlantFacts | None = None,
     cpu_seconds: float = SEARCH_CPU_S,
+    clock: _Clock | None = None,
 ) -> list[int]:
     """Make suggestions for disturbances of one site, all together; they belong to the newest one.
 
@@ -147,31 +262,45 @@ def answer_disturbances(
     list of int
         Disturbances that were answered; none when another plan was published meanwhile: the next look does it.
     """
+    clock = clock or _Clock()
     published = Plan.objects.filter(site_id=site_id, is_published=True).first()
     if published is None:
         return []
-    facts = plant_facts(actor=actor, site_id=site_id, now=at)
-    usual = facts.usual or usual_stops(actor=actor, site_id=site_id, now=at)
-    facts = replace(facts, standing=_with_times(facts.standing, standing), usual=usual)
-    built = build(facts, lasting(read_levers(published.levers), at))
+    facts = _of_now(actor, site_id, at, facts, standing)
+    clock.lap("facts")
+    keys = {(row.kind, row.about) for row in disturbances}
+    struck = [one for one in there if (one.kind.value, one.about) in keys]
+    levers = lasting(read_levers(published.levers), at)
+    built = build(facts, levers)
     if built.problem is None:
         return _answered_without(disturbances, _("There is nothing to plan."), at)
+    calm = _calm(built, facts, levers, struck)
+    clock.lap("build")
     rows = rows_of_plan(published)
-    struck = {row.work_unit_id for row in disturbances}
+    roots = frozenset(root for one in struck if one.kind is DisturbanceKind.RUSH for root in one.root_ids)
     try:
-        found = answer(built, rows, struck, cpu_seconds=cpu_seconds)
+        found = answer(built, rows, calm, cpu_seconds=cpu_seconds, roots=roots)
     except (NoPlan, ProblemError) as error:
         return _answered_without(disturbances, str(error).splitlines()[0], at)
-    return _write(site_id, disturbances, published, built, found, at)
+    clock.lap("answer")
+    written = _write(site_id, disturbances, published, built, found, at)
+    clock.lap("write")
+    return written
 
 
-def _with_times(known: tuple[Standing, ...], told: tuple[Standing, ...]) -> tuple[Standing, ...]:
-    there = {one.work_unit_id for one in known}
-    wanted = {one.work_unit_id for one in told}
-    return (
-        *(one for one in known if one.work_unit_id in wanted),
-        *(one for one in told if one.work_unit_id not in there),
-    )
+_CHEAP = frozenset({DisturbanceKind.DOWN, DisturbanceKind.SLOW})
+
+
+def _calm(built: Built, facts: PlantFacts, levers: Levers, struck: Sequence[Trouble]) -> Built:
+    """The same moment without what is asked about; machines alone need no second problem."""
+    units = {one.work_unit_id for one in struck if one.kind in _CHEAP}
+    if all(one.kind in _CHEAP for one in struck):
+        return replace(
+            built,
+            standing={unit: end for unit, end in built.standing.items() if unit not in units},
+            slow={unit: factor for unit, factor in built.slow.items() if unit not in units},
+        )
+    return build(without(facts, struck), levers)
 
 
 def _answered_without(disturbances: Sequence[Disturbance], message: str, at: datetime) -> list[int]:
@@ -220,8 +349,8 @@ def _write(
     hit = [one.to_json(before) for one, before in found.hit]
     late = sum(one["late_min"] - one["before_min"] for one in hit)
     for row in disturbances:
-        estimate = built.standing.get(row.work_unit_id)
-        if estimate is not None:
+        estimate = built.standing.get(row.work_unit_id or 0)
+        if estimate is not None and row.kind == DisturbanceKind.DOWN.value:
             row.expected_end, row.basis = estimate.end, estimate.basis.value
         row.answered_at, row.plan, row.hit, row.jobs_hit, row.late_min = at, base, hit[:MOST_HIT], found.jobs_hit, late
         row.message = ""
@@ -230,7 +359,7 @@ def _write(
                 "answered_at", "plan", "hit", "jobs_hit", "late_min", "message", "expected_end", "basis",
             ]
         )  # fmt: skip
-        publish(DisturbanceAnswered(site_id, row.pk, row.work_unit_id, len(plans), late), at=at)
+        publish(DisturbanceAnswered(site_id, row.pk, row.work_unit_id or 0, len(plans), late, row.kind), at=at)
     return [row.pk for row in disturbances]
 
 
@@ -317,6 +446,8 @@ def say_return(*, actor: Actor, disturbance_id: int, until: datetime, at: dateti
     actor.require(DISPATCH, site_id=row.site_id)
     if row.over_at is not None:
         raise Conflict(_("The machine works again already."))
+    if row.kind != DisturbanceKind.DOWN.value:
+        raise Conflict(_("Only of a machine that stands can be said when it is back."))
     if not at < until <= at + FORESEEN:
         raise InvalidInput(_("Give a time from now on, within 60 days."), {"until": _("Later than now.")})
     since = next(

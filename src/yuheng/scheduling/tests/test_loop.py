@@ -66,7 +66,7 @@ def test_looking_again_changes_nothing_and_asks_little(plant, django_assert_max_
     look(plant, AT + MINUTE)
     before = Suggestion.objects.count()
     with django_assert_max_num_queries(4):
-        assert not look(plant, AT + 2 * MINUTE).has_news
+        assert not look(plant, AT + 2 * MINUTE, is_whole=False).has_news
     assert Suggestion.objects.count() == before
 
 
