@@ -215,9 +215,7 @@ class Suggestion(SiteScopedModel):
         ]
         indexes = [
             models.Index(fields=["site", "-id"], condition=Q(state="open"), name="suggestion_open"),
-            models.Index(
-                fields=["site", "-scored_at"], condition=Q(scored_at__isnull=False), name="suggestion_scored"
-            ),
+            models.Index(fields=["site", "-scored_at"], condition=Q(scored_at__isnull=False), name="suggestion_scored"),
         ]
 
     def __str__(self) -> str:

@@ -56,9 +56,7 @@ class Answer:
     choices: tuple[Choice, ...]
 
 
-def answer(
-    built: Built, published: Rows, calm: Built, *, cpu_seconds: float, roots: Collection[int] = ()
-) -> Answer:
+def answer(built: Built, published: Rows, calm: Built, *, cpu_seconds: float, roots: Collection[int] = ()) -> Answer:
     """Return what to do about what happened.
 
     Parameters

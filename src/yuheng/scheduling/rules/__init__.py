@@ -9,4 +9,14 @@ from yuheng.scheduling.rules.states import (
     weight_of,
 )
 
-__all__ = ["Basis", "DisturbanceKind", "Estimate", "Policy", "ScenarioState", "SuggestionState", "Trouble", "back_at", "weight_of"]
+__all__ = [
+    "Basis",
+    "DisturbanceKind",
+    "Estimate",
+    "Policy",
+    "ScenarioState",
+    "SuggestionState",
+    "Trouble",
+    "back_at",
+    "weight_of",
+]

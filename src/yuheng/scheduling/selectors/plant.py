@@ -81,9 +81,9 @@ def slow_now(*, actor: Actor, site_id: int, work: planning.OpenWork, now: dateti
     if not suspects:
         return {}
     known = set(
-        Disturbance.objects.filter(
-            site_id=site_id, kind=DisturbanceKind.SLOW.value, over_at__isnull=True
-        ).values_list("work_unit_id", flat=True)
+        Disturbance.objects.filter(site_id=site_id, kind=DisturbanceKind.SLOW.value, over_at__isnull=True).values_list(
+            "work_unit_id", flat=True
+        )
     )
     stops = states.stops_of_site(
         actor=actor, site_id=site_id, start=min(_began(job, now) for job in suspects), end=now,
@@ -121,9 +121,9 @@ def absences_from(*, actor: Actor, site_id: int, now: datetime) -> tuple[Away, .
     rows = Absence.objects.filter(site_id=site_id, end__gt=now).order_by("start", "pk")
     return tuple(
         Away(*row)
-        for row in rows.values_list(
-            "pk", "person_id", "person__name_zh", "person__name_en", "start", "end", "note"
-        )[:MOST_ABSENCES]
+        for row in rows.values_list("pk", "person_id", "person__name_zh", "person__name_en", "start", "end", "note")[
+            :MOST_ABSENCES
+        ]
     )
 
 

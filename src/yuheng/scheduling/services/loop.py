@@ -131,9 +131,7 @@ def look(
             actor=actor, site_id=site_id, disturbances=due, standing=tuple(standing.values()), at=at, facts=facts,
             there=there, clock=clock,
         )  # fmt: skip
-    return Looked(
-        site_id, tuple(row.pk for row in begun), tuple(answered), tuple(row.pk for row in over), clock.laps
-    )
+    return Looked(site_id, tuple(row.pk for row in begun), tuple(answered), tuple(row.pk for row in over), clock.laps)
 
 
 class _Clock:

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('equipment', '0002_calendar_exceptions_and_pictures'),
         ('kernel', '0003_audit_is_searched'),
-        ('scheduling', '0002_plans_do_not_change'),
+        ('scheduling', '0003_promises'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
