@@ -27,7 +27,7 @@ class ScenarioAsked:
 
 @dataclass(frozen=True, slots=True)
 class DisturbanceAnswered:
-    """Something happened to the plan (``work_unit_id`` 0: at no machine), and so many suggestions say what could be done."""
+    """Something happened to the plan (``work_unit_id`` 0: at no machine); so many suggestions say what to do."""
 
     site_id: int
     disturbance_id: int

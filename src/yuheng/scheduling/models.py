@@ -139,8 +139,8 @@ class Scenario(SiteScopedModel):
 class Disturbance(SiteScopedModel):
     """Something after which the published plan does not hold, since; expected to be over at.
 
-    ``about`` says of what, within its kind (`rules.disturbances.Trouble`); ``details`` names it for people. ``hit`` says
-    whom: root requests with minutes of lateness that they gain when nothing is done.
+    ``about`` says of what, within its kind (`rules.disturbances.Trouble`); ``details`` names it for people. ``hit``
+    says whom: root requests with minutes of lateness that they gain when nothing is done.
     """
 
     kind = models.CharField(max_length=12, choices=[(k.value, k.name) for k in DisturbanceKind])

@@ -24,7 +24,7 @@ from yuheng.telemetry.selectors import history
 from yuheng.upkeep.checks import FAIL, WARN, Finding, findings, worst
 from yuheng.upkeep.picture import Picture, gather
 
-PROCESSES = ("historian", "gateway", "worker")
+PROCESSES = ("historian", "gateway", "worker", "planner")
 HEARD_WITHIN_S = 1.5
 GROUPS = {
     "processes": _("Processes"),

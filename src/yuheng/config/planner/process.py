@@ -28,8 +28,7 @@ from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.engines.schedule.warm import warm
 from yuheng.kernel.actor import system_actor
 from yuheng.scheduling.building import STANDS, Standing
-from yuheng.scheduling.services import loop as answers
-from yuheng.scheduling.services import nightly
+from yuheng.scheduling.services import nightly, watching
 from yuheng.scheduling.services.loop import Looked
 
 LOGGER = logging.getLogger(__name__)
@@ -38,6 +37,8 @@ ACTOR = system_actor("planner")
 LOOK_S = 1.0
 WAITS_S = 0.5
 NIGHTLY_S = 30.0
+FIRST_PLAN_S = 3.0
+ALIVE_S = 5.0
 BACK_OFF_S = (0.05, 2.0)
 STOP_WITHIN_S = 1.5
 TOLD_S = 15.0
@@ -58,6 +59,8 @@ class Planner:
         self._environment, self._ready_file = environment, ready_file
         self._heard: dict[int, dict[int, tuple[float, Standing]]] = {}
         self._is_warm = False
+        self._watches: dict[int, watching.Watch] = {}
+        self.last_parts: dict[str, float] = {}
         self._has_heard = asyncio.Event()
         self._decoder = msgspec.json.Decoder(LiveStates)
         self._connection: Connection | None = None
@@ -70,6 +73,7 @@ class Planner:
             asyncio.create_task(self._speak_with_broker(), name="broker"),
             asyncio.create_task(self._let_solve(), name="solver"),
             asyncio.create_task(self._plan_at_night(), name="nights"),
+            asyncio.create_task(self._plan_first(), name="first plans"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -98,38 +102,49 @@ class Planner:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._has_heard.wait()
+            is_urgent = self._has_heard.is_set()
             self._has_heard.clear()
             try:
-                sites = await self.database.run(answers.planned_sites)
+                sites = await self.database.run(watching.published_plans)
                 if sites and not self._is_warm:  # a plant that does not plan pays nothing
                     await asyncio.get_running_loop().run_in_executor(None, warm)
                     self._is_warm = True
-                for site_id in sites:
-                    await self._look(site_id)
+                for site_id, plan_id in sites.items():
+                    watch = self._watches.setdefault(site_id, watching.Watch(site_id))
+                    if watch.plan_id != plan_id:
+                        watch.plan_id = plan_id
+                        self._tell(site_id)
+                    await self._look(watch, is_urgent=is_urgent)
             except DatabaseAway as error:
                 self.last_error = str(error)
                 await asyncio.sleep(0.5)
 
-    async def _look(self, site_id: int) -> None:
-        began = time.perf_counter()
+    async def _look(self, watch: watching.Watch, *, is_urgent: bool) -> None:
+        began, site_id = time.perf_counter(), watch.site_id
         heard = self._heard.get(site_id, {})
         for unit in [unit for unit, (at, _one) in heard.items() if time.monotonic() - at > TOLD_S]:
             del heard[unit]
         try:
             found: Looked = await self.database.run(
-                answers.look,
+                watching.look_at,
                 actor=ACTOR,
-                site_id=site_id,
+                watch=watch,
                 at=datetime.now(UTC),
                 told=tuple(one for _at, one in heard.values()),
+                is_urgent=is_urgent,
             )
+            trouble = ""
         except DatabaseAway:
             raise
         except Exception as error:  # one site's fault must not stop the others; the next look tries again
             LOGGER.exception("Site %d could not be looked at.", site_id)
-            self.last_error = f"{type(error).__name__}: {error}"
-            return
+            self.last_error = trouble = f"{type(error).__name__}: {error}"
+            found = Looked(site_id)
+        if trouble or time.monotonic() - watch.said_at >= ALIVE_S:
+            watch.said_at = time.monotonic()
+            await self.database.run(watching.say_alive, site_id=site_id, at=datetime.now(UTC), trouble=trouble)
         if found.has_news:
+            self.last_parts = dict(found.took_ms)
             self.last_ms = round((time.perf_counter() - began) * 1000, 1)
             self.answered += len(found.answered)
             self._tell(site_id)
@@ -177,6 +192,18 @@ class Planner:
                 await self.waits.run(nightly.ask_what_is_due, actor=ACTOR, now=datetime.now(UTC), zone_of=ZoneInfo)
             await asyncio.sleep(NIGHTLY_S)
 
+    async def _plan_first(self) -> None:
+        """Make the first plan where a site wants one."""
+        while True:
+            try:
+                await self.waits.run(watching.make_first_plans, actor=ACTOR, at=datetime.now(UTC))
+            except DatabaseAway:
+                pass
+            except Exception as error:  # said on the health page; the answers to breakdowns go on
+                LOGGER.exception("The first plan could not be made.")
+                self.last_error = f"{type(error).__name__}: {error}"
+            await asyncio.sleep(FIRST_PLAN_S)
+
     # ---- broker -----------------------------------------------------------------------------------------------------
 
     async def _speak_with_broker(self) -> None:
@@ -212,6 +239,7 @@ class Planner:
             "database": self.database.is_there,
             "answered": self.answered,
             "last_answer_ms": self.last_ms,
+            "last_answer_parts_ms": self.last_parts,
             "is_solving": self._child is not None and self._child.returncode is None,
             "last_error": self.last_error,
         }

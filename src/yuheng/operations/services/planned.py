@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -81,7 +82,7 @@ def give_places(
         if begins.tzinfo is None or ends.tzinfo is None or ends < begins:
             raise InvalidInput(_("A planned end is after its start; both need an offset."))
     known = equipment.units_that_work(site_id=site_id, ids=units.values())
-    asked = {"site": site_id, "ids": ids, "before": _BEFORE}
+    asked: dict[str, Any] = {"site": site_id, "ids": ids, "before": _BEFORE}
     with connection.cursor() as database:
         database.execute(_LOCK_REQUESTS, asked)
         database.execute(_LOCK, asked)
@@ -101,7 +102,7 @@ def give_places(
                     _("%(unit)s is not one of the machines on which step %(segment)s may run. Choose another one.")
                     % {"unit": known[wanted][0], "segment": segment}
                 )
-        columns = {
+        columns: dict[str, Any] = {
             "at": at,
             "ids": ids,
             "units": [units.get(job_id) for job_id in ids],

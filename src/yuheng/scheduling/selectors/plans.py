@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import NotVisible
 from yuheng.scheduling.building import Rows
-from yuheng.scheduling.models import Plan, Scenario
+from yuheng.scheduling.models import Plan, Scenario, SitePlanning
 from yuheng.scheduling.rules.states import PlanKind, ScenarioState
 
 VIEW = "operations.view"
@@ -111,6 +111,26 @@ def rows_of(*, actor: Actor, plan_id: int) -> Rows:
     """The rows of a plan. Two queries. Raises `NotVisible`."""
     plan(actor=actor, plan_id=plan_id)
     return rows_of_plan(Plan.objects.get(pk=plan_id))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerState:
+    """Whether the planner looks after a site. ``silent_s`` None: it does, or no plan is published there."""
+
+    silent_s: int | None
+    trouble: str
+
+
+SILENT_AFTER_S = 20.0
+
+
+def planner_state(*, site_id: int, now: datetime) -> PlannerState:
+    """How the planner is, as the page says it: silent since, or why its last look failed. One query."""
+    found = SitePlanning.objects.filter(pk=site_id).values_list("seen_at", "trouble").first()
+    if found is None or found[0] is None:
+        return PlannerState(None, found[1] if found else "")
+    silent_s = (now - found[0]).total_seconds()
+    return PlannerState(int(silent_s) if silent_s > SILENT_AFTER_S else None, found[1])
 
 
 def rows_of_plan(row: Plan) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -41,12 +41,15 @@ class SuggestionRow:
 
 @dataclass(frozen=True, slots=True)
 class DisturbanceRow:
-    """A work unit that stands. ``hit``: orders that are late when nothing is done, the worst first."""
+    """Something that happened to the plan. ``hit``: orders that are late when nothing is done, the worst first.
+
+    ``details``: what it is about, for people, see `rules.disturbances.Trouble`.
+    """
 
     id: int
     site_id: int
     kind: str
-    work_unit_id: int
+    work_unit_id: int | None
     unit_code: str
     unit_zh: str
     unit_en: str
@@ -60,12 +63,13 @@ class DisturbanceRow:
     late_min: int
     hit: list[Any]
     message: str
+    details: dict[str, Any] = field(default_factory=dict)
     suggestions: tuple[SuggestionRow, ...] = ()
 
 
 _ROW = (
     "pk", "site_id", "kind", "work_unit_id", "cause", "since", "expected_end", "basis", "noticed_at", "answered_at",
-    "jobs_hit", "late_min", "hit", "message",
+    "jobs_hit", "late_min", "hit", "message", "details",
 )  # fmt: skip
 _SUGGESTION = (
     "pk", "disturbance_id", "rank", "kind", "values", "base__number", "plan_id", "plan__number", "state",
@@ -81,7 +85,7 @@ def open_disturbances(*, actor: Actor, site_id: int) -> list[DisturbanceRow]:
         .order_by("-late_min", "-pk")
         .values_list(*_ROW)[:MOST]
     )
-    names = equipment.names_of_work_units(row[3] for row in rows)
+    names = equipment.names_of_work_units(row[3] for row in rows if row[3] is not None)
     made: dict[int, list[SuggestionRow]] = {}
     wanted = Suggestion.objects.filter(disturbance_id__in=[row[0] for row in rows])
     shown = wanted.filter(state__in=[SuggestionState.OPEN.value, SuggestionState.ACCEPTED.value])

@@ -235,8 +235,8 @@ def _begin(site_id: int, new: Sequence[Trouble], at: datetime) -> list[Disturban
     ]  # fmt: skip
     Disturbance.objects.bulk_create(rows, ignore_conflicts=True)  # another planner may have been faster
     wanted = {(one.kind.value, one.about) for one in new}
-    rows = Disturbance.objects.filter(site_id=site_id, about__in=[one.about for one in new], over_at__isnull=True)
-    return [row for row in rows if (row.kind, row.about) in wanted]
+    there = Disturbance.objects.filter(site_id=site_id, about__in=[one.about for one in new], over_at__isnull=True)
+    return [row for row in there if (row.kind, row.about) in wanted]
 
 
 def answer_disturbances(

@@ -50,3 +50,19 @@ def change_settings(*, actor: Actor, site_id: int, policy: Policy, at: datetime)
             object_id=site_id, changed=changed,
         )  # fmt: skip
     return policy
+
+
+@transaction.atomic
+def keep_first_plan(*, actor: Actor, site_id: int, at: datetime) -> None:
+    """Let the planner make and publish the first plan of a site; every later one is for people to decide.
+
+    Raises `PermissionRefused`, `NotVisible`.
+    """
+    row = locked_site(actor=actor, site_id=site_id).planning
+    if not row.keeps_plan:
+        row.keeps_plan = True
+        row.save(update_fields=["keeps_plan"])
+        audit.record(
+            actor=actor, action="plan.settings_changed", at=at, site_id=site_id, object_kind="site",
+            object_id=site_id, changed={"keeps_plan": ["False", "True"]},
+        )  # fmt: skip

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from yuheng.engines.schedule.check import Violation
 from yuheng.scheduling.building import MESSAGES, Built
 from yuheng.scheduling.building.moving import Refusal
 from yuheng.scheduling.building.promising import Offer
-from yuheng.scheduling.rules import Basis
+from yuheng.scheduling.rules import Basis, DisturbanceKind
 from yuheng.scheduling.rules.promises import ForecastCause, OfferKind
 from yuheng.scheduling.services.access import clock
 
@@ -307,3 +307,34 @@ def forecast_cause(cause: ForecastCause, values: Mapping[str, Any]) -> str:
     """What changed a forecast."""
     told = {name: _told("until", value) if name in ("since", "until") else value for name, value in values.items()}
     return _(_CAUSES[cause]) % told
+
+
+DISTURBANCES = {
+    DisturbanceKind.DOWN: gettext_noop("%(unit)s stands"),
+    DisturbanceKind.SLOW: gettext_noop("%(unit)s is slow: %(job)s takes %(factor)s times as long as planned"),
+    DisturbanceKind.MATERIAL: gettext_noop("Material %(material)s is missing for %(jobs)s"),
+    DisturbanceKind.HOLD: gettext_noop("On hold: %(jobs)s of %(request)s"),
+    DisturbanceKind.ABSENT: gettext_noop("%(person)s is away until %(until)s"),
+    DisturbanceKind.RUSH: gettext_noop("Rush order: %(order)s"),
+    DisturbanceKind.CANCELLED: gettext_noop("Not wanted any more: %(order)s"),
+}
+
+
+def disturbance(kind: str, unit: str, details: Mapping[str, Any], until: datetime) -> str:
+    """What happened, in a few words."""
+    is_english = (get_language() or "").startswith("en")
+    names = ("person_en", "person_zh") if is_english else ("person_zh", "person_en")
+    jobs = [str(one) for one in details.get("jobs", ())]
+    more = int(details.get("count", len(jobs))) - len(jobs)
+    told = {
+        "unit": unit,
+        "job": details.get("job", ""),
+        "factor": details.get("factor", ""),
+        "material": details.get("material", ""),
+        "jobs": ", ".join(jobs) + (f" +{more}" if more > 0 else ""),
+        "request": details.get("request", ""),
+        "order": details.get("order") or details.get("request", ""),
+        "person": next((details[name] for name in names if details.get(name)), ""),
+        "until": clock(until),
+    }
+    return _(DISTURBANCES[DisturbanceKind(kind)]) % told

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +24,7 @@ from yuheng.operations.selectors import jobs
 from yuheng.people.identity import actor_of
 from yuheng.scheduling.building.moving import How, Move
 from yuheng.scheduling.drawing import lanes
+from yuheng.scheduling.rules.states import SuggestionState
 from yuheng.scheduling.selectors import plans as asked
 from yuheng.scheduling.selectors import plant, suggestions
 from yuheng.scheduling.selectors.board import board
@@ -39,6 +42,12 @@ HOURS = (8, 24, 72, 168)
 MOST_LINES = 100
 
 
+def _said(row: suggestions.DisturbanceRow) -> suggestions.DisturbanceRow:
+    """Return a disturbance with its name in words among its details."""
+    title = words.disturbance(row.kind, row.unit_code, row.details, row.expected_end)
+    return replace(row, details={**row.details, "title": title})
+
+
 def _news(actor: Actor, site: SiteRow) -> dict[str, Any]:
     """What changes by itself: what stands, what was asked for, which plan holds."""
     rows = suggestions.open_disturbances(actor=actor, site_id=site.id)
@@ -46,11 +55,16 @@ def _news(actor: Actor, site: SiteRow) -> dict[str, Any]:
     scenario_rows = asked.scenarios(actor=actor, site_id=site.id, limit=8)
     return {
         "head": head,
+        "planner": asked.planner_state(site_id=site.id, now=_now()) if head else None,
         "standing": [
-            (row, words.basis(row.basis), [(one, words.alternative(one.kind, one.values)) for one in row.suggestions])
+            (
+                _said(row),
+                words.basis(row.basis),
+                [(one, words.alternative(one.kind, one.values)) for one in row.suggestions],
+            )
             for row in rows
         ],
-        "stops": {row.unit_code: row.expected_end for row in rows},
+        "stops": {row.unit_code: row.expected_end for row in rows if row.kind == "down"},
         "scenarios": scenario_rows,
     }
 
@@ -196,7 +210,29 @@ def accept(request: HttpRequest, suggestion_id: int) -> HttpResponse:
         messages.success(request, _("Plan %(number)s holds now.") % {"number": made.number})
     except (Conflict, InvalidInput) as refusal:
         messages.error(request, _in_words(refusal))
+    if request.POST.get("from") == "plant":
+        return redirect("web:site", site.code)
     return _back(site.code)
+
+
+@never_cache
+@require_GET
+def danger(request: HttpRequest) -> HttpResponse:
+    """Orders in danger and what could be done, a part of the command centre: asked for when the loop has news."""
+    actor, site = _site(request)
+    return _page(request, "scheduling/_danger.html", _news_of_danger(actor, site), site)
+
+
+def _news_of_danger(actor: Actor, site: SiteRow) -> dict[str, Any]:
+    rows = suggestions.open_disturbances(actor=actor, site_id=site.id)
+    shown = []
+    for row in rows:
+        opened = [one for one in row.suggestions if one.state == SuggestionState.OPEN]
+        taken = [one for one in row.suggestions if one.state == SuggestionState.ACCEPTED]
+        best = opened[0] if opened else (taken[0] if taken else None)
+        title = words.alternative(best.kind, best.values) if best else ""
+        shown.append((_said(row), best, title, len(opened), bool(taken)))
+    return {"endangered": shown, "planner": asked.planner_state(site_id=site.id, now=_now())}
 
 
 @never_cache

@@ -1,5 +1,7 @@
-// What stands and what was asked for, asked again every two seconds; never while somebody is in it.
-const EVERY_MS = 2000;
+// What happened and what was asked for: asked for when the loop has news; never while somebody is in it.
+import { listen } from "../web/live.js";
+
+const EVERY_MS = 2000; // a plan that is being made says how far it is
 const news = document.getElementById("news");
 
 async function renew() {
@@ -13,4 +15,5 @@ async function renew() {
   news.replaceChildren(...parsed.body.childNodes);
 }
 
+if (news?.dataset.site) listen([`dispatch:${news.dataset.site}`], () => renew().catch(() => {}));
 if (news) setInterval(() => renew().catch(() => {}), EVERY_MS); // a server that is away is asked again
