@@ -133,7 +133,7 @@ def _lists(
     stack: Stack, visitor: Visitor, made: dict[str, Any], cpu: Callable[[], float], reporter: Reporter
 ) -> dict[str, Any]:
     """Walk every list over the API and every page, and return how long each took."""
-    ids = ids_of(_database_url(stack), made["site_id"]) | {"order_id": str(made["order_id"])}
+    ids = ids_of(database_url(stack), made["site_id"]) | {"order_id": str(made["order_id"])}
     document = visitor.json("/api/v1/openapi.json")
     of_api, left = paths_of_api(document, ids)
     paths = of_api | _narrowed(visitor, made["site_id"]) | paths_of_pages(ids, made["site"], datetime.now(UTC).date())
@@ -185,7 +185,8 @@ def _narrowed(visitor: Visitor, site_id: int) -> dict[str, str]:
     }
 
 
-def _database_url(stack: Stack) -> str:
+def database_url(stack: Stack) -> str:
+    """Return the address of an installation's database; never printed."""
     password = json.loads((stack.data_dir / "secrets.json").read_text())["postgres"]
     port = next((stack.data_dir / "postgres").rglob("postmaster.pid")).read_text().splitlines()[3]
     return f"postgresql://yuheng:{password}@127.0.0.1:{port}/yuheng"
@@ -201,7 +202,7 @@ def _fill(stack: Stack, kind: str, options: argparse.Namespace) -> dict[str, Any
     }
     environment = {
         **os.environ,
-        "DATABASE_URL": _database_url(stack),
+        "DATABASE_URL": database_url(stack),
         "YUHENG_DATA_DIR": str(stack.data_dir),
         "DJANGO_SETTINGS_MODULE": "yuheng.config.settings",
     }
@@ -220,7 +221,7 @@ def _fill(stack: Stack, kind: str, options: argparse.Namespace) -> dict[str, Any
 
 def _counts(stack: Stack) -> dict[str, int]:
     tables = {"requests": "operationsrequest", "job_orders": "joborder", "responses": "jobresponse"}
-    with psycopg.connect(_database_url(stack), autocommit=True) as database:
+    with psycopg.connect(database_url(stack), autocommit=True) as database:
         database.execute("VACUUM ANALYZE")
         found = {}
         for name, table in tables.items():
@@ -239,7 +240,7 @@ def _terminals(
     stack: Stack, visitor: Visitor, site_id: int, options: argparse.Namespace
 ) -> tuple[list[float], list[float], int]:
     """Let each terminal start and finish jobs on its own station, with a pause between two acts."""
-    with psycopg.connect(_database_url(stack), autocommit=True) as database:
+    with psycopg.connect(database_url(stack), autocommit=True) as database:
         units = [
             row[0]
             for row in database.execute(

@@ -281,7 +281,7 @@ def answer_disturbances(
     except (NoPlan, ProblemError) as error:
         return _answered_without(disturbances, str(error).splitlines()[0], at)
     clock.lap("answer")
-    written = _write(site_id, disturbances, published, built, found, at)
+    written = _write(site_id, disturbances, published, built, found, at, clock.laps)
     clock.lap("write")
     return written
 
@@ -309,7 +309,13 @@ def _answered_without(disturbances: Sequence[Disturbance], message: str, at: dat
 
 @transaction.atomic
 def _write(
-    site_id: int, disturbances: Sequence[Disturbance], base: Plan, built: Built, found: Answer, at: datetime
+    site_id: int,
+    disturbances: Sequence[Disturbance],
+    base: Plan,
+    built: Built,
+    found: Answer,
+    at: datetime,
+    took_ms: Mapping[str, float],
 ) -> list[int]:
     SitePlanning.objects.get_or_create(site_id=site_id)
     planning = SitePlanning.objects.select_for_update(of=("self",), no_key=True).get(pk=site_id)
@@ -351,10 +357,10 @@ def _write(
         if estimate is not None and row.kind == DisturbanceKind.DOWN.value:
             row.expected_end, row.basis = estimate.end, estimate.basis.value
         row.answered_at, row.plan, row.hit, row.jobs_hit, row.late_min = at, base, hit[:MOST_HIT], found.jobs_hit, late
-        row.message = ""
+        row.message, row.details = "", {**row.details, "took_ms": dict(took_ms)}
         row.save(
             update_fields=[
-                "answered_at", "plan", "hit", "jobs_hit", "late_min", "message", "expected_end", "basis",
+                "answered_at", "plan", "hit", "jobs_hit", "late_min", "message", "expected_end", "basis", "details",
             ]
         )  # fmt: skip
         publish(DisturbanceAnswered(site_id, row.pk, row.work_unit_id or 0, len(plans), late, row.kind), at=at)
