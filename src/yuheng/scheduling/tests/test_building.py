@@ -1,5 +1,6 @@
 """The problem of this second: what is open, what it waits for, and what is named instead of being guessed silently."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -236,11 +237,20 @@ def test_pieces_that_were_lost_before_are_not_waited_for():
     assert built.whole().operations[0].modes[0].duration == 1 + 3  # six pieces of half a minute, set-up a minute
 
 
-def test_what_the_engine_refuses_is_taken_out_and_the_rest_is_planned(monkeypatch):
+def test_what_the_engine_refuses_is_taken_out_and_the_rest_is_planned():
     plant = a_busy_plant(2)
-    JobOrder.objects.filter(position=0, request__code__endswith="1").update(due_at=AT)
-    built = built_of(plant)
-    assert len(built.whole().operations) == 4
+    facts = plant_facts(actor=SYSTEM, site_id=plant.site_id, now=AT)
+    first, *others = facts.work.jobs
+    step = first.step._replace(run_s=1e12, alternatives={})  # 32,000 years: no engine takes that
+    work = replace(facts.work, jobs=[first._replace(step=step), *others])
+    built = build(replace(facts, work=work))
+    codes = {notice.code: notice.job_order_id for notice in built.notices}
+    assert codes["no_times"] == first.id
+    planned = {job.id for job in built.jobs}
+    assert first.id not in planned
+    behind = {link.after_id for link in facts.work.links if link.before_id == first.id}
+    assert planned == {job.id for job in others} - behind
+    assert len(planned) >= 2
 
 
 def test_parallel_steps_may_overlap():
