@@ -106,12 +106,13 @@ class SuggestionOut(Schema):
 
 
 class DisturbanceOut(Schema):
-    """A work unit that stands, whom it hits, and what could be done."""
+    """Something that happened to the plan, whom it hits, and what could be done; ``work_unit_id`` null: at no machine."""
 
     id: int
     site_id: int
     kind: str
-    work_unit_id: int
+    title: str
+    work_unit_id: int | None
     unit_code: str
     cause: str
     since: datetime
@@ -332,7 +333,8 @@ def move_job_order(request: HttpRequest, body: PlanMoveIn) -> moves.Impact:
 
 
 def _disturbance(row: suggestions.DisturbanceRow) -> dict[str, Any]:
-    found = {name: getattr(row, name) for name in DisturbanceOut.model_fields if name != "suggestions"}
+    found = {name: getattr(row, name) for name in DisturbanceOut.model_fields if name not in ("suggestions", "title")}
+    found["title"] = words.disturbance(row.kind, row.unit_code, row.details, row.expected_end)
     found["suggestions"] = [
         {
             **{name: getattr(one, name) for name in SuggestionOut.model_fields if name != "title"},
