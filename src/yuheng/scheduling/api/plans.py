@@ -106,7 +106,7 @@ class SuggestionOut(Schema):
 
 
 class DisturbanceOut(Schema):
-    """Something that happened to the plan, whom it hits, and what could be done; ``work_unit_id`` null: at no machine."""
+    """Something that happened to the plan, whom it hits, what could be done; ``work_unit_id`` null: at no machine."""
 
     id: int
     site_id: int
