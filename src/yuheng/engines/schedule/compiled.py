@@ -41,7 +41,7 @@ def _all_values(config: Any) -> dict[str, Any]:
 
 
 _DEFAULTS: dict[Any, dict[str, Any]] = {}
-TargetConfig.values = _all_values
+TargetConfig.values = _all_values  # type: ignore[method-assign]
 
 
 class _LinkedOnly(JITCodeLibrary):

@@ -370,7 +370,12 @@ def dispatch(board: int, due: Table, base: Reals, by_slack: float, by_setup: flo
                         members,
                         member_modes,
                     )
-                    if count > 1 and _resources_until(board, i, k, s, e, short) >= 0:
+                    # Who joins is looked at below; the first one, and the most urgent one in a longer batch, here.
+                    if count > 1 and (
+                        _resources_until(board, i, k, s, e, short) >= 0
+                        or _resources_until(board, members[0], member_modes[0], s, e, short) >= 0
+                    ):
+                        members[0], member_modes[0] = i, k
                         e, count = finishes[best], 1
                 for x in range(count):
                     b, kb = members[x], member_modes[x]

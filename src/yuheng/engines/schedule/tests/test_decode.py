@@ -10,7 +10,18 @@ from yuheng.engines.schedule.faults import ProblemError
 from yuheng.engines.schedule.generate import random_problem
 from yuheng.engines.schedule.layout import lay_out
 from yuheng.engines.schedule.plan import plan_of
-from yuheng.engines.schedule.problem import Job, Link, Machine, Mode, Operation, Precedence, Problem, Status
+from yuheng.engines.schedule.problem import (
+    Demand,
+    Job,
+    Link,
+    Machine,
+    Mode,
+    Operation,
+    Precedence,
+    Problem,
+    Resource,
+    Status,
+)
 from yuheng.engines.schedule.solve import solve
 
 
@@ -82,3 +93,21 @@ def test_a_fixed_start_that_cannot_be_reached_is_said():
         by_rule(board, known)
     with pytest.raises(ProblemError, match="operation 2 is fixed before job A, operation 1 can be finished"):
         solve(problem, time_limit_s=1.0)
+
+
+@pytest.mark.parametrize("missing", [("A",), ("B",)], ids=["the urgent one", "the longer one"])
+def test_nobody_joins_a_batch_without_what_it_needs(missing):
+    """The longer one sets how long a batch takes, the urgent one that there is a batch: both need their tools."""
+    tools = Resource("fixture", 0, changes=((50, 10_000, 1),))
+    operations = tuple(
+        Operation(1, job, (Mode("oven", work),), family="f", demands=(Demand("fixture"),) if job in missing else ())
+        for job, work in (("A", 10), ("B", 30))
+    )
+    jobs = (Job("A", due=10, weight=9.0), Job("B", due=500))
+    problem = Problem("oven", (Machine("oven", batch_capacity=2),), jobs, operations, (), resources=(tools,))
+    arrays, board, known = board_of(problem)
+
+    by_rule(board, known)
+
+    assert [violation.sentence for violation in check(problem, plan_of(arrays, board.mode, board.start))] == []
+    assert board.start.tolist() == ([50, 0] if missing == ("A",) else [0, 50])
