@@ -28,7 +28,7 @@ from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.engines.schedule.warm import warm
 from yuheng.kernel.actor import system_actor
 from yuheng.scheduling.building import STANDS, Standing
-from yuheng.scheduling.services import nightly, watching
+from yuheng.scheduling.services import forecasts, nightly, watching
 from yuheng.scheduling.services.loop import Looked
 
 LOGGER = logging.getLogger(__name__)
@@ -39,6 +39,10 @@ WAITS_S = 0.5
 NIGHTLY_S = 30.0
 FIRST_PLAN_S = 3.0
 ALIVE_S = 5.0
+FORECAST_LOOK_S = 5.0
+FORECAST_S = 60.0
+FORECAST_SHARE = 0.03
+"""At most this share of the time goes into forecasts, however many orders there are."""
 BACK_OFF_S = (0.05, 2.0)
 STOP_WITHIN_S = 1.5
 TOLD_S = 15.0
@@ -53,6 +57,7 @@ class Planner:
     def __init__(self, environment: Environment, *, ready_file: str = "") -> None:
         self.database = Database()
         self.waits = Database()
+        self.notes = Database()
         self.answered = 0
         self.last_ms = 0.0
         self.last_error = ""
@@ -74,6 +79,7 @@ class Planner:
             asyncio.create_task(self._let_solve(), name="solver"),
             asyncio.create_task(self._plan_at_night(), name="nights"),
             asyncio.create_task(self._plan_first(), name="first plans"),
+            asyncio.create_task(self._note_forecasts(), name="forecasts"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -90,6 +96,7 @@ class Planner:
             self._child.kill()
         self.database.close()
         self.waits.close()
+        self.notes.close()
         for task in done - {stopping}:
             task.result()  # one of the loops ended by itself: that is a fault, and it is raised here
 
@@ -203,6 +210,32 @@ class Planner:
                 LOGGER.exception("The first plan could not be made.")
                 self.last_error = f"{type(error).__name__}: {error}"
             await asyncio.sleep(FIRST_PLAN_S)
+
+    async def _note_forecasts(self) -> None:
+        """Note what orders are expected at: soon after another plan holds, else now and then; breakdowns go first."""
+        noted: dict[int, tuple[int, float]] = {}
+        while True:
+            await asyncio.sleep(FORECAST_LOOK_S)
+            if self._has_heard.is_set() or not self._is_warm:
+                continue
+            with suppress(DatabaseAway):
+                for site_id, plan_id in (await self.notes.run(forecasts.planned_sites)).items():
+                    known, due = noted.get(site_id, (0, 0.0))
+                    if known == plan_id and time.monotonic() < due:
+                        continue
+                    took = await self._note(site_id)
+                    noted[site_id] = (plan_id, time.monotonic() + max(FORECAST_S, took / FORECAST_SHARE))
+
+    async def _note(self, site_id: int) -> float:
+        began = time.perf_counter()
+        try:
+            await self.notes.run(forecasts.note_forecasts, actor=ACTOR, site_id=site_id, at=datetime.now(UTC))
+        except DatabaseAway:
+            raise
+        except Exception as error:  # one site's fault must not stop the others; the next look tries again
+            LOGGER.exception("Forecasts of site %d could not be noted.", site_id)
+            self.last_error = f"{type(error).__name__}: {error}"
+        return time.perf_counter() - began
 
     # ---- broker -----------------------------------------------------------------------------------------------------
 

@@ -150,7 +150,8 @@ def lever(row: Mapping[str, Any], units: Mapping[int, str], name: Callable[[str,
         "job": name("job", row["job_order_id"]) if "job_order_id" in row else "",
         "hours": f"{row.get('hours', 0):g}",
     }
-    return _(_LEVERS[row["kind"]]) % told
+    kind = row["kind"]
+    return _(_LEVERS[kind]) % told
 
 
 _WAY = {
@@ -202,7 +203,8 @@ def way(kept: Mapping[str, Any]) -> str:
         "resource": kept["resource"],
         "orders": ", ".join(kept["orders"]) or "–",
     }
-    return _(_WAY[kept["share"]]) % told
+    share = kept["share"]
+    return _(_WAY[share]) % told
 
 
 OFFERS = {
