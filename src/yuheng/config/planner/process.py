@@ -223,10 +223,10 @@ class Planner:
                     known, due = noted.get(site_id, (0, 0.0))
                     if known == plan_id and time.monotonic() < due:
                         continue
-                    took = await self._note(site_id)
+                    took = await self._note_site(site_id)
                     noted[site_id] = (plan_id, time.monotonic() + max(FORECAST_S, took / FORECAST_SHARE))
 
-    async def _note(self, site_id: int) -> float:
+    async def _note_site(self, site_id: int) -> float:
         began = time.perf_counter()
         try:
             await self.notes.run(forecasts.note_forecasts, actor=ACTOR, site_id=site_id, at=datetime.now(UTC))
