@@ -1,7 +1,8 @@
 """Files of products: a dry run first, then exactly that; refusals name row and reason and leave nothing behind."""
 
+import gc
 import io
-import resource
+from collections import Counter
 
 import openpyxl
 import pytest
@@ -9,8 +10,9 @@ from django.test import Client
 
 from yuheng.engineering import importing, selectors
 from yuheng.engineering.importing.files import RawRow
-from yuheng.engineering.importing.planning import steps
+from yuheng.engineering.importing.planning import BATCH, Outcome, steps
 from yuheng.engineering.models import BomVersion, ImportPiece, MaterialDefinition, ProductImport, WorkMasterVersion
+from yuheng.engineering.rules import MaterialSpec
 from yuheng.kernel.errors import Conflict, InvalidInput, PermissionRefused
 from yuheng.testing.builders import SHIFT_START, SYSTEM, a_person, a_site, an_actor_with, an_equipment_class
 from yuheng.testing.products import a_bom, a_line, a_material, a_product
@@ -211,13 +213,18 @@ def test_a_large_file_is_planned_and_applied_by_the_worker(monkeypatch):
 
 
 def test_a_long_file_does_not_fill_the_memory():
-    def raw():
-        for n in range(60_000):
-            yield RawRow(n, {"code": f"m{n}", "name_en": "Part", "unit": "kg"})
+    """When its last row is read, no more than the batch before it is still held of all that was read and decided."""
+    count, held, kinds = 20_000, Counter(), {RawRow, Outcome, MaterialSpec}
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert sum(len(step.outcomes) for step in steps("materials", a_site().pk, raw())) == 60_000
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kB: a kilobyte a row would be it
+    def raw():
+        for n in range(count):
+            yield RawRow(n, {"code": f"m{n}", "name_en": "Part", "unit": "kg"})
+        gc.collect()
+        held.update(type(one).__name__ for one in gc.get_objects() if type(one) in kinds)
+
+    assert sum(len(step.outcomes) for step in steps("materials", a_site().pk, raw())) == count
+    assert set(held) == {kind.__name__ for kind in kinds}
+    assert max(held.values()) <= 2 * BATCH
 
 
 def test_the_pages_of_an_import():
