@@ -179,6 +179,8 @@ def _mapping(words: list[str]) -> dict[str, str]:
 
 def _refused(args: argparse.Namespace, sentence: str, code: int) -> int:
     if args.json:
-        sys.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False) + "\n")
+        issue = {"code": "unreadable", "weight": "rejected", "count": 1, "sentence": sentence, "rows": []}
+        nothing = dict.fromkeys(("orders", "operations", "resources", "rejected"), 0)
+        sys.stdout.write(json.dumps({"error": sentence, **nothing, "issues": [issue]}, ensure_ascii=False) + "\n")
     sys.stderr.write(sentence + "\n")
     return code
