@@ -1,0 +1,1 @@
+"""Ways to run a floor: who decides what a station does next."""

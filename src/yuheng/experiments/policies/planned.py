@@ -1,0 +1,218 @@
+"""Plans by the engine, followed at the stations; with the loop, changed by what production's own code suggests."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from yuheng.engines.schedule.check import check
+from yuheng.engines.schedule.decode import NoPlan
+from yuheng.engines.schedule.faults import ProblemError
+from yuheng.engines.schedule.solve import solve
+from yuheng.experiments.floor import Floor, Job, Machine, Order, Stop
+from yuheng.experiments.parameters import BEGINS
+from yuheng.experiments.telling import Teller, unit_id
+from yuheng.scheduling.building import Built, Rows, build
+from yuheng.scheduling.building.answering import Answer, Choice, answer
+from yuheng.scheduling.building.carrying import carry, objective
+from yuheng.simulation.products import Catalogue
+
+MEETING, LOOK, HEARD = "meeting", "look", "heard"
+EARLY_MIN = 90
+"""A station whose next job order is not there yet takes a later one of its list, planned within so many minutes."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """What planning did and cost."""
+
+    plans: int = 0
+    answers: int = 0
+    kept: int = 0
+    failed: int = 0
+    refused: int = 0
+    changed_machine: int = 0
+    moved: int = 0
+    cpu_s: float = 0.0
+
+
+class Planned:
+    """A plan at every shift meeting; stations follow it.
+
+    Parameters
+    ----------
+    reacts_after_min
+        With the loop: a stop is answered when it has lasted so long; None: nobody reacts before the next plan.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, reacts_after_min: int | None = None, seed: int = 0) -> None:
+        self.rows: Rows | None = None
+        self.counted = Counted()
+        self._catalogue, self._reacts_after, self._seed = catalogue, reacts_after_min, seed
+        self._teller: Teller | None = None
+        self._lists: dict[int, list[int]] = {}
+        self._planned: dict[int, int] = {}
+        self._heard: dict[int, Stop] = {}
+        self._last_answer = -(1 << 20)
+        self._looks_at = -1
+
+    # --- what the floor says
+
+    def order_came(self, floor: Floor, order: Order) -> None:
+        """With the loop a rush order is told at once; all others wait for the next plan or answer."""
+        if self._reacts_after is not None and order.demand.is_rush and self.rows is not None:
+            self._look_soon(floor)
+
+    def became_ready(self, floor: Floor, job: Job) -> None:
+        """Its station sees it by itself."""
+
+    def choose(self, floor: Floor, machine: Machine) -> int:
+        """Return the first job order of the station's list that can begin; a much later one waits for its turn."""
+        rows = self._lists.get(machine.index)
+        if not rows:
+            return 0
+        while rows and floor.jobs[rows[-1]].start >= 0:
+            rows.pop()
+        head = None
+        for k in range(len(rows) - 1, -1, -1):
+            job = floor.jobs[rows[k]]
+            if job.start >= 0:
+                continue
+            planned = self._planned[job.id]
+            head = planned if head is None else head
+            if planned > max(floor.now, head) + EARLY_MIN:
+                return 0
+            if job.is_ready:
+                del rows[k]
+                return job.id
+        return 0
+
+    def stopped(self, floor: Floor, machine: Machine) -> None:
+        """With the loop: hear of it when it has lasted long enough."""
+        if self._reacts_after is not None:
+            floor.wake_at(floor.now + self._reacts_after, f"{HEARD} {machine.index}")
+
+    def is_back(self, floor: Floor, machine: Machine) -> None:
+        """What was heard of it is over."""
+        self._heard.pop(machine.index, None)
+
+    def woken(self, floor: Floor, why: str) -> None:
+        """Plan, or answer."""
+        if why in ("begin", MEETING):
+            self.plan(floor)
+            floor.wake_at(floor.now + floor.parameters.meeting_min, MEETING)
+        elif why.startswith(HEARD):
+            machine = floor.machines[int(why.removeprefix(HEARD))]
+            heard_since = floor.now - (self._reacts_after or 0)
+            if machine.stop is not None and machine.stop.start <= heard_since and machine.index not in self._heard:
+                self._heard[machine.index] = machine.stop
+                self._look_soon(floor)
+        elif why == LOOK and floor.now == self._looks_at:
+            self.react(floor)
+
+    def _look_soon(self, floor: Floor) -> None:
+        due = max(floor.now, self._last_answer + floor.parameters.loop_least_min)
+        if self._looks_at < floor.now or due < self._looks_at:
+            self._looks_at = due
+            floor.wake_at(due, LOOK)
+
+    # --- deciding
+
+    def plan(self, floor: Floor) -> None:
+        """Plan everything that is open, from the plan there is, as the planner does for whoever asks."""
+        begun = time.process_time()
+        # At the meeting everybody sees what stands.
+        standing = tuple(one for one in floor.machines if one.stop is not None)
+        built = self.built(floor, standing)
+        if built.problem is not None:
+            before = carry(built, self.rows) if self.rows else None
+            situation = before.situation if before else built.situation(self.rows)
+            kept = before.plan if before else None
+            try:
+                found = solve(
+                    situation.problem, objective(), floor.parameters.plan_cpu_s, seed=self._seed, start=kept,
+                    reference=kept, clock=time.process_time,
+                )  # fmt: skip
+            except (NoPlan, ProblemError):
+                self.counted.failed += 1
+            else:
+                if check(situation.problem, found.plan):
+                    self.counted.refused += 1
+                else:
+                    self.counted.plans += 1
+                    self._follow(floor, built.rows(situation.problem, found.plan))
+        self._heard = {one.index: one.stop for one in standing if one.stop is not None}
+        self._last_answer = floor.now
+        self.counted.cpu_s += time.process_time() - begun
+
+    def react(self, floor: Floor) -> None:
+        """Ask production's code what to do, and take its first suggestion."""
+        begun = time.process_time()
+        self._last_answer = floor.now
+        built, found = self.asked(floor)
+        chosen = None if found is None else first_of(found)
+        if chosen is None:
+            self.counted.failed += 1
+        else:
+            self.counted.answers += 1
+            self.accept(floor, built, chosen)
+        self.counted.cpu_s += time.process_time() - begun
+
+    def asked(self, floor: Floor) -> tuple[Built, Answer | None]:
+        """Return the problem of now and what production's code answers about the machines that stand."""
+        heard = tuple(floor.machines[k] for k in sorted(self._heard) if floor.machines[k].stop is not None)
+        built = self.built(floor, heard)
+        if built.problem is None or self.rows is None:
+            return built, None
+        struck = {unit_id(one) for one in heard}
+        try:
+            return built, answer(built, self.rows, struck, cpu_seconds=floor.parameters.answer_cpu_s)
+        except (NoPlan, ProblemError):
+            return built, None
+
+    def accept(self, floor: Floor, built: Built, choice: Choice) -> None:
+        """Follow a suggestion from now on."""
+        self.counted.kept += choice.kind == "wait"
+        self._follow(floor, choice.built.rows(choice.problem, choice.plan), is_answer=True)
+
+    def built(self, floor: Floor, standing: tuple[Machine, ...]) -> Built:
+        """Return the engine's problem of this moment, built by production's code."""
+        if self._teller is None:
+            self._teller = Teller(self._catalogue, floor)
+        return build(self._teller.facts(floor, standing))
+
+    def _follow(self, floor: Floor, rows: Rows, *, is_answer: bool = False) -> None:
+        before = self._planned
+        was_on = {job: machine for machine, jobs in self._lists.items() for job in jobs}
+        self.rows = rows
+        self._lists, self._planned = {}, {}
+        shift = int((rows.origin - BEGINS).total_seconds() // 60)
+        for job_id, unit, start in zip(rows.job_order_ids, rows.work_unit_ids, rows.starts, strict=True):
+            job = floor.jobs[job_id]
+            if job.start >= 0:
+                continue
+            machine = unit - 1
+            self._lists.setdefault(machine, []).append(job_id)
+            self._planned[job_id] = start + shift
+            if is_answer and job_id in before:
+                self.counted.changed_machine += was_on.get(job_id, machine) != machine
+                self.counted.moved += abs(before[job_id] - self._planned[job_id]) > 15
+            if not job.is_released:
+                floor.release(job)
+        for jobs in self._lists.values():
+            jobs.reverse()  # the next one is at the end: taking it costs nothing
+
+    def fork(self, *, reacts: bool) -> Planned:
+        """Return a twin that follows the same plan; without ``reacts`` it keeps it whatever happens."""
+        twin = Planned(self._catalogue, reacts_after_min=self._reacts_after if reacts else None, seed=self._seed)
+        twin.rows, twin._teller = self.rows, self._teller
+        twin._lists = {machine: list(jobs) for machine, jobs in self._lists.items()}
+        twin._planned = dict(self._planned)
+        twin._heard = dict(self._heard)
+        twin._last_answer = self._last_answer
+        return twin
+
+
+def first_of(found: Answer) -> Choice | None:
+    """Return the first suggestion that costs no extra shift: what those cost is not counted here."""
+    return next((one for one in found.choices if one.kind != "overtime"), None)
