@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "b2mml": ("yuheng.config.commands.b2mml", "take B2MML documents of an ERP in, and write them"),
     "replay": ("yuheng.config.commands.replay", "send recordings of real machines through MQTT"),
     "schedule": ("yuheng.config.commands.schedule", "plan orders on machines, prove a plan, look at it"),
+    "experiment": ("yuheng.config.commands.experiment", "measure what planning and the dispatch loop are worth"),
     "bench": ("yuheng.config.commands.bench", "measure ingest, latency, queries, and that nothing is lost"),
     "backup": ("yuheng.config.commands.backup", "copy a running installation, or verify a copy"),
     "restore": ("yuheng.config.commands.restore", "put a backup into an empty place"),

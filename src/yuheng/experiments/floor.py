@@ -259,10 +259,8 @@ class Floor:
         order = Order(demand, range(first, first + len(demand.tasks)), len(demand.tasks))
         for k, task in enumerate(demand.tasks):
             run, setup = demand.noise[k]
-            job = Job(
-                first + k, demand.number, task, max(1, round(task.run_min * run)), max(1, round(task.setup_min * setup)),
-                len(task.before),
-            )  # fmt: skip
+            work, fitting = max(1, round(task.run_min * run)), max(1, round(task.setup_min * setup))
+            job = Job(first + k, demand.number, task, work, fitting, len(task.before))
             for before, lag in task.before:
                 self.jobs[first + before].followers.append((job.id, lag))
             self.jobs[job.id] = self.open[job.id] = job

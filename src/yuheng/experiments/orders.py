@@ -69,7 +69,8 @@ class _Library:
     """Bills and work masters of a catalogue, by the places of materials in it."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self.ids = {one.code: k for k, one in enumerate((*catalogue.made, *catalogue.bought), start=1)}
+        codes = [*(one.code for one in catalogue.made), *(one.code for one in catalogue.bought)]
+        self.ids = {code: k for k, code in enumerate(codes, start=1)}
         made = {one.code for one in catalogue.made}
         units = {one.code: one.unit for one in catalogue.bought}
         self.parts = {
@@ -204,9 +205,7 @@ def demands(catalogue: Catalogue, recipes: Recipes, parameters: Parameters, seed
             )
 
 
-def _noise(
-    tasks: tuple[Task, ...], parameters: Parameters, seed: int, number: int
-) -> tuple[tuple[float, float], ...]:
+def _noise(tasks: tuple[Task, ...], parameters: Parameters, seed: int, number: int) -> tuple[tuple[float, float], ...]:
     stream = chance(seed, f"experiment/work/{number}")
     return tuple(
         (lognormal(stream, 1.0, parameters.spread), lognormal(stream, 1.0, parameters.setup_spread)) for _ in tasks

@@ -42,7 +42,9 @@ class Parameters:
     repair_spread
         Coefficient of variation of a repair against the usual one for its cause: so wrong are expected ends.
     meeting_min
-        Between two shift meetings; practice reacts and plans there, and planning alone plans there.
+        Between two shift meetings, where practice reacts.
+    plan_min
+        Between two plans of the engine.
     practice_plan_min
         Between two plans of common practice, for ordinary orders.
     practice_queue
@@ -59,10 +61,10 @@ class Parameters:
         As the settings of a site.
     """
 
-    warm_up_min: int = 1440
-    measured_min: int = 2880
+    warm_up_min: int = 1200
+    measured_min: int = 1440
     orders_per_hour: float = 5.0
-    allowance: tuple[float, float] = (1.3, 3.0)
+    allowance: tuple[float, float] = (1.6, 3.2)
     rush_allowance: tuple[float, float] = (1.1, 1.4)
     spread: float = 0.2
     setup_spread: float = 0.35
@@ -70,14 +72,15 @@ class Parameters:
     longer_stops: float = 1.0
     repair_spread: float = 0.8
     failure_shape: float = 1.4
-    meeting_min: int = 720
-    practice_plan_min: int = 1440
-    practice_queue: float = 2.0
-    loop_least_min: int = 20
+    meeting_min: int = 60
+    plan_min: int = 120
+    practice_plan_min: int = 840
+    practice_queue: float = 1.5
+    loop_least_min: int = 30
     loop_stop_min: int = 5
-    slow_min: int = 45
-    plan_cpu_s: float = 2.0
-    answer_cpu_s: float = 0.2
+    slow_min: int = 30
+    plan_cpu_s: float = 0.5
+    answer_cpu_s: float = 0.1
     frozen_min: int = 30
     assumed_stop_min: int = 30
 

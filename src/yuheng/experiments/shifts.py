@@ -53,6 +53,5 @@ def calendar_of(spec: CalendarSpec) -> Calendar:
     def shift(code: str, start: str, end: str, breaks: tuple[tuple[str, str], ...]) -> Shift:
         return Shift(code, at(start), at(end), breaks=tuple(Break(at(a), at(b)) for a, b in breaks))
 
-    return Calendar(
-        spec.code, "UTC", (shift("day", "08:00", "20:00", spec.breaks[:2]), shift("night", "20:00", "08:00", spec.breaks[2:]))
-    )  # fmt: skip
+    day, night = shift("day", "08:00", "20:00", spec.breaks[:2]), shift("night", "20:00", "08:00", spec.breaks[2:])
+    return Calendar(spec.code, "UTC", (day, night))

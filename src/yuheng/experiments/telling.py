@@ -25,7 +25,9 @@ class Teller:
         units = catalogue.plant.units()
         calendars: list[Calendar] = [specs[unit.work_center.calendar] for unit in units]
         self.units = tuple(
-            UnitFact(unit_id(machine), machine.code, self._class_id[machine.kind], self._class_id[machine.kind], calendar)
+            UnitFact(
+                unit_id(machine), machine.code, self._class_id[machine.kind], self._class_id[machine.kind], calendar
+            )
             for machine, calendar in zip(floor.machines, calendars, strict=True)
         )
         self._usual = {
@@ -41,9 +43,7 @@ class Teller:
             Standing(unit_id(one), one.stop.cause, moment(one.stop.start)) for one in heard if one.stop is not None
         )
         usual = dict(self._usual)
-        usual |= {
-            (unit_id(one), one.stop.cause): one.stop.usual_min * 60.0 for one in heard if one.stop is not None
-        }
+        usual |= {(unit_id(one), one.stop.cause): one.stop.usual_min * 60.0 for one in heard if one.stop is not None}
         families = {unit_id(one): one.family for one in floor.machines if one.family}
         jobs = [self._job(floor, job) for job in floor.open.values()]
         work = OpenWork(jobs, self._links(floor), {}, families, {}, {})
@@ -61,13 +61,14 @@ class Teller:
                 state = JobState.INTERRUPTED
             processed = min(task.quantity, int(task.quantity * max(0, worked - job.fitted) / job.work))
         due = moment(demand.due)
+        step = self._step(task.quantity, task.family, task.run_min)
         began = moment(job.start) if job.start >= 0 else None
         return OpenJob(
             job.id, f"J{job.id}", job.order * 1000 + task.lot, f"R{job.order}-{task.path}", job.order,
             f"R{job.order}", job.order, f"SO{job.order}", "", "", 0, task.code, "", "", state.value,
             substate.value if job.start < 0 else "", False, unit, (), self._class_id[task.machine], False, False,
             float(task.quantity), float(processed), None, demand.rank, due, due, due, began, None,
-            worked * 60.0, task.setup_min * 60.0, task.run_min * 60.0, self._step(task.quantity, task.family, task.run_min),
+            worked * 60.0, task.setup_min * 60.0, task.run_min * 60.0, step,
         )  # fmt: skip
 
     def _step(self, quantity: int, family: str, run_min: float) -> StepOfJob:

@@ -17,7 +17,7 @@ from yuheng.scheduling.building.answering import Answer, Choice, answer
 from yuheng.scheduling.building.carrying import carry, objective
 from yuheng.simulation.products import Catalogue
 
-MEETING, LOOK, HEARD = "meeting", "look", "heard"
+PLAN, LOOK, HEARD = "plan", "look", "heard"
 EARLY_MIN = 90
 """A station whose next job order is not there yet takes a later one of its list, planned within so many minutes."""
 
@@ -37,7 +37,7 @@ class Counted:
 
 
 class Planned:
-    """A plan at every shift meeting; stations follow it.
+    """A plan every so often; stations follow it.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ class Planned:
 
     def woken(self, floor: Floor, why: str) -> None:
         """Plan, or answer."""
-        if why in ("begin", MEETING):
+        if why in ("begin", PLAN):
             self.plan(floor)
-            floor.wake_at(floor.now + floor.parameters.meeting_min, MEETING)
+            floor.wake_at(floor.now + floor.parameters.plan_min, PLAN)
         elif why.startswith(HEARD):
             machine = floor.machines[int(why.removeprefix(HEARD))]
             heard_since = floor.now - (self._reacts_after or 0)
@@ -121,7 +121,7 @@ class Planned:
     def plan(self, floor: Floor) -> None:
         """Plan everything that is open, from the plan there is, as the planner does for whoever asks."""
         begun = time.process_time()
-        # At the meeting everybody sees what stands.
+        # Whoever plans sees what stands.
         standing = tuple(one for one in floor.machines if one.stop is not None)
         built = self.built(floor, standing)
         if built.problem is not None:
@@ -140,7 +140,7 @@ class Planned:
                     self.counted.refused += 1
                 else:
                     self.counted.plans += 1
-                    self._follow(floor, built.rows(situation.problem, found.plan))
+                    self.follow(floor, built.rows(situation.problem, found.plan))
         self._heard = {one.index: one.stop for one in standing if one.stop is not None}
         self._last_answer = floor.now
         self.counted.cpu_s += time.process_time() - begun
@@ -173,7 +173,7 @@ class Planned:
     def accept(self, floor: Floor, built: Built, choice: Choice) -> None:
         """Follow a suggestion from now on."""
         self.counted.kept += choice.kind == "wait"
-        self._follow(floor, choice.built.rows(choice.problem, choice.plan), is_answer=True)
+        self.follow(floor, choice.built.rows(choice.problem, choice.plan), is_answer=True)
 
     def built(self, floor: Floor, standing: tuple[Machine, ...]) -> Built:
         """Return the engine's problem of this moment, built by production's code."""
@@ -181,7 +181,8 @@ class Planned:
             self._teller = Teller(self._catalogue, floor)
         return build(self._teller.facts(floor, standing))
 
-    def _follow(self, floor: Floor, rows: Rows, *, is_answer: bool = False) -> None:
+    def follow(self, floor: Floor, rows: Rows, *, is_answer: bool = False) -> None:
+        """Publish a plan: from now on stations go by it."""
         before = self._planned
         was_on = {job: machine for machine, jobs in self._lists.items() for job in jobs}
         self.rows = rows

@@ -1,4 +1,4 @@
-"""Common practice: plans at fixed times, by due date with fixed lead times; first in, first out; a meeting each shift."""
+"""Common practice: plans at fixed times by due date and fixed lead times; first in, first out; shift meetings."""
 
 from __future__ import annotations
 

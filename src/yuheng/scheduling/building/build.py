@@ -83,6 +83,7 @@ class _Builder:
                 )
         self.ovens: dict[int, float] = {}
         self.families = {job.step.family for job in facts.work.jobs if job.step.family}
+        self.setups: dict[tuple[int, ...], list[int]] = {}
 
     def tick(self, moment: datetime) -> int:
         """Minutes since the origin, rounded down."""
@@ -130,6 +131,7 @@ class _Builder:
         for link in self.facts.work.links:
             if link.before_id in operations and link.after_id in operations:
                 links.append(precedence(link, jobs, operations, self.tick))
+        self.setups = self._setups(jobs, operations)
         machines, calendars = self._machines(operations.values())
         return Problem(
             name=f"site {self.facts.site_id}",
@@ -139,7 +141,7 @@ class _Builder:
             precedences=tuple(link for link in links if link is not None),
             resources=self.held.resources,
             operators=self.held.operators,
-            setup_matrices=self._matrices(jobs, operations),
+            setup_matrices=self._matrices(),
             calendars=calendars,
             time_unit="minute",
             origin=self.origin.isoformat(),
@@ -274,6 +276,7 @@ class _Builder:
         machines: list[Machine] = []
         without = 0
         longer = self._longer()
+        matrix_of = {unit: f"{SETUPS} {k}" for k, units in enumerate(self.setups.values()) for unit in units}
         closed: dict[int, list[tuple[int, int]]] = {}
         for lever in self.levers.down:
             span = (max(0, self.tick(lever.start)), self.tick(lever.end))
@@ -291,7 +294,7 @@ class _Builder:
                     unit.id,
                     calendar=None if calendar is None else calendar.id,
                     closures=tuple(sorted(closed.get(unit.id, ()))),
-                    setup_matrix=SETUPS if self.families and unit.id not in self.ovens else None,
+                    setup_matrix=matrix_of.get(unit.id) if unit.id not in self.ovens else None,
                     initial_family=self._set_up_for(unit.id),
                     batch_capacity=max(1, math.floor(self.ovens.get(unit.id, 1.0))),
                     work_center=unit.work_center_id,
@@ -330,20 +333,37 @@ class _Builder:
 
     def _set_up_for(self, unit: int) -> str | None:
         family = self.facts.work.families.get(unit)
-        return family if family in self.families and unit not in self.ovens else None
+        is_set_up = any(unit in units for units in self.setups.values())
+        return family if is_set_up and family in self.families and unit not in self.ovens else None
 
-    def _matrices(self, jobs: dict[int, OpenJob], operations: dict[int, Operation]) -> tuple[SetupMatrix, ...]:
-        """One matrix for the plant: a change to a family takes what its job orders say, staying in it nothing."""
+    def _setups(self, jobs: dict[int, OpenJob], operations: dict[int, Operation]) -> dict[tuple[int, ...], list[int]]:
+        """Minutes to change to each family -> work units where it takes so long: what their own job orders say."""
         if not self.families:
-            return ()
-        longest: dict[str, float] = dict.fromkeys(sorted(self.families), 0.0)
-        for job_id in operations:
+            return {}
+        place = {family: k for k, family in enumerate(sorted(self.families))}
+        longest: dict[int, list[int]] = {}
+        for job_id, row in operations.items():
             job = jobs[job_id]
-            if job.step.family:
-                longest[job.step.family] = max(longest[job.step.family], job.setup_s)
-        to = [math.ceil(seconds / 60 - 1e-9) for seconds in longest.values()]
-        rows = tuple(tuple(0 if f == g else to[g] for g in range(len(to))) for f in range(len(to)))
-        return (SetupMatrix(SETUPS, tuple(longest), rows, tuple(to)),)
+            if not job.step.family:
+                continue
+            minutes_ = math.ceil(job.setup_s / 60 - 1e-9)
+            for mode in row.modes:
+                if isinstance(mode.machine, int):
+                    times = longest.setdefault(mode.machine, [0] * len(place))
+                    times[place[job.step.family]] = max(times[place[job.step.family]], minutes_)
+        found: dict[tuple[int, ...], list[int]] = {}
+        for unit, times in longest.items():
+            found.setdefault(tuple(times), []).append(unit)
+        return found
+
+    def _matrices(self) -> tuple[SetupMatrix, ...]:
+        """One matrix for each sort of machine: a change to a family takes its time there, staying in it nothing."""
+        names = tuple(sorted(self.families))
+        count = range(len(names))
+        return tuple(
+            SetupMatrix(f"{SETUPS} {k}", names, tuple(tuple(0 if f == g else to[g] for g in count) for f in count), to)
+            for k, to in enumerate(self.setups)
+        )
 
     # --- what cannot be planned
 

@@ -194,7 +194,7 @@ def test_set_up_families_become_a_matrix_and_leave_the_running_time():
     orders.a_released_order(plant, "GEAR", code="SO1")
     orders.a_released_order(plant, "PIN", code="SO2")
     problem = built_of(plant).whole()
-    matrix = problem.setup_matrices[0]
+    (matrix,) = problem.setup_matrices
     assert (matrix.families, matrix.times) == (("blue", "red"), ((0, 1), (1, 0)))
     assert {row.modes[0].duration for row in problem.operations} == {5}
 

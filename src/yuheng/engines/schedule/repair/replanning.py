@@ -89,9 +89,9 @@ class Replanner:
         self.objective = objective or Objective()
         self.arrays = compile_problem(situation.problem) if arrays is None else arrays
         self._shop = GeneralShop(self.arrays)
-        self._published = self._order()
         self._made: dict[str, Plan | None] = {}
         self._sound: dict[str, bool] = {}
+        self._published = self._order()
 
     def weigh(self, stability: float) -> Weighing:
         """Prices at one position of the slider."""
@@ -193,7 +193,10 @@ class Replanner:
         return plan_of(self.arrays, made.mode, made.start)
 
     def _order(self) -> type_order:
-        """The published assignment and order; what is new goes where it could start first, on its quickest machine."""
+        """The published assignment and order; what is new goes where a dispatch of everything would put it.
+
+        Each on its quickest machine would pile all that is new on the first of equal ones.
+        """
         arrays, reference = self.arrays, self.situation.reference
         mode, start = reference.modes(arrays), reference.start.copy()
         new = np.flatnonzero((mode < 0) & (self.situation.origin < 0))
@@ -207,6 +210,10 @@ class Replanner:
                 if arrays.fixed_mode[i] >= 0:
                     modes = arrays.fixed_mode[i : i + 1]
                 mode[i] = modes[np.argmin(arrays.mode_duration[modes])]
+            dispatched = self._decoded(DISPATCH)
+            if dispatched is not None:
+                there = new[dispatched.machine[new] >= 0]
+                mode[there], start[there] = dispatched.modes(arrays)[there], dispatched.start[there]
         fixed = (arrays.fixed_mode >= 0) & (mode >= 0)
         mode[fixed] = arrays.fixed_mode[fixed]
         return mode, np.where(arrays.fixed_start >= 0, arrays.fixed_start, start)
