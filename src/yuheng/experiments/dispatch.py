@@ -41,15 +41,17 @@ CLAIMS = {"capacity": 0.32, "delivery_cycle": -0.60, "elevator_days": 6.0}
 """What the field says of itself."""
 
 
-def policy_of(name: str, catalogue: Catalogue, parameters: Parameters, seed: int) -> Policy:
-    """Return a fresh policy. Raises KeyError for an unknown name."""
+def policy_of(
+    name: str, catalogue: Catalogue, parameters: Parameters, seed: int, *, effort: int | None = None
+) -> Policy:
+    """Return a fresh policy; ``effort``: see `Planned`. Raises KeyError for an unknown name."""
     made: dict[str, Callable[[], Policy]] = {
         PRACTICE: Practice,
         FIFO_NOW: lambda: Rules(FIFO),
         EDD_NOW: lambda: Rules(EDD),
-        PLAN: lambda: Planned(catalogue, seed=seed),
-        SLOW: lambda: Planned(catalogue, reacts_after_min=parameters.slow_min, seed=seed),
-        LOOP: lambda: Planned(catalogue, reacts_after_min=parameters.loop_stop_min, seed=seed),
+        PLAN: lambda: Planned(catalogue, seed=seed, effort=effort),
+        SLOW: lambda: Planned(catalogue, reacts_after_min=parameters.slow_min, seed=seed, effort=effort),
+        LOOP: lambda: Planned(catalogue, reacts_after_min=parameters.loop_stop_min, seed=seed, effort=effort),
     }
     return made[name]()
 

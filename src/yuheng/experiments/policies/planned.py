@@ -21,6 +21,8 @@ PLAN, LOOK, HEARD = "plan", "look", "heard"
 EARLY_MIN = 90
 """A station whose next job order is not there yet takes a later one of its list, planned within so many minutes."""
 
+LONGEST_S = 600.0
+
 
 @dataclass(slots=True)
 class Counted:
@@ -43,12 +45,17 @@ class Planned:
     ----------
     reacts_after_min
         With the loop: a stop is answered when it has lasted so long; None: nobody reacts before the next plan.
+    effort
+        Search by so much effort instead of CPU time: equal seeds then give equal plans.
     """
 
-    def __init__(self, catalogue: Catalogue, *, reacts_after_min: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, catalogue: Catalogue, *, reacts_after_min: int | None = None, seed: int = 0, effort: int | None = None
+    ) -> None:
         self.rows: Rows | None = None
         self.counted = Counted()
         self._catalogue, self._reacts_after, self._seed = catalogue, reacts_after_min, seed
+        self._effort = effort
         self._teller: Teller | None = None
         self._lists: dict[int, list[int]] = {}
         self._planned: dict[int, int] = {}
@@ -130,9 +137,15 @@ class Planned:
             kept = before.plan if before else None
             try:
                 found = solve(
-                    situation.problem, objective(), floor.parameters.plan_cpu_s, seed=self._seed, start=kept,
-                    reference=kept, clock=time.process_time,
-                )  # fmt: skip
+                    situation.problem,
+                    objective(),
+                    floor.parameters.plan_cpu_s if self._effort is None else LONGEST_S,
+                    seed=self._seed,
+                    start=kept,
+                    reference=kept,
+                    clock=time.process_time,
+                    effort=self._effort,
+                )
             except (NoPlan, ProblemError):
                 self.counted.failed += 1
             else:
