@@ -10,6 +10,7 @@ app_name = "scheduling"
 urlpatterns = [
     path("dispatch/", board.dispatch, name="dispatch"),
     path("dispatch/now", board.dispatch_now, name="dispatch_now"),
+    path("dispatch/advice", board.advice, name="advice"),
     path("dispatch/danger", board.danger, name="danger"),
     path("dispatch/plan", board.make_plan, name="make_plan"),
     path("dispatch/undo", board.undo, name="undo"),

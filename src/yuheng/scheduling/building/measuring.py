@@ -49,6 +49,7 @@ class OrderEnd:
             "ends_at": self.ends_at.isoformat(),
             "late_min": self.late_min,
             "before_min": before_min,
+            "weight": self.weight,
         }
 
 

@@ -20,6 +20,7 @@ from yuheng.scheduling.selectors.plant import plant_facts
 from yuheng.scheduling.services.loop import Looked, look
 from yuheng.scheduling.services.plans import publish_plan
 from yuheng.scheduling.services.scenarios import make_plan
+from yuheng.scheduling.services.scoring import score_due
 
 WHOLE_EVERY_S = 5.0
 """Everything but machines is looked at so often: it concerns plans, not hands …"""
@@ -66,6 +67,7 @@ def look_at(*, actor: Actor, watch: Watch, at: datetime, told: Sequence[Standing
         watch.facts, watch.stamp = facts, stamp
     found = look(actor=actor, site_id=watch.site_id, at=at, told=told, facts=facts, is_whole=is_whole)
     if is_whole:
+        score_due(actor=actor, site_id=watch.site_id, at=at)
         watch.whole_at = time.monotonic()
         watch.whole_took_s = watch.whole_at - began
     return found

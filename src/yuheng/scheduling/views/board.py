@@ -25,6 +25,7 @@ from yuheng.people.identity import actor_of
 from yuheng.scheduling.building.moving import How, Move
 from yuheng.scheduling.drawing import lanes
 from yuheng.scheduling.rules.states import SuggestionState
+from yuheng.scheduling.selectors import advice as advised
 from yuheng.scheduling.selectors import plans as asked
 from yuheng.scheduling.selectors import plant, suggestions
 from yuheng.scheduling.selectors.board import board
@@ -221,6 +222,21 @@ def danger(request: HttpRequest) -> HttpResponse:
     """Orders in danger and what could be done, a part of the command centre: asked for when the loop has news."""
     actor, site = _site(request)
     return _page(request, "scheduling/_danger.html", _news_of_danger(actor, site), site)
+
+
+@never_cache
+@require_GET
+def advice(request: HttpRequest) -> HttpResponse:
+    """What came of advice that was followed: predicted against realised lateness, opened to its orders."""
+    actor, site = _site(request)
+    rows = advised.outcomes(actor=actor, site_id=site.id)
+    context = {
+        "scores": [
+            (one, words.alternative(one.kind, {"machine": "–"})) for one in advised.scores(actor=actor, site_id=site.id)
+        ],
+        "rows": [(one, words.alternative(one.kind, {"machine": "–"})) for one in rows],
+    }
+    return _page(request, "scheduling/advice.html", context, site)
 
 
 def _news_of_danger(actor: Actor, site: SiteRow) -> dict[str, Any]:
