@@ -1,126 +1,123 @@
-"""Lanes of machines, drawn on the server: where each bar lies. Plain numbers for templates."""
+"""The board as its island reads it: columns of plain numbers, names once each. Times in minutes since the origin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
 
+from yuheng.kernel.names import in_language
+from yuheng.operations.rules import JobState
 from yuheng.scheduling.selectors.board import Board, BoardRow
 
-WIDTH = 1600.0
-NAME_W = 110.0
-LANE_H, HEAD_H, BAR_H = 26.0, 22.0, 18.0
-LEAST = 2.0
-NAMED = 46.0
-"""Bars that are wider show what they are; the others say so when they are pointed at or focused."""
+RUNS, PAUSED, IS_OVER, HELD, RUSH, AWAY = 1, 2, 4, 8, 16, 32
+"""Bits of a job order's flags; twin of `FLAG` in ``static/scheduling/board-data.js``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A job order from ``x``, ``w`` wide; its set-up before it from ``setup_x`` on."""
+class _Once:
+    """Values in the order in which they were first met."""
 
-    row: BoardRow
-    x: float
-    w: float
-    setup_x: float
-    setup_w: float
-    label: str
-    room: int
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._places: dict[Any, int] = {}
 
-    @property
-    def text_x(self) -> float:
-        """Where its name begins."""
-        return self.x + 3.0
+    def place(self, value: Any) -> int:
+        if value not in self._places:
+            self._places[value] = len(self.values)
+            self.values.append(value)
+        return self._places[value]
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A machine. ``stop``: where it stands until it is expected back (None: it does not)."""
-
-    unit: str
-    y: float
-    bars: tuple[Bar, ...]
-    stop: tuple[float, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """An hour on the line of time."""
-
-    x: float
-    at: datetime
-    is_day: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """The whole drawing, in its own units."""
-
-    lanes: tuple[Lane, ...]
-    ticks: tuple[Tick, ...]
-    now_x: float
-    frozen_w: float
-    width: float
-    height: float
-
-
-def lanes(
-    found: Board, start: datetime, end: datetime, now: datetime, *, frozen_min: int, stops: Mapping[str, datetime]
-) -> Lanes:
-    """Lay a window of the plan on lanes, one a machine, by code.
+def columns(found: Board, *, zone: str, say_basis: Callable[[Any], str]) -> dict[str, Any]:
+    """Return a board as columns.
 
     Parameters
     ----------
-    stops
-        Machine -> when it is expected back, for those that stand.
+    say_basis
+        Where an expected end comes from, in the reader's language.
     """
-    whole = (end - start).total_seconds()
+    lane = {unit.id: k for k, unit in enumerate(found.units)}
+    names, customers, able = _Once(), _Once(), _Once()
+    orders = _orders(found, customers)
+    place_of_order = {root: k for k, root in enumerate(orders["root"])}
 
-    def x(at: datetime) -> float:
-        inside = min(max((at - start).total_seconds() / whole, 0.0), 1.0)
-        return round(NAME_W + inside * (WIDTH - NAME_W), 1)
+    def minute(at: datetime) -> int:
+        return int((at - found.origin).total_seconds() // 60)
 
-    by_unit: dict[str, list[Bar]] = {unit: [] for unit in sorted({*found.units, *stops})}
-    for row in found.rows:
-        if row.unit_code not in by_unit:
-            continue
-        left, right, setup = x(row.start), x(row.end), x(row.setup_start)
-        width = max(LEAST, right - left)
-        label = row.order_code if width > NAMED else ""
-        by_unit[row.unit_code].append(
-            Bar(row, left, round(width, 1), setup, round(left - setup, 1), label, max(2, int(width / 8)))
-        )
-    rows = tuple(
-        Lane(unit, HEAD_H + k * LANE_H, tuple(bars), _stop(stops.get(unit), now, x))
-        for k, (unit, bars) in enumerate(by_unit.items())
+    def jobs(rows: Iterable[BoardRow]) -> dict[str, list[Any]]:
+        made: dict[str, list[Any]] = {
+            name: [] for name in ("id", "code", "lane", "setup", "start", "end", "order", "name", "flags", "able", "work")
+        }  # fmt: skip
+        for row in rows:
+            values = (
+                row.job_order_id, row.code, lane.get(row.work_unit_id, -1), minute(row.setup_start), minute(row.start),
+                minute(row.end), place_of_order[row.root_id],
+                names.place(f"{row.segment} {in_language(row.name_zh, row.name_en)}"), flags(row),
+                able.place(tuple(lane[unit] for unit in row.able if unit in lane)), row.work_min,
+            )  # fmt: skip
+            for column, value in zip(made.values(), values, strict=True):
+                column.append(value)
+        return made
+
+    placed, waiting = jobs(found.rows), jobs(found.waiting)
+    return {
+        "number": found.number,
+        "origin_ms": int(found.origin.timestamp() * 1000),
+        "now_ms": int(found.now.timestamp() * 1000),
+        "frozen_min": found.frozen_min,
+        "zone": zone,
+        "units": {
+            "id": [unit.id for unit in found.units],
+            "code": [unit.code for unit in found.units],
+            "name": [in_language(unit.name_zh, unit.name_en) for unit in found.units],
+            "center": [unit.work_center_code for unit in found.units],
+            "calendar": [found.calendar_of.get(unit.id, -1) for unit in found.units],
+        },
+        "closed": [[minute(at) for span in spans for at in span] for spans in found.closed],
+        "stops": [
+            {
+                "lane": lane[one.work_unit_id], "start": minute(one.since), "end": minute(one.until),
+                "cause": one.cause, "basis": say_basis(one.basis),
+            }
+            for one in found.stops if one.work_unit_id in lane
+        ],
+        "orders": orders,
+        "customers": customers.values,
+        "jobs": placed,
+        "waiting": waiting,
+        "names": names.values,
+        "able": able.values,
+    }  # fmt: skip
+
+
+def _orders(found: Board, customers: _Once) -> dict[str, list[Any]]:
+    """Return every order that a row belongs to, by due date."""
+    first: dict[int, BoardRow] = {}
+    for row in (*found.rows, *found.waiting):
+        first.setdefault(row.root_id, row)
+
+    def minute(at: datetime | None) -> int | None:
+        return None if at is None else int((at - found.origin).total_seconds() // 60)
+
+    rows = sorted(first.values(), key=lambda row: (row.due_at, row.order_code, row.root_id))
+    return {
+        "root": [row.root_id for row in rows],
+        "id": [row.order_id for row in rows],
+        "code": [row.order_code for row in rows],
+        "customer": [customers.place(in_language(row.customer_zh, row.customer_en)) for row in rows],
+        "due": [minute(row.due_at) for row in rows],
+        "done": [minute(row.done_at) for row in rows],
+        "late": [row.late_min for row in rows],
+    }
+
+
+def flags(row: BoardRow) -> int:
+    """Return what a bar shows beside its place and its time, as bits."""
+    return (
+        RUNS * row.is_running
+        + PAUSED * (row.state is JobState.INTERRUPTED)
+        + IS_OVER * row.is_over
+        + HELD * row.is_held
+        + RUSH * row.is_rush
+        + AWAY * (row.has_place and not row.unit_code)
     )
-    return Lanes(
-        rows,
-        tuple(_ticks(start, end, x)),
-        x(now),
-        round(x(now + timedelta(minutes=frozen_min)) - x(now), 1),
-        WIDTH,
-        HEAD_H + len(rows) * LANE_H + 4,
-    )
-
-
-def _stop(until: datetime | None, now: datetime, x: object) -> tuple[float, float] | None:
-    if until is None or not callable(x):
-        return None
-    left, right = x(now), x(max(until, now))
-    return (left, round(max(LEAST, right - left), 1))
-
-
-def _ticks(start: datetime, end: datetime, x: object) -> list[Tick]:
-    assert callable(x)
-    hours = (end - start).total_seconds() / 3600
-    step = next(step for step in (1, 2, 4, 6, 12, 24, 48) if hours / step <= 16 or step == 48)
-    at = start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    while at.hour % min(step, 24):
-        at += timedelta(hours=1)
-    found = []
-    while at < end:
-        found.append(Tick(x(at), at, at.hour == 0))
-        at += timedelta(hours=step)
-    return found
