@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from yuheng.kernel.names import in_language
+from django.utils.translation import get_language
+
 from yuheng.operations.rules import JobState
 from yuheng.scheduling.selectors.board import Board, BoardRow
 
 RUNS, PAUSED, IS_OVER, HELD, RUSH, AWAY = 1, 2, 4, 8, 16, 32
 """Bits of a job order's flags; twin of `FLAG` in ``static/scheduling/board-data.js``."""
+
+JOB_COLUMNS = ("id", "code", "lane", "setup", "start", "end", "order", "name", "flags", "able", "work")
+
+
+def in_language(zh: str, en: str) -> str:
+    """Return the text in the reader's language, or the other one when it is missing."""
+    return (en or zh) if (get_language() or "").startswith("en") else (zh or en)
 
 
 class _Once:
@@ -45,9 +53,7 @@ def columns(found: Board, *, zone: str, say_basis: Callable[[Any], str]) -> dict
         return int((at - found.origin).total_seconds() // 60)
 
     def jobs(rows: Iterable[BoardRow]) -> dict[str, list[Any]]:
-        made: dict[str, list[Any]] = {
-            name: [] for name in ("id", "code", "lane", "setup", "start", "end", "order", "name", "flags", "able", "work")
-        }  # fmt: skip
+        made: dict[str, list[Any]] = {name: [] for name in JOB_COLUMNS}
         for row in rows:
             values = (
                 row.job_order_id, row.code, lane.get(row.work_unit_id, -1), minute(row.setup_start), minute(row.start),

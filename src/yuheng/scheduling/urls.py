@@ -9,6 +9,8 @@ from yuheng.scheduling.views import board, promises, scenarios, settings
 app_name = "scheduling"
 urlpatterns = [
     path("dispatch/", board.dispatch, name="dispatch"),
+    path("dispatch/board", board.board_columns, name="board"),
+    path("dispatch/jobs/<int:job_order_id>/why", board.why_there, name="why"),
     path("dispatch/now", board.dispatch_now, name="dispatch_now"),
     path("dispatch/advice", board.advice, name="advice"),
     path("dispatch/danger", board.danger, name="danger"),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from yuheng.analysis.island_strings import STRINGS as ANALYSIS_STRINGS
+from yuheng.scheduling.island_strings import STRINGS as SCHEDULING_STRINGS
 
 STRINGS = (
     _("%(d)d d %(h)d h"),
@@ -54,4 +55,4 @@ STRINGS = (
 
 def translated() -> dict[str, str]:
     """Return English sentence -> sentence in the reader's language."""
-    return {sentence: gettext(sentence) for sentence in (*STRINGS, *ANALYSIS_STRINGS)}
+    return {sentence: gettext(sentence) for sentence in (*STRINGS, *ANALYSIS_STRINGS, *SCHEDULING_STRINGS)}

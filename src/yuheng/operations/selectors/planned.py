@@ -1,4 +1,4 @@
-"""Job orders as a dispatch board draws them, and what tells whether any of them has changed. Slim rows, one statement."""
+"""Job orders as a dispatch board draws them, and what tells whether any has changed. Slim rows, one statement."""
 
 from __future__ import annotations
 

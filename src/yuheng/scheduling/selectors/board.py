@@ -184,7 +184,9 @@ def board_stamp(*, actor: Actor, site_id: int) -> str:
     """Return a text that differs when the board would look different, the clock apart. Four queries."""
     number = Plan.objects.filter(site_id=site_id, is_published=True).values_list("number", flat=True).first()
     stands = Disturbance.objects.filter(site_id=site_id, over_at__isnull=True)
-    stood = ".".join(f"{pk}-{int(end.timestamp())}" for pk, end in stands.order_by("pk").values_list("pk", "expected_end"))
+    stood = ".".join(
+        f"{pk}-{int(end.timestamp())}" for pk, end in stands.order_by("pk").values_list("pk", "expected_end")
+    )
     said = ExpectedReturn.objects.filter(work_unit__site_id=site_id).aggregate(at=Max("at"))["at"]
     return f"{number or 0}/{planned.stamp(actor=actor, site_id=site_id)}/{stood}/{said or ''}"
 

@@ -60,8 +60,9 @@ def test_plan_now_publish_and_see_it_in_lanes_and_table(plant, ben, now):
     shown = text(ben.get("/dispatch/"))
     plan = Plan.objects.get(is_published=True)
     assert f"Plan {plan.number}" in shown
-    assert shown.count('class="bar') == 12
-    assert all(job.code in shown for job in JobOrder.objects.all())
+    assert shown.count('data-view="units"') == 1
+    listed = text(ben.get("/dispatch/?view=table&hours=200"))
+    assert all(job.code in listed for job in JobOrder.objects.all())
 
 
 def test_what_stands_is_shown_with_its_orders_and_accepted_with_one_press(plant, ben, now):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -23,13 +27,13 @@ from yuheng.kernel.errors import Conflict, InvalidInput
 from yuheng.operations.selectors import jobs
 from yuheng.people.identity import actor_of
 from yuheng.scheduling.building.moving import How, Move
-from yuheng.scheduling.drawing import lanes
+from yuheng.scheduling.drawing import columns
 from yuheng.scheduling.rules.states import SuggestionState
 from yuheng.scheduling.selectors import advice as advised
 from yuheng.scheduling.selectors import plans as asked
-from yuheng.scheduling.selectors import plant, suggestions
-from yuheng.scheduling.selectors.board import board
-from yuheng.scheduling.services import loop, moves, plans, scenarios, words
+from yuheng.scheduling.selectors import suggestions
+from yuheng.scheduling.selectors.board import BoardFilter, board, board_stamp
+from yuheng.scheduling.services import loop, moves, plans, scenarios, why, words
 from yuheng.scheduling.views.asking import DISPATCH
 from yuheng.scheduling.views.asking import asked_site as _site
 from yuheng.scheduling.views.asking import back_to_dispatch as _back
@@ -39,7 +43,9 @@ from yuheng.scheduling.views.asking import number as _number
 from yuheng.scheduling.views.asking import page as _page
 from yuheng.scheduling.views.asking import wall_time as _wall_time
 
-HOURS = (8, 24, 72, 168)
+VIEWS = ("units", "orders", "table")
+LEAST_HOURS, MOST_HOURS = 0.5, 1488.0
+FARTHEST = timedelta(days=400)
 MOST_LINES = 100
 
 
@@ -65,7 +71,6 @@ def _news(actor: Actor, site: SiteRow) -> dict[str, Any]:
             )
             for row in rows
         ],
-        "stops": {row.unit_code: row.expected_end for row in rows if row.kind == "down"},
         "scenarios": scenario_rows,
     }
 
@@ -73,42 +78,98 @@ def _news(actor: Actor, site: SiteRow) -> dict[str, Any]:
 @never_cache
 @require_GET
 def dispatch(request: HttpRequest) -> HttpResponse:
-    """The published plan with lanes and table; beside it what stands and what could be done."""
+    """The board, its rows as a table, and beside it what stands and what could be done."""
     actor, site = _site(request)
     now = _now()
-    hours = _number(request, "hours")
-    hours = hours if hours in HOURS else 24
-    policy = plant.policy_of(site_id=site.id)
+    view = request.GET.get("view", "")
     news = _news(actor, site)
-    start, end = now - timedelta(hours=1), now + timedelta(hours=hours)
-    found = board(actor=actor, site_id=site.id, start=start, end=end, now=now, frozen_min=policy.frozen_min)
-    wanted = request.GET.get("unit", "")
-    shown = [row for row in found.rows if not wanted or row.unit_code == wanted] if found else []
-    with timezone.override(ZoneInfo(site.time_zone)):
-        drawn = (
-            lanes(
-                found, timezone.localtime(start), timezone.localtime(end), now, frozen_min=policy.frozen_min,
-                stops=news["stops"],
-            )
-            if found
-            else None
-        )  # fmt: skip
+    found = board(actor=actor, site_id=site.id, now=now)
+    narrowed = BoardFilter(
+        unit=request.GET.get("unit", ""), center=request.GET.get("center", ""), order=request.GET.get("order", ""),
+        customer=request.GET.get("customer", ""), is_late=bool(request.GET.get("late", "")),
+    )  # fmt: skip
+    start, end = _window(request, site, now)
+    center_of = {unit.id: unit.work_center_code for unit in found.units}
+    rows = [
+        row
+        for row in (*found.waiting, *found.rows)
+        if narrowed.shows(row, center_of)
+        and not row.is_over
+        and (not row.has_place or (row.end > start and row.setup_start < end))
+    ]
+    pages = max(1, -(-len(rows) // MOST_LINES))
+    at = min(max(1, _number(request, "page") or 1), pages)
+    kept = request.GET.copy()
+    for name in ("page", "view"):
+        kept.pop(name, None)
     head = news["head"]
     context = {
         **news,
         "board": found,
-        "lanes": drawn,
-        "rows": shown[:MOST_LINES],
-        "row_count": len(shown),
-        "hours": hours,
-        "all_hours": HOURS,
-        "unit": wanted,
+        "view": view if view in VIEWS else VIEWS[0],
+        "kept": kept.urlencode(),
+        "rows": rows[(at - 1) * MOST_LINES : at * MOST_LINES],
+        "row_count": len(rows),
+        "page": at,
+        "pages": pages,
+        "narrowed": narrowed,
+        "is_narrowed": narrowed != BoardFilter(),
+        "centers": sorted({unit.work_center_code for unit in found.units}),
+        "hours": f"{(end - start).total_seconds() / 3600:g}",
+        "start": start,
+        "end": end,
+        "hows": list(How),
         "notices": [words.notice(one) for one in (head.notices if head else [])],
         "units": equipment.work_units(actor=actor, site_id=site.id),
-        "policy": policy,
         "default_until": timezone.localtime(now + timedelta(hours=2), ZoneInfo(site.time_zone)),
     }
     return _page(request, "scheduling/dispatch.html", context, site)
+
+
+def _window(request: HttpRequest, site: SiteRow, now: datetime) -> tuple[datetime, datetime]:
+    """Return the time that is looked at: as the address says, else from an hour ago for a day."""
+    try:
+        hours = float(request.GET.get("hours", "") or 24)
+    except ValueError:
+        hours = 24.0
+    hours = min(max(hours, LEAST_HOURS), MOST_HOURS) if isfinite(hours) else 24.0
+    try:
+        start = _wall_time(request.GET.get("from", ""), site.time_zone)
+    except InvalidInput:
+        start = now - timedelta(hours=1)
+    if abs(start - now) > FARTHEST:
+        start = now - timedelta(hours=1)
+    return start, start + timedelta(hours=hours)
+
+
+@never_cache
+@require_GET
+def board_columns(request: HttpRequest) -> HttpResponse:
+    """The whole board for its island, as columns; 304 when it looks as it did."""
+    actor, site = _site(request)
+    language = get_language() or ""
+    told = board_stamp(actor=actor, site_id=site.id)
+    tag = f'"{hashlib.sha256(f"{language}/{told}".encode()).hexdigest()[:24]}"'
+    if request.headers.get("If-None-Match") == tag:
+        return HttpResponse(status=304, headers={"ETag": tag})
+    found = board(actor=actor, site_id=site.id, now=_now())
+    body = columns(found, zone=site.time_zone, say_basis=words.basis)
+    return HttpResponse(orjson.dumps(body), content_type="application/json", headers={"ETag": tag})
+
+
+@never_cache
+@require_GET
+def why_there(request: HttpRequest, job_order_id: int) -> HttpResponse:
+    """Why a job order does not start earlier, and what is linked to it."""
+    actor = actor_of(request)
+    job = jobs.job_order(actor=actor, job_order_id=job_order_id)
+    site = equipment.site(actor=actor, site_id=job.site_id)
+    with timezone.override(ZoneInfo(site.time_zone)):
+        try:
+            found = why.why(actor=actor, site_id=job.site_id, job_order_id=job_order_id, at=_now())
+        except Conflict as refusal:
+            return JsonResponse({"reasons": [_in_words(refusal)], "links": []})
+    return JsonResponse({"reasons": found.reasons, "links": found.links})
 
 
 @never_cache

@@ -94,9 +94,15 @@ export class Panel {
 
   hand(hand) {
     this.part("deciding").hidden = false;
+    this.part("refused").hidden = true;
+    this.part("quick").textContent = "";
+    this.board.dataset.impact = "";
+    this.part("to").textContent = hand.label;
     this.part("figures").replaceChildren();
     this.say(t("%(job)s is in hand: arrow keys move it, Enter drops it, Esc puts it back.", { job: hand.label }));
   }
+
+  put_down() { this.part("deciding").hidden = true; }
 
   quick(code, hand) {
     const words = { not_able: t("That station cannot do it."), past: t("That is in the past."), frozen: t("Inside the frozen zone."), stands: t("The station stands then."), takes_room: t("Something else is there: it moves behind.") };

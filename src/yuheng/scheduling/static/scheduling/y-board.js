@@ -206,6 +206,7 @@ class Board extends HTMLElement {
     const hand = this.scene.hand;
     this.scene.hand = null;
     this.scene.moves = [];
+    this.panel.put_down();
     if (hand && !isDone) this.panel.say(t("Nothing was moved."));
     if (this.fresh) this.take(this.fresh);
     this.ask("all");

@@ -1,0 +1,45 @@
+"""Sentences of the board; ``{% island_strings %}`` sends them with the page, beside those of `web`."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_noop as _
+
+STRINGS = (
+    _("%(job)s is back where it was."),
+    _("%(job)s is in hand: arrow keys move it, Enter drops it, Esc puts it back."),
+    _("%(job)s is moved again."),
+    _("%(job)s is moved. Plan %(number)s holds."),
+    _("%(n)d of %(all)d bars"),
+    _("%(n)d orders late"),
+    _("%(n)d stations stand"),
+    _("%(time)s late"),
+    _("+%(n)d min"),
+    _("Choose a bar: press it, or use the arrow keys."),
+    _("Inside the frozen zone."),
+    _("It cannot be said now."),
+    _("It starts at %(time)s."),
+    _("Late orders"),
+    _("Minutes late"),
+    _("Move it by a form"),
+    _("Moved"),
+    _("No station can do it."),
+    _("Nothing was moved."),
+    _("On another machine"),
+    _("Possible: %(n)d late orders, %(m)d moved."),
+    _("Set-up minutes"),
+    _("Something else is there: it moves behind."),
+    _("Take in hand"),
+    _("That is in the past."),
+    _("That station cannot do it."),
+    _("The server does not answer as it should."),
+    _("The station stands then."),
+    _("There is nothing of yours to undo."),
+    _("There is nothing to do again."),
+    _("This one stays where it is: it runs, is over, or is away at a supplier."),
+    _("Why not earlier"),
+    _("due %(time)s"),
+    _("in time"),
+    _("outside"),
+    _("rush"),
+    _("stands, back %(time)s"),
+)
