@@ -1,4 +1,4 @@
-"""The dispatch board in a real browser: drag, keys alone, two dispatchers at once, ten thousand bars, the table twin."""
+"""The dispatch board in a real browser: drag, keys alone, two dispatchers, ten thousand bars, the table twin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import RunningWeb
@@ -155,10 +154,14 @@ def test_ten_thousand_bars_are_drawn_only_where_one_looks(board: Dispatching):
           const base = json.jobs; const lanes = 200;
           for (const key of Object.keys(base)) base[key] = [];
           json.units = { id: [], code: [], name: [], center: [], calendar: [] };
-          for (let u = 0; u < lanes; u++) { json.units.id.push(u + 1); json.units.code.push(`M${u}`); json.units.name.push(""); json.units.center.push("c"); json.units.calendar.push(-1); }
+          for (let u = 0; u < lanes; u++) {
+            const unit = { id: u + 1, code: `M${u}`, name: "", center: "c", calendar: -1 };
+            for (const [key, value] of Object.entries(unit)) json.units[key].push(value);
+          }
           for (let k = 0; k < 10000; k++) {
             const at = Math.floor(k / lanes) * 200 + 60;
-            const values = { id: k + 1, code: `J${k}`, lane: k % lanes, setup: at, start: at + 10, end: at + 180, order: 0, name: 0, flags: 0, able: 0, work: 170 };
+            const place = { lane: k % lanes, setup: at, start: at + 10, end: at + 180, order: 0, work: 170 };
+            const values = { id: k + 1, code: `J${k}`, name: 0, flags: 0, able: 0, ...place };
             for (const [key, value] of Object.entries(values)) base[key].push(value);
           }
           json.stops = []; b.tag = null; clearInterval(b.timers[0]);
@@ -167,7 +170,9 @@ def test_ten_thousand_bars_are_drawn_only_where_one_looks(board: Dispatching):
           const still = b.painter.counts.still;
           for (let k = 0; k < 20; k++) b.ask("moving");
           await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-          return { bars: b.painter.counts.bars, shown: b.data.shown, painted: b.painter.counts.still - still, rows: b.view.lastRow() - b.view.firstRow() + 1 };
+          const { counts } = b.painter;
+          const rows = b.view.lastRow() - b.view.firstRow() + 1;
+          return { bars: counts.bars, shown: b.data.shown, painted: counts.still - still, rows };
         }"""
     )
     assert told["shown"] == 10_000
@@ -179,7 +184,7 @@ def test_ten_thousand_bars_are_drawn_only_where_one_looks(board: Dispatching):
 def test_the_board_can_be_read_by_everybody(board: Dispatching, language: str):
     stands(board.plant, "C1", board.now, cause="12")
     board.page.context.add_cookies([{"name": "django_language", "value": language, "url": board.web.url}])
-    shots = os.environ.get("YUHENG_SHOTS", "")
+    shots = os.environ.get("BOARD_SHOTS", "")
     for width, height, theme in ((1920, 1080, "light"), (1920, 1080, "dark"), (1100, 800, "light")):
         board.page.set_viewport_size({"width": width, "height": height})
         board.open()
