@@ -36,7 +36,7 @@ class Board extends HTMLElement {
     this.observer.observe(this.stage);
     new MutationObserver(() => { this.painter.theme(); this.ask("all"); }).observe(document.documentElement, { attributeFilter: ["data-theme", "data-text"] });
     this.timers = [setInterval(() => this.load(), ASK_MS), setInterval(() => this.ask("moving"), 1000)];
-    listen([`jobs:${this.dataset.site}`], () => this.soon());
+    listen([`jobs:${this.dataset.site}`, `dispatch:${this.dataset.site}`], () => this.soon());
     this.fit();
     this.load();
   }
