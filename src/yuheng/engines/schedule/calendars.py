@@ -5,10 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from yuheng.engines.schedule.faults import Fault, ProblemError, gettext_noop
 from yuheng.engines.schedule.parts import Calendar, Interval
 
 FOREVER = 1 << 42
 """Later than anything: a tick that no plan reaches (139,000 years in seconds)."""
+
+
+MOST_SHIFTS = 500_000
+"""Open times of a repeated calendar that are laid out one by one: three centuries of three shifts with breaks."""
+_TOO_FAR = gettext_noop(
+    "is repeated too often until %(until)s, which the problem names or its work needs. Name nearer times."
+)
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
@@ -56,6 +64,12 @@ def without(intervals: Sequence[Interval], removed: Iterable[Interval]) -> list[
     return left
 
 
+def refuse_too_far(calendar: Calendar, until: int) -> None:
+    """Raise `ProblemError` where a repeated calendar has too many open times before ``until``."""
+    if calendar.period is not None and until // calendar.period * len(calendar.intervals) > MOST_SHIFTS:
+        raise ProblemError([Fault(f"calendar {calendar.id}", "period", _TOO_FAR, {"until": until})])
+
+
 def open_intervals(calendar: Calendar | None, closures: Iterable[Interval], until: int) -> list[Interval]:
     """Return the open times in [0, until) of a calendar (``None``: always open) less the closures, in order."""
     if calendar is None:
@@ -65,6 +79,7 @@ def open_intervals(calendar: Calendar | None, closures: Iterable[Interval], unti
         base = merged((start, min(end, until)) for start, end in calendar.intervals if start < until)
     else:
         week = merged(calendar.intervals)
+        refuse_too_far(calendar, until)
         base = merged(
             (at + start, min(at + end, until))
             for at in range(0, until, calendar.period)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from yuheng.engines.schedule.calendars import FOREVER, merged
+from yuheng.engines.schedule.calendars import FOREVER, merged, refuse_too_far
 from yuheng.engines.schedule.parts import Calendar, Interval, Machine, Operator, Resource
 from yuheng.engines.schedule.people import Pool
 
@@ -29,6 +29,7 @@ def open_arrays(calendar: Calendar | None, closures: Sequence[Interval], covered
     starts = np.array([start for start, _end in week], np.int64)
     ends = np.array([end for _start, end in week], np.int64)
     if calendar.period is not None and len(week):
+        refuse_too_far(calendar, covered)
         periods = np.arange(-(-covered // calendar.period), dtype=np.int64)[:, None] * calendar.period
         starts, ends = (periods + starts).ravel(), (periods + ends).ravel()
         if week[0][0] == 0 and week[-1][1] == calendar.period:
