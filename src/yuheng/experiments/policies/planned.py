@@ -11,7 +11,7 @@ from yuheng.engines.schedule.faults import ProblemError
 from yuheng.engines.schedule.solve import solve
 from yuheng.experiments.floor import Floor, Job, Machine, Order, Stop
 from yuheng.experiments.parameters import BEGINS
-from yuheng.experiments.telling import Teller, unit_id
+from yuheng.experiments.telling import Teller
 from yuheng.scheduling.building import Built, Rows, build
 from yuheng.scheduling.building.answering import Answer, Choice, answer
 from yuheng.scheduling.building.carrying import carry, objective
@@ -177,9 +177,9 @@ class Planned:
         built = self.built(floor, heard)
         if built.problem is None or self.rows is None:
             return built, None
-        struck = {unit_id(one) for one in heard}
+        calm = self.built(floor, ())
         try:
-            return built, answer(built, self.rows, struck, cpu_seconds=floor.parameters.answer_cpu_s)
+            return built, answer(built, self.rows, calm, cpu_seconds=floor.parameters.answer_cpu_s)
         except (NoPlan, ProblemError):
             return built, None
 
