@@ -50,7 +50,8 @@ def test_an_order_is_exploded_into_what_engineering_says(recipes):
 
 @pytest.mark.parametrize("name", list(POLICIES))
 def test_whoever_decides_everything_is_made_once_and_breaks_no_rule(recipes, name):
-    floor = a_floor(recipes, name)
+    still = replace(SMALL, answer_cpu_s=0.0)  # by effort: on a loaded machine CPU time finds another plan each time
+    floor = a_floor(recipes, name, parameters=still, effort=1)
     floor.run(60 * SMALL.ends_min)
     assert not floor.open_orders
     assert not floor.open
