@@ -80,7 +80,8 @@ def _run(command: Command, args: argparse.Namespace) -> int:
 
 def _usage() -> str:
     lines = [f"yuheng {__version__}: an open manufacturing brain", "", "usage: yuheng COMMAND [options]", ""]
-    lines += [f"  {name:<12}{line}" for name, (_, line) in COMMANDS.items()]
+    width = max(map(len, COMMANDS)) + 2
+    lines += [f"  {name:<{width}}{line}" for name, (_, line) in COMMANDS.items()]
     return "\n".join([*lines, "", "yuheng COMMAND --help tells the options of one command."])
 
 
