@@ -58,7 +58,6 @@ def _install(places: Places, plants: Sequence[PlantSpec], at: datetime) -> None:
     from yuheng.kernel.actor import system_actor  # noqa: PLC0415
     from yuheng.people import selectors as people  # noqa: PLC0415
     from yuheng.people.services.first_people import DEMO_CAST, KITCHEN_CAST, ensure_demo_people  # noqa: PLC0415
-    from yuheng.scheduling.services.settings import keep_first_plan  # noqa: PLC0415
 
     actor = system_actor("demo")
     known = _known(places)
@@ -66,7 +65,6 @@ def _install(places: Places, plants: Sequence[PlantSpec], at: datetime) -> None:
     site_ids = [_ensure_plant(places, actor, plant, known, at) for plant in plants]
     for plant, site_id in zip(plants, site_ids, strict=True):
         _ensure_floor(places, actor, plant, site_id, known, at)
-        keep_first_plan(actor=actor, site_id=site_id, at=at)  # who opens the demo finds a plan that holds
     _ensure_visitor(actor, site_ids[0], at)
     for plant, site_id in zip(plants, site_ids, strict=True):
         hands = DEMO_CAST if plant.name == "elevator" else KITCHEN_CAST

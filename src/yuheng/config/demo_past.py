@@ -40,13 +40,19 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yuheng.config.settings")
     django.setup()
     from yuheng.config.demo_telling import tell  # noqa: PLC0415 - models need django.setup()
+    from yuheng.equipment import selectors as equipment  # noqa: PLC0415
+    from yuheng.kernel.actor import system_actor  # noqa: PLC0415
+    from yuheng.scheduling.services.settings import keep_first_plan  # noqa: PLC0415
     from yuheng.simulation.catalogues import CATALOGUES  # noqa: PLC0415
     from yuheng.simulation.plants import CHOICES  # noqa: PLC0415
 
     os.nice(10)
+    actor = system_actor("demo")
     for name in CHOICES[os.environ.get("YUHENG_DEMO_PLANT") or "elevator"]:
         if (catalogue := CATALOGUES.get(name)) is not None:
             tell(catalogue, now=datetime.now(UTC), pace=Pacer())
+            site = equipment.site_by_code(actor=actor, code=catalogue.plant.site_code)
+            keep_first_plan(actor=actor, site_id=site.id, at=datetime.now(UTC))  # of all there is, so not before
     return 0
 
 

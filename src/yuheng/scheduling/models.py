@@ -36,6 +36,7 @@ class SitePlanning(models.Model):
     nightly_at = models.TimeField(null=True, blank=True)
     nightly_on = models.DateField(null=True, blank=True)  # the site's day for which it was made last
     suggests = models.BooleanField(default=True)
+    places_new = models.BooleanField(default=True)
     least_stop_s = models.PositiveIntegerField(default=0)
     keeps_plan = models.BooleanField(default=False)
     seen_at = models.DateTimeField(null=True, blank=True)

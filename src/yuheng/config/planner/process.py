@@ -28,7 +28,7 @@ from yuheng.config.worker.database import Database, DatabaseAway
 from yuheng.engines.schedule.warm import warm
 from yuheng.kernel.actor import system_actor
 from yuheng.scheduling.building import STANDS, Standing
-from yuheng.scheduling.services import forecasts, nightly, watching
+from yuheng.scheduling.services import forecasts, nightly, placing, watching
 from yuheng.scheduling.services.loop import Looked
 
 LOGGER = logging.getLogger(__name__)
@@ -200,10 +200,12 @@ class Planner:
             await asyncio.sleep(NIGHTLY_S)
 
     async def _plan_first(self) -> None:
-        """Make the first plan where a site wants one."""
+        """Make the first plan where a site wants one; give new work its place in plans that hold."""
+        tried: dict[int, frozenset[int]] = {}
         while True:
             try:
                 await self.waits.run(watching.make_first_plans, actor=ACTOR, at=datetime.now(UTC))
+                await self.waits.run(placing.place_new_work, actor=ACTOR, at=datetime.now(UTC), tried=tried)
             except DatabaseAway:
                 pass
             except Exception as error:  # said on the health page; the answers to breakdowns go on

@@ -284,6 +284,16 @@ def changes_of(*, site_id: int) -> tuple[int, str]:
     return count, last
 
 
+def open_job_order_ids(*, site_id: int) -> set[int]:
+    """Return which job orders of a site are open. One statement."""
+    with connection.cursor() as database:
+        database.execute(
+            "SELECT id FROM operations_joborder WHERE site_id = %(site)s AND state = ANY(%(open)s)",
+            {"site": site_id, "open": _OPEN},
+        )
+        return {row[0] for row in database.fetchall()}
+
+
 class JobName(NamedTuple):
     """What a list says of a job order."""
 

@@ -208,6 +208,7 @@ class PlanningIn(Schema):
     solve_s: int = 10
     nightly_at: time | None = None
     suggests: bool = True
+    places_new: bool = True
     least_stop_s: int = 0
 
 

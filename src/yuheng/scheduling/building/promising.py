@@ -10,32 +10,26 @@ Each is a whole plan that the independent checker has accepted. What it costs ot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
-from yuheng.engines.schedule.arrays import HorizonTooShort, compile_problem
 from yuheng.engines.schedule.check import check
-from yuheng.engines.schedule.decode import NoPlan, by_order, choose_routings, new_board
 from yuheng.engines.schedule.explain import Floor, Share, story
-from yuheng.engines.schedule.layout import lay_out
-from yuheng.engines.schedule.plan import Plan, plan_of
-from yuheng.engines.schedule.problem import Problem
+from yuheng.engines.schedule.plan import Plan
 from yuheng.scheduling.building.built import Built, Rows, outside
-from yuheng.scheduling.building.carrying import Carried, far_enough
+from yuheng.scheduling.building.carrying import Carried
 from yuheng.scheduling.building.measuring import OrderEnd, order_ends
+from yuheng.scheduling.building.placing import Placing
 from yuheng.scheduling.rules.promises import OfferKind
 
 Ints = npt.NDArray[np.int64]
-LAST = 1 << 44
-"""Later in order than anything planned."""
 SHARES = (0.0, 0.25, 0.5, 0.75)
 """How far what is new is let go before the others: 0 as soon as it can, 1 behind all of them."""
 MOST_HURT = 100
 MOST_STEPS = 60
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +165,7 @@ def offers(
     One decode for *behind*, at most four more; each is linear in what is open, but for the profiles of people.
     """
     asked = _Asked(built, published, base, roots, before)
-    behind = asked.behind()
+    behind = asked.behind_all()
     found = {OfferKind.BEHIND: asked.told(OfferKind.BEHIND, behind, behind)}
     limit = None if wished is None else built.tick(wished)
     if asked.moves_any(behind) and (limit is None or asked.done(behind) > limit):
@@ -192,7 +186,7 @@ def _rank(one: Offer, wished: datetime | None) -> tuple[bool, float, datetime]:
     return (wished is not None and one.ends_at > wished, one.weighted_min, one.ends_at)
 
 
-class _Asked:
+class _Asked(Placing):
     """One question: the problem with everything in it, and plans of it."""
 
     def __init__(
@@ -200,50 +194,20 @@ class _Asked:
     ) -> None:
         if built.problem is None:
             raise NoOffer("not_planned")
-        self.built, self.roots = built, set(roots)
+        self.roots = set(roots)
         planned = {job.root_id for job in built.jobs}
         asked_jobs = [job.id for job in built.facts.work.jobs if job.root_id in self.roots]
         if not self.roots <= planned or any(job not in built.index_of_job for job in asked_jobs):
             raise NoOffer("not_planned")
-        self.problem: Problem = built.situation(published).problem
-        self.is_asked = np.array([job.root_id in self.roots for job in built.jobs], np.bool_)
-        self.turn = np.array([_turn(job.root_id, before, self.roots) for job in built.jobs], np.int64)
-        self.start, self.unit = np.full(len(built.jobs), -1, np.int64), np.full(len(built.jobs), -1, np.int64)
-        if base is not None:
-            self._take_over(base)
-        self.arrays = far_enough(self.problem, int(self.start.max(initial=0)))
-        self.want = self._modes()
+        is_asked = np.array([job.root_id in self.roots for job in built.jobs], np.bool_)
+        turn = np.array([_turn(job.root_id, before, self.roots) for job in built.jobs], np.int64)
+        super().__init__(built, published, base, turn, is_asked)
+        self.is_asked = is_asked
 
-    def _take_over(self, base: Carried) -> None:
-        """Starts and machines of what is planned, in this problem's indices."""
-        machine_of = self.problem.machine_index
-        plan, problem = base.plan, base.problem
-        for j, operation in enumerate(problem.operations):
-            k = self.built.index_of_job.get(int(operation.id))
-            if k is not None and plan.machine[j] >= 0:
-                self.start[k] = plan.start[j]
-                self.unit[k] = machine_of.get(problem.machines[int(plan.machine[j])].id, -1)
-        self.start[self.unit < 0] = -1
-
-    def _modes(self) -> Ints:
-        arrays = self.arrays
-        owner = np.repeat(np.arange(arrays.n), np.diff(arrays.op_ptr))
-        chosen = np.flatnonzero(arrays.mode_machine == self.unit[owner])
-        modes = np.full(arrays.n, -1, np.int64)
-        modes[owner[chosen]] = chosen
-        return modes
-
-    # --- plans
-
-    def behind(self) -> Plan:
+    def behind_all(self) -> Plan:
         """Return the plan in which nothing known moves. Raises `NoOffer`."""
-        order = np.where(self.start >= 0, self.start, LAST + self.turn * LAST + self._steps())
-        for keep_order in (False, True):  # a gap may be too narrow for the set-up behind it: then at the end
-            plan = self._placed(order, keep_order=keep_order)
-            if plan is not None and not self._moved(plan) and not check(self.problem, plan):
-                return plan
-        plan = self._placed(order, keep_order=False)
-        if plan is None or check(self.problem, plan):
+        plan = self.behind()
+        if plan is None:
             raise NoOffer("no_room")
         return plan
 
@@ -252,37 +216,15 @@ class _Asked:
         soonest = self._soonest()
         own = soonest + (share * np.maximum(0, behind.start - soonest)).astype(np.int64)
         known = np.where(self.start >= 0, self.start, behind.start)
-        plan = self._placed(np.where(self.is_asked, 2 * own - 1, 2 * known), keep_order=False, known=known)
+        plan = self.placed(np.where(self.is_asked, 2 * own - 1, 2 * known), keep_order=False, known=known)
         return None if plan is None or check(self.problem, plan) else plan
-
-    def _placed(self, order: Ints, *, keep_order: bool, known: Ints | None = None) -> Plan | None:
-        known = self.start if known is None else known
-        free = (self.arrays.fixed_start < 0) & ~self.is_asked
-        release = np.where(free, np.maximum(self.arrays.release, known), self.arrays.release)
-        arrays = replace(self.arrays, release=release)
-        for _attempt in range(ATTEMPTS):
-            try:
-                board = new_board(lay_out(arrays), choose_routings(arrays))
-                by_order(board, order, self.want, keep_order=keep_order)
-                return plan_of(arrays, board.mode, board.start, board.leave)
-            except NoPlan:
-                return None
-            except HorizonTooShort:
-                arrays = replace(compile_problem(self.problem, covered=4 * arrays.covered), release=release)
-        return None
-
-    def _steps(self) -> Ints:
-        """Each operation's place in the order of what waits for what."""
-        rank = np.empty(self.arrays.n, np.int64)
-        rank[self.arrays.topo] = np.arange(self.arrays.n)
-        return rank
 
     def _soonest(self) -> Ints:
         """Return when each operation could start if every machine were free."""
         arrays = self.arrays
         least = np.minimum.reduceat(arrays.mode_duration, arrays.op_ptr[:-1])
         head = np.maximum(arrays.release, arrays.now)
-        place = np.argsort(self._steps())
+        place = np.argsort(self.steps())
         index = self.problem.operation_index
         into: dict[int, list[tuple[int, int]]] = {}
         for link in self.problem.precedences:
@@ -292,10 +234,6 @@ class _Asked:
                 for a, lag in into.get(k, ()):
                     head[k] = max(head[k], head[a] + least[a] + lag)
         return head
-
-    def _moved(self, plan: Plan) -> bool:
-        known = self.start >= 0
-        return bool(np.any(known & ((plan.start != self.start) | (plan.machine != self.unit))))
 
     # --- what they mean
 

@@ -26,6 +26,8 @@ class Policy:
         When a plan is made by itself every night, in the site's time; None: never.
     suggests
         Whether a disturbance leads to suggestions.
+    places_new
+        Whether newly released work gets its place in the published plan by itself, behind what is planned.
     least_stop_s
         A machine that stands for less is no disturbance.
     """
@@ -38,4 +40,5 @@ class Policy:
     solve_s: int = 10
     nightly_at: time | None = None
     suggests: bool = True
+    places_new: bool = True
     least_stop_s: int = 0

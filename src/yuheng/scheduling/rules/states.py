@@ -12,6 +12,7 @@ class PlanKind(StrEnum):
     MOVED = "moved"
     SUGGESTED = "suggested"
     RESTORED = "restored"
+    PLACED = "placed"  # by itself: new work behind what was planned, nothing moved
 
 
 class ScenarioState(StrEnum):

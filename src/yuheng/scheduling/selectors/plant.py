@@ -36,6 +36,7 @@ def policy_of(*, site_id: int) -> Policy:
         solve_s=row.solve_s,
         nightly_at=row.nightly_at,
         suggests=row.suggests,
+        places_new=row.places_new,
         least_stop_s=row.least_stop_s,
     )
 

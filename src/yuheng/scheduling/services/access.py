@@ -12,6 +12,7 @@ from yuheng.equipment import selectors as equipment
 from yuheng.kernel.actor import Actor
 from yuheng.kernel.errors import Conflict
 from yuheng.scheduling.models import Plan, SitePlanning
+from yuheng.scheduling.rules.states import PlanKind
 
 VIEW = "operations.view"
 DISPATCH = "operations.dispatch"
@@ -50,9 +51,18 @@ def locked_site(*, actor: Actor, site_id: int, expected: int | None = None) -> L
     row = SitePlanning.objects.select_for_update(of=("self",), no_key=True).get(pk=site_id)
     published = Plan.objects.filter(site_id=site_id, is_published=True).first()
     found = Locked(row, published)
-    if expected is not None and expected != found.number:
+    if expected is not None and expected != found.number and not _still_holds(published, expected):
         raise outdated(published, expected)
     return found
+
+
+def _still_holds(published: Plan | None, expected: int) -> bool:
+    """Whether all that has happened since is that new work was placed: it moves nobody, what was decided stands."""
+    while published is not None and published.kind == PlanKind.PLACED.value:
+        published = published.parent
+        if published is not None and published.number == expected:
+            return True
+    return False
 
 
 def outdated(published: Plan | None, expected: int) -> Conflict:

@@ -135,13 +135,21 @@ def undo(*, actor: Actor, site_id: int, expected: int, reason: str, at: datetime
 
 
 def _before(published: Plan | None) -> Plan | None:
-    """The plan that held before; of a restored one, the one before that which it restored."""
-    if published is None or published.parent_id is None:
+    """The plan that held before the last decision; of a restored one, the one before that which it restored."""
+    decided = _decided(published)
+    if decided is None or decided.parent_id is None:
         return None
-    if published.kind != PlanKind.RESTORED.value:
-        return _held_before(published)
-    restored = published.parent
+    if decided.kind != PlanKind.RESTORED.value:
+        return _held_before(decided)
+    restored = _decided(decided.parent)
     return None if restored is None else _held_before(restored)
+
+
+def _decided(plan: Plan | None) -> Plan | None:
+    """The last plan that somebody decided: new work that was placed by itself is nothing to take back."""
+    while plan is not None and plan.kind == PlanKind.PLACED.value:
+        plan = plan.parent
+    return plan
 
 
 def _held_before(one: Plan) -> Plan | None:

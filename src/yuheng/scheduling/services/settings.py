@@ -38,7 +38,7 @@ def change_settings(*, actor: Actor, site_id: int, policy: Policy, at: datetime)
             raise InvalidInput(_("A setting is out of its limits."), {name: message})
     row = locked_site(actor=actor, site_id=site_id).planning
     changed = {}
-    for name in (*LIMITS, "nightly_at", "suggests"):
+    for name in (*LIMITS, "nightly_at", "suggests", "places_new"):
         before, after = getattr(row, name), getattr(policy, name)
         if before != after:
             changed[name] = [str(before), str(after)]

@@ -64,7 +64,7 @@ def _policy(given: dict[str, Any], policy: Policy) -> Policy:
         wrong["nightly_at"] = _("Write a time as 22:30.")
     if wrong:
         raise InvalidInput(_("A setting is out of its limits."), wrong)
-    return replace(policy, suggests=given.get("suggests") == "on", **found)
+    return replace(policy, suggests=given.get("suggests") == "on", places_new=given.get("places_new") == "on", **found)
 
 
 def _fields(policy: Policy, given: dict[str, Any], wrong: dict[str, str]) -> list[tuple[str, str, str, Any, str]]:
