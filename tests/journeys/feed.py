@@ -17,6 +17,7 @@ from yuheng.bus.messages import (
     AlarmLive,
     BoardChanges,
     BoardFrame,
+    DispatchLive,
     Interval,
     LiveAlarms,
     LiveSnapshot,
@@ -171,6 +172,11 @@ class Feed:
         self.alarms = message
         told = msgspec.structs.replace(message, alarms=[*message.alarms, *gone])
         self._send(f"yh.live.alarms.{self.site_id}", msgspec.json.encode(told))
+
+    def say_dispatch(self, plan_id: int, site_id: int) -> None:
+        """Say that something of dispatching changed, and which plan holds, as the planner does."""
+        message = DispatchLive(site_id, now_us(), plan_id)
+        self._send(f"yh.live.dispatch.{site_id}", msgspec.json.encode(message))
 
     def _send(self, subject: str, body: bytes) -> None:
         handler = self._handlers.get(subject.rsplit(".", 1)[0] + ".*")

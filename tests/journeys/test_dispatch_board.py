@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -135,6 +136,38 @@ def test_two_dispatchers_at_once_the_hand_is_not_disturbed_and_the_second_is_tol
     board.page.mouse.up()
     expect(board.page.locator("[data-refused]")).to_contain_text("ben published plan")
     expect(board.page.locator("y-board")).to_have_attribute("data-plan", str(before + 1))
+
+
+def test_the_queue_of_a_station_follows_a_plan_that_is_published_while_one_looks(board: Dispatching):
+    plan = Plan.objects.get(is_published=True)
+    job, was = plan.job_order_ids[-1], plan.work_unit_ids[-1]
+    to = next(unit for code, unit in board.plant.units.items() if code != "A1" and unit.pk != was)
+    page = board.page
+    page.add_init_script(  # only what is told makes this page ask again
+        "{ const later = window.setTimeout; window.setTimeout = (f, ms, ...a) => ms > 9000 ? 0 : later(f, ms, ...a); }"
+    )
+    page.goto(f"{board.web.url}/work-units/{to.pk}/queue")
+    rows = page.locator("#queue-part tbody tr")
+    expect(rows).not_to_have_count(0)
+    expect(page.locator(f"#queue-part tr[data-job='{job}']")).to_have_count(0)
+    start = datetime.now(UTC) + timedelta(minutes=30)
+    moves.move(
+        actor=board.plant.ben, site_id=board.plant.site_id, command=Move(job, start, to.pk, How.INSERT),
+        expected=plan.number, at=datetime.now(UTC),
+    )  # fmt: skip
+    holds = Plan.objects.get(is_published=True)
+
+    def heard() -> bool:  # said until the page listens: what was said before that, nobody heard
+        board.web.feed.say_dispatch(holds.pk, board.plant.site_id)
+        return bool(page.locator(f"#queue-part tr[data-job='{job}']").count())
+
+    deadline = time.monotonic() + 60
+    while not heard() and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    expect(page.locator(f"#queue-part tr[data-job='{job}']")).to_have_count(1)
+    ids = [int(one) for one in rows.evaluate_all("(all) => all.map((one) => one.dataset.job)")]
+    rows_of_plan = zip(holds.starts, holds.job_order_ids, holds.work_unit_ids, strict=True)
+    assert ids == [one for _start, one, unit in sorted(rows_of_plan) if unit == to.pk]
 
 
 def test_the_table_says_the_same_with_every_action_and_filters_live_in_the_address(board: Dispatching):

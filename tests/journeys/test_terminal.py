@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.journeys.signing_in import sign_in
 from yuheng.operations.models import JobOrder, JobResponse
 from yuheng.operations.rules import Act, JobState, Source
 from yuheng.operations.services import execute
+from yuheng.operations.services.planned import give_places
 from yuheng.operations.terminal.models import StationDevice, TerminalAction
 from yuheng.operations.terminal.services import devices
 from yuheng.operations.tests import plant as floor
@@ -136,6 +137,40 @@ def test_a_tablet_is_registered_and_a_job_is_made_at_it(station: Station):
     assert kinds[:4] == ["started", "set_up", "paused", "resumed"]
     assert set(kinds[4:]) >= {"consumed", "quantity"}
     assert set(TerminalAction.objects.values_list("outcome", flat=True)) == {"applied"}
+
+
+def test_another_plan_is_heard_at_once_and_said_and_what_a_person_chose_stays(station: Station):
+    page = station.page
+    station.register()
+    station.badge("CARD-0001", "安娜")
+    first, second = station.jobs()
+    expect(page.locator("#yt-job")).to_be_visible()
+    page.wait_for_function("document.querySelector('y-terminal').sync.told?.readyState === 1")
+    # from here on the tablet asks only when it is told
+    page.evaluate("() => { const { sync } = document.querySelector('y-terminal'); clearTimeout(sync.timer); }")
+    unit = station.plant.units["C1"].pk
+
+    def plans(number: int, order: tuple[JobOrder, JobOrder]) -> None:
+        start = now() + timedelta(hours=1)
+        give_places(
+            actor=an_actor("ben"),
+            site_id=station.plant.site_id,
+            units={job.pk: unit for job in order},
+            times={job.pk: (start + timedelta(hours=n), start + timedelta(hours=n + 1)) for n, job in enumerate(order)},
+            at=now(),
+        )
+        station.web.feed.say_dispatch(number, station.plant.site_id)
+
+    plans(7, (second, first))
+    expect(page.locator(".scan p")).to_contain_text("SO2 / 10")
+    expect(page.locator(".job-panel .mute").first).to_contain_text("SO2")
+    expect(page.locator(f"[data-key='next:{first.pk}']")).to_be_visible()
+    page.locator(f"[data-key='next:{first.pk}']").click()
+    expect(page.locator(".job-panel .mute").first).to_contain_text("SO1")
+    page.evaluate("() => { const { sync } = document.querySelector('y-terminal'); clearTimeout(sync.timer); }")
+    plans(8, (first, second))
+    expect(page.locator(".scan p")).to_contain_text("SO1 / 10")
+    expect(page.locator(".job-panel .mute").first).to_contain_text("SO1")
 
 
 def test_without_the_server_for_an_hour(station: Station):

@@ -91,7 +91,11 @@ def test_only_a_few_routes_are_public():
     oidc = {"people:oidc_leave", "people:oidc_return", "people:signed_out"}
     tablets = {f"terminal:{name}" for name in TABLET_ROUTES}
     assert (
-        public == {"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"} | oidc | tablets
+        public
+        == {"people:sign_in", "people:impersonate", "web:preferences", "web:ca", "web:ca_file"}
+        | {"web:terminal_live"}
+        | oidc
+        | tablets
     )
 
 
@@ -132,8 +136,9 @@ def test_public_routes_tell_nothing_of_the_plant(plant):
 
 
 def test_only_a_registered_tablet_is_answered(plant):
-    for name in set(TABLET_ROUTES) - {"page", "worker", "pair"}:
-        route = next(one for one in ROUTES if one.name == f"terminal:{name}")
+    names = {f"terminal:{name}" for name in set(TABLET_ROUTES) - {"page", "worker", "pair"}}
+    for name in names | {"web:terminal_live"}:
+        route = next(one for one in ROUTES if one.name == name)
         for client in (_client(), _client(Person.objects.get(username=f"{SECRET}chief"))):
             client.cookies["yuheng_terminal"] = "yht_guessed"
             answers = [client.get(route.path(plant.values)), client.post(route.path(plant.values), "{}", "text/json")]

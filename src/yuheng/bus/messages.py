@@ -264,10 +264,14 @@ class LiveAlarms(msgspec.Struct, frozen=True):
 
 
 class DispatchLive(msgspec.Struct, frozen=True):
-    """Plan, breakdowns or suggestions of a site changed: ask for them again. A hint: nothing is lost with it."""
+    """Plan, breakdowns or suggestions of a site changed: ask for them again. A hint: nothing is lost with it.
+
+    ``plan_id``: the published plan, as far as who tells it knows; 0: not known.
+    """
 
     site_id: int
     at_us: int
+    plan_id: int = 0
 
 
 class JobLive(msgspec.Struct, frozen=True, array_like=True):

@@ -139,6 +139,7 @@ PUBLIC_ROUTES = frozenset(
         "web:preferences",
         "web:ca",
         "web:ca_file",
+        "web:terminal_live",  # as the addresses of tablets below
         # A registered tablet is known by its own cookie; `operations.terminal.views.floor` checks it.
         "terminal:page",
         "terminal:worker",

@@ -142,7 +142,7 @@ def _copies(order_id: int, wanted: dict[str, Any], at: datetime) -> None:
 def _columns(table: str, given: dict[str, str], skip: tuple[str, ...] = ("id",)) -> tuple[str, str]:
     """Return column names and what stands for them when a row of ``t`` is copied."""
     model = next(one for one in apps.get_app_config("operations").get_models() if one._meta.db_table == table)
-    names = [str(field.column) for field in model._meta.concrete_fields if field.column not in skip]
+    names = [str(one.column) for one in model._meta.concrete_fields if one.column not in skip and not one.generated]
     return ", ".join(names), ", ".join(given.get(name, f"t.{name}") for name in names)
 
 

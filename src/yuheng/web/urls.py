@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.web import hand_over, health, metrics, trust, views
+from yuheng.web import hand_over, health, metrics, terminal_live, trust, views
 
 app_name = "web"
 urlpatterns = [
@@ -25,6 +25,7 @@ urlpatterns = [
     path("work-units/<int:work_unit_id>/job", views.station_job, name="station_job"),
     path("work-units/<int:work_unit_id>/trend", views.station_trend, name="station_trend"),
     path("live/token", views.live_token, name="live_token"),
+    path("terminal/live-token", terminal_live.terminal_live, name="terminal_live"),
     path("administration/health", health.health, name="health"),
     path("metrics", metrics.metrics, name="metrics"),
     path("ca", trust.ca, name="ca"),

@@ -120,7 +120,7 @@ class Planner:
                     watch = self._watches.setdefault(site_id, watching.Watch(site_id))
                     if watch.plan_id != plan_id:
                         watch.plan_id = plan_id
-                        self._tell(site_id)
+                        self._tell(watch)
                     await self._look(watch, is_urgent=is_urgent)
             except DatabaseAway as error:
                 self.last_error = str(error)
@@ -154,13 +154,13 @@ class Planner:
             self.last_parts = dict(found.took_ms)
             self.last_ms = round((time.perf_counter() - began) * 1000, 1)
             self.answered += len(found.answered)
-            self._tell(site_id)
+            self._tell(watch)
 
-    def _tell(self, site_id: int) -> None:
+    def _tell(self, watch: watching.Watch) -> None:
         """Let every screen ask again; what is told here is only that there is something."""
         if self._connection is not None:
-            body = DispatchLive(site_id, time.time_ns() // 1000)
-            self._connection.publish(live_dispatch(site_id), msgspec.json.encode(body))
+            body = DispatchLive(watch.site_id, time.time_ns() // 1000, watch.plan_id)
+            self._connection.publish(live_dispatch(watch.site_id), msgspec.json.encode(body))
 
     def _hear(self, items: list[type_raw]) -> None:
         for subject, _reply, _header, payload in items:

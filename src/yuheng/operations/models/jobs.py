@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from yuheng.kernel.models import SiteScopedModel
 from yuheng.operations.models.orders import (
@@ -37,6 +37,8 @@ class JobOrder(SiteScopedModel):
     """One executable step (ISA-95): a segment of a request's work master, or a part of it split off.
 
     ``directive`` is the frozen segment (times, parameters, checks, documents, tools, skills): ISA-95's work directive.
+    ``turn``, ``turn_at``: the order of queues and dispatch lists. What the published plan has placed goes by its planned
+    start; a rush that no plan knows yet goes before it, everything else that none knows behind it, by urgency.
     ``good``, ``scrap``, ``rework``, ``worked_s``, ``actual_start`` and ``actual_end`` are copies of what the job
     responses say (`rules.progress.derive`).
     """
@@ -73,6 +75,19 @@ class JobOrder(SiteScopedModel):
     due_at = models.DateTimeField()
     planned_start = models.DateTimeField()
     planned_end = models.DateTimeField()
+    placed_at = models.DateTimeField(null=True, blank=True)  # when a published plan gave it its place; null: it has none
+    turn = models.GeneratedField(
+        expression=Case(
+            When(placed_at__isnull=False, then=Value(1)), When(rank=0, then=Value(0)), default=F("rank") + Value(2)
+        ),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+    turn_at = models.GeneratedField(
+        expression=Case(When(placed_at__isnull=False, then=F("planned_start")), default=F("due_at")),
+        output_field=models.DateTimeField(),
+        db_persist=True,
+    )
     setup_s = models.FloatField(default=0.0)
     run_s = models.FloatField(default=0.0)  # of the whole quantity
     directive = models.JSONField(default=dict)
@@ -112,14 +127,14 @@ class JobOrder(SiteScopedModel):
         ]
         indexes = [
             models.Index(
-                fields=["work_unit", "rank", "due_at", "id"], condition=Q(state__in=OPEN), name="job_order_of_unit"
+                fields=["work_unit", "turn", "turn_at", "id"], condition=Q(state__in=OPEN), name="job_order_of_unit"
             ),
             models.Index(
-                fields=["equipment_class", "rank", "due_at", "id"],
+                fields=["equipment_class", "turn", "turn_at", "id"],
                 condition=Q(state__in=OPEN, work_unit__isnull=True),
                 name="job_order_unassigned",
             ),
-            models.Index(fields=["site", "rank", "due_at", "id"], condition=Q(state__in=OPEN), name="job_order_open"),
+            models.Index(fields=["site", "turn", "turn_at", "id"], condition=Q(state__in=OPEN), name="job_order_open"),
             models.Index(fields=["site", "state"], condition=Q(state__in=BEGUN), name="job_order_begun"),
             GinIndex(
                 fields=["candidates"],

@@ -181,8 +181,9 @@ def _one(actor: Actor, wanted: Q) -> JobRow:
 
 
 def station_queue(*, actor: Actor, work_unit_id: int, limit: int = PAGE) -> list[JobRow]:
-    """What a station runs and may run next: begun here first, then by urgency.
+    """What a station runs and may run next: begun here first, then in turn, as the published plan has it.
 
+    A rush that no plan knows yet goes first; what the plan has placed, by its planned start; the rest by urgency.
     Assigned to it, or assigned to nobody, ready, and of its class (or naming it as an alternative). Five queries.
 
     Raises
@@ -192,7 +193,7 @@ def station_queue(*, actor: Actor, work_unit_id: int, limit: int = PAGE) -> list
     unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
     actor.require(VIEW, site_id=unit.site_id)
     length = clamp(limit)
-    here = JobOrder.objects.filter(work_unit_id=unit.id, state__in=_OPEN).order_by("rank", "due_at", "pk")
+    here = JobOrder.objects.filter(work_unit_id=unit.id, state__in=_OPEN).order_by(*_IN_TURN)
     begun = here.filter(state__in=[JobState.RUNNING.value, JobState.INTERRUPTED.value])
     free = JobOrder.objects.filter(
         site_id=unit.site_id,
@@ -200,17 +201,18 @@ def station_queue(*, actor: Actor, work_unit_id: int, limit: int = PAGE) -> list
         is_subcontracted=False,
         state=JobState.ALLOWED_TO_START.value,
         substate__in=[JobSubstate.READY.value, JobSubstate.LOADED.value],
-    ).order_by("rank", "due_at", "pk")
+    ).order_by(*_IN_TURN)
     of_class = free.filter(equipment_class_id=unit.class_id, candidates=[])
     named = free.exclude(candidates=[]).filter(candidates__contains=[unit.id])
     parts = [one.values_list("pk", flat=True)[:length] for one in (here, of_class, named)]
     ids = list(begun.values_list("pk", flat=True)[:length].union(*parts))
-    rows = [job_row(one) for one in JobOrder.objects.filter(pk__in=ids).values_list(*COLUMNS)]
-    rows.sort(key=lambda row: (row.state not in _BEGUN, row.rank, row.due_at, row.id))
+    rows = [job_row(one) for one in JobOrder.objects.filter(pk__in=ids).order_by(*_IN_TURN).values_list(*COLUMNS)]
+    rows.sort(key=lambda row: row.state not in _BEGUN)
     return with_arrivals(rows[:length])
 
 
 _BEGUN = (JobState.RUNNING, JobState.INTERRUPTED)
+_IN_TURN = ("turn", "turn_at", "pk")
 
 
 def dispatch_list(
@@ -222,7 +224,9 @@ def dispatch_list(
     cursor: str = "",
     limit: int = PAGE,
 ) -> Page[JobRow]:
-    """The site's job orders by urgency (rush, priority, date). Three queries; up to three more with a text.
+    """The site's job orders in turn: as the published plan has them, before it rush, behind it by priority and date.
+
+    Three queries; up to three more with a text.
 
     Raises
     ------
@@ -232,10 +236,11 @@ def dispatch_list(
     """
     actor.require(VIEW, site_id=site_id)
     length = clamp(limit)
-    rows = _narrowed(site_id, narrowed, now).filter(urgent_after(cursor, "due_at")).order_by("rank", "due_at", "pk")
-    found = [job_row(values) for values in rows.values_list(*COLUMNS)[: length + 1]]
+    rows = _narrowed(site_id, narrowed, now).filter(urgent_after(cursor, "turn_at", "turn")).order_by(*_IN_TURN)
+    found = list(rows.values_list(*COLUMNS, "turn", "turn_at")[: length + 1])
     last = found[length - 1] if len(found) > length else None
-    return Page(with_arrivals(found[:length]), "" if last is None else urgent_cursor(last.rank, last.due_at, last.id))
+    cursor = "" if last is None else urgent_cursor(last[-2], last[-1], last[0])
+    return Page(with_arrivals([job_row(values[:-2]) for values in found[:length]]), cursor)
 
 
 def _narrowed(site_id: int, narrowed: JobFilter, now: datetime) -> Any:

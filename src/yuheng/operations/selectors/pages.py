@@ -32,16 +32,23 @@ def clamp(limit: int) -> int:
     return min(max(1, limit), MOST)
 
 
-def urgent_after(cursor: str, date: str) -> Q:
-    """Return the condition for rows behind a cursor in the order (rank, date, id). Raises `InvalidInput`."""
+def urgent_after(cursor: str, date: str, rank: str = "rank") -> Q:
+    """Return the condition for rows behind a cursor in the order (rank, date, id). Raises `InvalidInput`.
+
+    Parameters
+    ----------
+    date, rank
+        Names of the two columns.
+    """
     if not cursor:
         return Q()
-    rank, us, key = _numbers(cursor, 3)
+    first, us, key = _numbers(cursor, 3)
     try:
         at = EPOCH + timedelta(microseconds=us)
     except OverflowError as error:
         raise _no_place(cursor) from error
-    return Q(rank__gt=rank) | Q(rank=rank) & (Q(**{f"{date}__gt": at}) | Q(**{date: at, "pk__gt": key}))
+    behind = Q(**{f"{date}__gt": at}) | Q(**{date: at, "pk__gt": key})
+    return Q(**{f"{rank}__gt": first}) | Q(**{rank: first}) & behind
 
 
 def urgent_cursor(rank: int, at: datetime, key: int) -> str:

@@ -20,7 +20,8 @@ class JobRow:
     """One job order with all that a line of a list needs.
 
     ``word`` is B2MML's name of the state. ``arrived``: pieces that have come from the steps before and may be worked
-    on; None: nothing is before it. ``setup_s`` and ``run_s`` are planned, for the whole job; ``worked_s`` measured.
+    on; None: nothing is before it. ``placed_at``: since when the published plan's times are its own; None: no
+    plan knows it, its times are those of its release. ``setup_s`` and ``run_s`` are planned, for the whole job; ``worked_s`` measured.
     """
 
     id: int
@@ -62,6 +63,7 @@ class JobRow:
     due_at: datetime
     planned_start: datetime
     planned_end: datetime
+    placed_at: datetime | None
     actual_start: datetime | None
     actual_end: datetime | None
     running_since: datetime | None
@@ -135,6 +137,7 @@ COLUMNS = (
     "due_at",
     "planned_start",
     "planned_end",
+    "placed_at",
     "actual_start",
     "actual_end",
     "running_since",

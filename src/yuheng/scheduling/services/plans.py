@@ -248,10 +248,12 @@ def _assign(built: Built, made: Plan, *, actor: Actor, at: datetime) -> int:
     rows = rows_of_plan(made)
     units: dict[int, int] = {}
     times: dict[int, tuple[datetime, datetime]] = {}
+    placed = []
     for job in built.jobs:
         place = rows.place.get(job.id)
         if place is None or job.state not in _OPEN_TO_CHANGE:
             continue
+        placed.append(job.id)
         unit = rows.work_unit_ids[place]
         start, end = rows.moment(rows.starts[place]), rows.moment(rows.ends[place])
         is_elsewhere = unit != OUTSIDE and unit != job.work_unit_id
@@ -259,7 +261,7 @@ def _assign(built: Built, made: Plan, *, actor: Actor, at: datetime) -> int:
             units[job.id] = unit
         if is_elsewhere or (start, end) != (job.planned_start, job.planned_end):
             times[job.id] = (start, end)
-    return give_places(actor=actor, site_id=made.site_id, units=units, times=times, at=at)
+    return give_places(actor=actor, site_id=made.site_id, units=units, times=times, placed=placed, at=at)
 
 
 _OPEN_TO_CHANGE = frozenset(state.value for state in BEFORE_START)

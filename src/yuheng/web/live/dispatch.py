@@ -15,11 +15,12 @@ from yuheng.web.live.streams import Topic, encoded
 
 
 class DispatchFrame(msgspec.Struct, frozen=True):
-    """``at_us``: when the last change was told, 0: none since this server listens."""
+    """``at_us``: when the last change was told, 0: none since this server listens; ``plan_id`` then held, 0: unknown."""
 
     topic: str
     now_us: int
     at_us: int
+    plan_id: int
 
 
 class DispatchTopic(Topic):
@@ -28,10 +29,12 @@ class DispatchTopic(Topic):
     def __init__(self, site_id: int) -> None:
         super().__init__(f"dispatch:{site_id}")
         self._at_us = 0
+        self._plan_id = 0
 
     def apply(self, message: DispatchLive) -> None:
         """Tell it at once: it is rare, and somebody stands before a machine."""
         self._at_us = message.at_us
+        self._plan_id = message.plan_id or self._plan_id
         if self.clients:
             self.send(self._frame("delta"))
 
@@ -41,4 +44,4 @@ class DispatchTopic(Topic):
 
     def _frame(self, event: str) -> bytes:
         now_us = time.time_ns() // 1000
-        return encoded(event, DispatchFrame(self.name, now_us, self._at_us), f"p-{now_us}")
+        return encoded(event, DispatchFrame(self.name, now_us, self._at_us, self._plan_id), f"p-{now_us}")

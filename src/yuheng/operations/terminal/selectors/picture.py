@@ -210,6 +210,7 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "is_rush": row.is_rush,
         "is_rework": row.is_rework,
         "due_ms": _ms(row.due_at),
+        "planned_ms": _ms(row.planned_start) if row.placed_at else None,
         "started_ms": _ms(row.actual_start),
         "since_ms": _since(detail),
         "setup_s": row.setup_s,

@@ -20,12 +20,20 @@ export class JobScreen {
     return [h("main", { id: "content", class: "job" }, this.panel(job), this.aside(job)), this.verbs(job)];
   }
 
+  /** When a job is to begin, as the plan has it; without a plan when it is due. */
+  whenOf(job) {
+    const at = (ms) => clock(ms, this.terminal.zone(), this.terminal.nowMs());
+    if (job.planned_ms) return h("small", {}, ` ${t("by plan at %(time)s", { time: at(job.planned_ms) })}`);
+    return job.due_ms ? h("small", {}, ` ${t("due %(time)s", { time: at(job.due_ms) })}`) : null;
+  }
+
   // ---- left: the job ------------------------------------------------------------------------------------------------
 
   panel(job) {
     const { terminal } = this;
     const zone = terminal.zone();
-    const facts = [job.order_code || job.request_code, named(job, "customer"), job.due_ms ? t("due %(time)s", { time: clock(job.due_ms, zone, terminal.nowMs()) }) : ""].filter(Boolean);
+    const facts = [job.order_code || job.request_code, named(job, "customer"), job.due_ms ? t("due %(time)s", { time: clock(job.due_ms, zone, terminal.nowMs()) }) : "",
+      job.planned_ms && job.state !== RUNNING && job.state !== INTERRUPTED ? t("by plan at %(time)s", { time: clock(job.planned_ms, zone, terminal.nowMs()) }) : ""].filter(Boolean);
     const state = { [RUNNING]: isSettingUp(job) ? t("Set-up") : t("Running"), [INTERRUPTED]: t("Paused") }[job.state] ?? t("Not started");
     return h("section", { class: "panel job-panel", "aria-labelledby": "yt-job" },
       h("p", { class: "mute" }, facts.join(" · "), job.is_rush ? h("b", { class: "mark" }, ` ▲ ${t("rush")}`) : null, job.is_rework ? h("b", { class: "mark" }, ` ↺ ${t("rework")}`) : null),
@@ -102,7 +110,7 @@ export class JobScreen {
       next.length ? h("h3", {}, t("Next")) : null,
       h("ul", { class: "next" }, next.map((one) => h("li", {}, h("button", { type: "button", "data-key": `next:${one.id}`, disabled: isBusy, onclick: () => { terminal.wanted = one.id; terminal.draw(); } },
         h("b", {}, `${one.order_code || one.request_code} / ${one.segment_code}`), h("span", {}, ` ${named(one, "segment")} · ${amount(one.remaining)} ${one.unit}`),
-        one.due_ms ? h("small", {}, ` ${clock(one.due_ms, terminal.zone(), terminal.nowMs())}`) : null)))));
+        this.whenOf(one))))));
   }
 
   enlarge(one) {

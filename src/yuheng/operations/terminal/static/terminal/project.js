@@ -92,7 +92,7 @@ export function currentJob(state, wanted = null) {
   return here.sort((a, b) => order(b).reduce((sum, value, i) => sum || value - order(a)[i], 0))[0] ?? null;
 }
 
-/** What may be started next, in the order of the dispatch list. */
+/** What may be started next, in the order of the dispatch list: the plan's, where there is one. */
 export const nextJobs = (state) => state.jobs.filter((job) => job.state !== RUNNING && job.state !== INTERRUPTED && job.state !== ENDED);
 
 /** The steps of a job in their order: checks, then what is built in; the first open one is in focus. */

@@ -8,6 +8,7 @@ const POLL_MS = 15_000;
 const RETRY_MS = [1000, 2000, 4000, 8000, 15_000];
 const TIMEOUT_MS = 10_000;
 const BATCH = 50;
+const SOON_MS = 800; // a plan is told to all tablets of a site at once: they do not ask in the same moment
 const LOCK = "yuheng-terminal-sync";
 
 /** The server does not answer, or not as itself: keep everything, try again. */
@@ -19,10 +20,10 @@ const alone = (work) => (navigator.locks ? navigator.locks.request(LOCK, work) :
 export const csrf = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
 
 export class Sync extends EventTarget {
-  /** `urls`: snapshot, merge. */
+  /** `urls`: snapshot, merge, live. */
   constructor(store, urls) {
     super();
-    Object.assign(this, { store, urls, failures: 0, timer: 0, isOnline: null, offlineSince: 0, refusal: null, running: null, again: false });
+    Object.assign(this, { store, urls, failures: 0, timer: 0, isOnline: null, offlineSince: 0, refusal: null, running: null, again: false, told: null, plan: 0 });
   }
 
   async start() {
@@ -62,6 +63,7 @@ export class Sync extends EventTarget {
       await this.fetchPicture();
       this.failures = 0;
       await this.tell(true, null);
+      this.listen().catch(() => {});
     } catch (error) {
       if (error.refusal) {
         await this.tell(true, error.refusal);
@@ -70,6 +72,32 @@ export class Sync extends EventTarget {
       this.failures += 1;
       await this.tell(false, null);
       if (!(error instanceof Away)) console.warn("terminal:", error);
+    }
+  }
+
+  /**
+   * Hear at once that another plan holds. It is only a hint: the picture is asked for as ever, and without a stream it
+   * still comes every POLL_MS. A stream that ends is opened again after the next picture.
+   */
+  async listen() {
+    if (this.told || !this.urls.live || !(await this.store.fact("picture"))?.station) return;
+    this.told = {};
+    try {
+      const answer = await this.ask(this.urls.live);
+      if (answer.status !== 200) throw new Away(`live: ${answer.status}`);
+      const source = (this.told = new EventSource(`/live?topics=${encodeURIComponent(answer.body.topics)}&token=${encodeURIComponent(answer.body.token)}`));
+      const hear = ({ data }) => {
+        const { plan_id } = JSON.parse(data);
+        if (!plan_id || plan_id === this.plan) return;
+        this.plan = plan_id;
+        setTimeout(() => this.now(), Math.random() * SOON_MS);
+      };
+      source.addEventListener("snapshot", hear);
+      source.addEventListener("delta", hear);
+      source.onerror = () => { source.close(); this.told = null; };
+    } catch (error) {
+      this.told = null;
+      throw error;
     }
   }
 

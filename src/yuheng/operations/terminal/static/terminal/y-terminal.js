@@ -30,10 +30,11 @@ class Terminal extends HTMLElement {
   async connectedCallback() {
     this.urls = { ...this.dataset };
     this.store = await Store.open();
-    this.sync = new Sync(this.store, { snapshot: this.urls.snapshot, merge: this.urls.merge });
+    this.sync = new Sync(this.store, { snapshot: this.urls.snapshot, merge: this.urls.merge, live: this.urls.live });
     this.state = null;
     this.said = { text: "", isBad: false };
     this.wanted = null;
+    this.begun = new Set(); // jobs that were seen begun or over here
     this.isSigningIn = false;
     this.jobScreen = new JobScreen(this);
     setLanguage(isEnglish() ? "en" : "zh");
@@ -81,7 +82,21 @@ class Terminal extends HTMLElement {
     this.state = picture ? project(picture, queue.map((action) => ({ ...action, stream: stream.id }))) : null;
     if (picture?.documents) this.keepFiles(picture.documents);
     this.tellMachine();
+    this.tellPlan();
     this.draw();
+  }
+
+  /** Say once that the plan put another job next, or took the next one away; not when the next one was begun. */
+  tellPlan() {
+    if (!this.state?.station) return;
+    const waiting = nextJobs(this.state);
+    const next = waiting[0] ?? null;
+    const former = this.nextTold;
+    for (const job of this.state.jobs) if (!waiting.includes(job)) this.begun.add(job.id);
+    this.nextTold = next?.id ?? null;
+    if (former === undefined || former === null || former === this.nextTold || this.begun.has(former)) return;
+    if (!next) this.said = { text: t("Nothing is next at this station any more."), isBad: false };
+    else this.said = { text: t("Next is now %(job)s.", { job: `${next.order_code || next.request_code} / ${next.segment_code}` }), isBad: false };
   }
 
   /** Say once, to eyes and screen readers, what the machine has begun, stopped or ended since the last picture. */
