@@ -67,13 +67,13 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     credential = a_credential("bench-device")
     with running_stack(reporter) as stack:
         codes = [f"M{number:03d}" for number in range(options.machines)]
-        stack.import_plant(_plant(credential, codes))
+        stack.import_plant(plant_of(credential, codes))
         visitor = Visitor(stack.url)
         visitor.sign_in(*stack.administrator())
         reporter.step(f"{options.operations:,} job orders are made")
-        site_id = _fill(stack, options)
+        site_id = fill(stack, options)
         reporter.step("the first plan is made and published")
-        publish_s, count = _first_plan(visitor, site_id)
+        publish_s, count = first_plan(visitor, site_id)
         with connected(stack, credential) as device:
             for code in codes:
                 device.say(code, '"run": true, "fault": false')
@@ -103,7 +103,8 @@ def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     }
 
 
-def _plant(credential: Any, codes: list[str]) -> dict[str, Any]:
+def plant_of(credential: Any, codes: list[str]) -> dict[str, Any]:
+    """Return a plant file of machines in `CLASSES` classes; each says whether it runs and whether it is down."""
     areas: dict[str, list[str]] = {f"a{k}": codes[k::CLASSES] for k in range(CLASSES)}
     tree = a_unit_tree(areas)
     states = [
@@ -132,7 +133,8 @@ def _plant(credential: Any, codes: list[str]) -> dict[str, Any]:
     return a_plant(classes=tree["classes"], areas=tree["areas"], sources=[source], tags=tags, devices=[device])
 
 
-def _fill(stack: Stack, options: argparse.Namespace) -> int:
+def fill(stack: Stack, options: argparse.Namespace) -> int:
+    """Make ``options.operations`` open job orders over the classes; return the site."""
     wanted = {"operations": options.operations, "seed": options.seed, "classes": [f"c{k}" for k in range(CLASSES)]}
     environment = {
         **os.environ,
@@ -148,7 +150,8 @@ def _fill(stack: Stack, options: argparse.Namespace) -> int:
     return int(json.loads(done.stdout.strip().splitlines()[-1])["site_id"])
 
 
-def _first_plan(visitor: Visitor, site_id: int) -> tuple[float, int]:
+def first_plan(visitor: Visitor, site_id: int) -> tuple[float, int]:
+    """Have a plan made and publish it; return the seconds that publishing took, and its job orders."""
     asked = json.loads(visitor.post("/api/v1/scenarios", {"site_id": site_id, "name": "bench", "seconds": 10}))
 
     def is_made() -> bool:

@@ -20,6 +20,7 @@ BENCHES: dict[str, tuple[str, float]] = {
     "storage": ("yuheng.bench.storage", 60.0),
     "schedule": ("yuheng.bench.schedule", 30.0),
     "redispatch": ("yuheng.bench.redispatch", 60.0),
+    "board": ("yuheng.bench.board", 60.0),
     "operations": ("yuheng.bench.operations", 30.0),
 }
 

@@ -80,6 +80,9 @@ def columns(found: Board, *, zone: str, say_basis: Callable[[Any], str]) -> dict
             "calendar": [found.calendar_of.get(unit.id, -1) for unit in found.units],
         },
         "closed": [[minute(at) for span in spans for at in span] for spans in found.closed],
+        "overtime": [
+            [lane[unit], minute(start), minute(end)] for unit, (start, end) in found.overtime if unit in lane
+        ],
         "stops": [
             {
                 "lane": lane[one.work_unit_id], "start": minute(one.since), "end": minute(one.until),

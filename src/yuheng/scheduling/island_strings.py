@@ -12,6 +12,7 @@ STRINGS = (
     _("%(n)d of %(all)d bars"),
     _("%(n)d orders late"),
     _("%(n)d stations stand"),
+    _("%(n)d without work"),
     _("%(time)s late"),
     _("+%(n)d min"),
     _("Choose a bar: press it, or use the arrow keys."),

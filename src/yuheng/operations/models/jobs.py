@@ -37,8 +37,8 @@ class JobOrder(SiteScopedModel):
     """One executable step (ISA-95): a segment of a request's work master, or a part of it split off.
 
     ``directive`` is the frozen segment (times, parameters, checks, documents, tools, skills): ISA-95's work directive.
-    ``turn``, ``turn_at``: the order of queues and dispatch lists. What the published plan has placed goes by its planned
-    start; a rush that no plan knows yet goes before it, everything else that none knows behind it, by urgency.
+    ``turn``, ``turn_at``: the order of queues and dispatch lists. What the published plan has placed (``placed_at``:
+    since when) goes by its planned start; a rush that no plan knows goes before, all else that none knows behind.
     ``good``, ``scrap``, ``rework``, ``worked_s``, ``actual_start`` and ``actual_end`` are copies of what the job
     responses say (`rules.progress.derive`).
     """
@@ -75,7 +75,7 @@ class JobOrder(SiteScopedModel):
     due_at = models.DateTimeField()
     planned_start = models.DateTimeField()
     planned_end = models.DateTimeField()
-    placed_at = models.DateTimeField(null=True, blank=True)  # when a published plan gave it its place; null: it has none
+    placed_at = models.DateTimeField(null=True, blank=True)
     turn = models.GeneratedField(
         expression=Case(
             When(placed_at__isnull=False, then=Value(1)), When(rank=0, then=Value(0)), default=F("rank") + Value(2)

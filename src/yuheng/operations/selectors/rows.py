@@ -21,7 +21,8 @@ class JobRow:
 
     ``word`` is B2MML's name of the state. ``arrived``: pieces that have come from the steps before and may be worked
     on; None: nothing is before it. ``placed_at``: since when the published plan's times are its own; None: no
-    plan knows it, its times are those of its release. ``setup_s`` and ``run_s`` are planned, for the whole job; ``worked_s`` measured.
+    plan knows it, its times are those of its release. ``setup_s`` and ``run_s`` are planned, for the whole job;
+    ``worked_s`` measured.
     """
 
     id: int

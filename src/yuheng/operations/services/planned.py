@@ -6,7 +6,7 @@ Python and be written by a statement that costs more than the plan.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -107,21 +107,7 @@ def give_places(
         rows = database.fetchall()
         if len(rows) != len(ids):
             raise NotVisible(_("There is no such job order here."))
-        for job_id, code, is_open, unit_id, candidates, class_id, segment in rows:
-            if job_id not in times:
-                continue
-            if not is_open:
-                raise Conflict(_("Job %(job)s has begun meanwhile. Look at the plan again.") % {"job": code})
-            wanted = units.get(job_id)
-            if wanted is None or wanted == unit_id:
-                continue
-            if wanted not in known:
-                raise Conflict(_("There is no such station here."))
-            if wanted not in candidates if candidates else class_id not in (None, known[wanted][1]):
-                raise Conflict(
-                    _("%(unit)s is not one of the machines on which step %(segment)s may run. Choose another one.")
-                    % {"unit": known[wanted][0], "segment": segment}
-                )
+        _check(rows, set(times), units, known)
         given = sorted(times)
         columns: dict[str, Any] = {
             "at": at,
@@ -141,3 +127,24 @@ def give_places(
         units=sorted(set(units.values()))[:50],
     )  # fmt: skip
     return len(times)
+
+
+def _check(
+    rows: Sequence[tuple[Any, ...]], told: Collection[int], units: Mapping[int, int], known: Mapping[int, Any]
+) -> None:
+    """Refuse when one of those that are told has begun, or cannot run where it shall."""
+    for job_id, code, is_open, unit_id, candidates, class_id, segment in rows:
+        if job_id not in told:
+            continue
+        if not is_open:
+            raise Conflict(_("Job %(job)s has begun meanwhile. Look at the plan again.") % {"job": code})
+        wanted = units.get(job_id)
+        if wanted is None or wanted == unit_id:
+            continue
+        if wanted not in known:
+            raise Conflict(_("There is no such station here."))
+        if wanted not in candidates if candidates else class_id not in (None, known[wanted][1]):
+            raise Conflict(
+                _("%(unit)s is not one of the machines on which step %(segment)s may run. Choose another one.")
+                % {"unit": known[wanted][0], "segment": segment}
+            )

@@ -15,7 +15,7 @@ from yuheng.kernel.calendars import Calendar, occurrences
 from yuheng.operations.rules import OVER, JobState
 from yuheng.operations.selectors import planned
 from yuheng.operations.selectors.planned import PlannedJob
-from yuheng.scheduling.building import OUTSIDE
+from yuheng.scheduling.building import OUTSIDE, read_levers
 from yuheng.scheduling.models import Disturbance, ExpectedReturn, Plan
 from yuheng.scheduling.rules import Basis, Policy, back_at
 from yuheng.scheduling.selectors.plans import VIEW, rows_of_plan
@@ -98,7 +98,7 @@ class Board:
     """A whole board; ``number`` is 0 when no plan is published: then everything waits.
 
     ``closed``: per calendar, when it is closed from `now` - `KEPT` on; ``calendar_of``: work unit -> place there, -1
-    for one that is always open.
+    for one that is always open. ``overtime``: work units that the plan was made to be open longer, and when.
     """
 
     number: int
@@ -111,6 +111,7 @@ class Board:
     stops: tuple[Stop, ...]
     closed: tuple[tuple[Span, ...], ...]
     calendar_of: dict[int, int]
+    overtime: tuple[tuple[int, Span], ...] = ()
 
     @property
     def open_count(self) -> int:
@@ -177,6 +178,7 @@ def board(*, actor: Actor, site_id: int, now: datetime) -> Board:
         stops=_stops(actor, site_id, policy, now),
         closed=closed,
         calendar_of=calendar_of,
+        overtime=_overtime(plan, now - KEPT, until),
     )
 
 
@@ -301,6 +303,19 @@ def _calendars(
             closed.append(closed_spans(calendar, start, end))
         calendar_of[unit] = places[calendar.code]
     return tuple(closed), calendar_of
+
+
+def _overtime(plan: Plan | None, start: datetime, end: datetime) -> tuple[tuple[int, Span], ...]:
+    """Return when the plan opens work units longer than their calendars, as far as it is looked at."""
+    if plan is None:
+        return ()
+    spans = read_levers(plan.levers).open_longer
+    return tuple(
+        (unit, (max(one.start, start), min(one.end, end)))
+        for one in spans
+        for unit in one.work_unit_ids
+        if one.end > start and one.start < end
+    )
 
 
 def closed_spans(calendar: Calendar, start: datetime, end: datetime) -> tuple[Span, ...]:

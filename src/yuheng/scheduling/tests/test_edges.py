@@ -1,19 +1,27 @@
 """Pages and API of dispatching: what a dispatcher sees and does, and that nothing is solved while a page is drawn."""
 
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from yuheng.operations.models import JobOrder
+from yuheng.operations.tests import plant as orders
 from yuheng.scheduling.models import Plan, Scenario, SitePlanning, Suggestion
 from yuheng.scheduling.services import loop, scenarios
-from yuheng.scheduling.tests.plant import a_busy_plant, stands
+from yuheng.scheduling.tests.plant import a_busy_plant, a_calendar, stands
 from yuheng.scheduling.tests.test_plans import published
 from yuheng.testing.builders import SYSTEM, a_person
 
 pytestmark = pytest.mark.django_db
+
+MOST_QUERIES = 24
+"""Of the board's whole answer, session and permissions with it."""
+MOST_QUERIES_UNCHANGED = 10
 
 
 @pytest.fixture
@@ -150,3 +158,47 @@ def test_settings_are_kept_within_their_limits(plant, ben):
     assert ben.get(path).json()["nightly_at"] == "22:30:00"
     wrong = ben.put(path, json.dumps(kept | {"stability": 3}), content_type="application/json")
     assert wrong.status_code == 422
+
+
+def columns(ben, **headers):
+    return ben.get("/dispatch/board", headers=headers)
+
+
+def test_the_board_costs_as_many_queries_whatever_its_size_and_few_when_nothing_changed(plant, ben, now):
+    published(plant, now)
+    stands(plant, "C1", now - timedelta(minutes=5))
+    with CaptureQueriesContext(connection) as small:
+        assert columns(ben).status_code == 200
+    for number in range(12):
+        orders.a_released_order(plant, "GEAR", 10, code=f"MORE{number}")
+    published(plant, now, expected=Plan.objects.get(is_published=True).number)
+    with CaptureQueriesContext(connection) as large:
+        answer = columns(ben)
+    assert len(answer.json()["jobs"]["id"]) == 36
+    assert len(large) <= len(small)
+    assert len(large) <= MOST_QUERIES, [one["sql"][:90] for one in large.captured_queries]
+    with CaptureQueriesContext(connection) as again:
+        assert columns(ben, if_none_match=answer["ETag"]).status_code == 304
+    assert len(again) <= MOST_QUERIES_UNCHANGED, [one["sql"][:90] for one in again.captured_queries]
+
+
+def test_the_columns_are_packed_for_who_unpacks_them(plant, ben, now):
+    published(plant, now)
+    plain, packed = columns(ben), columns(ben, accept_encoding="gzip, br")
+    assert packed["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain
+    assert json.loads(gzip.decompress(packed.content))["jobs"] == plain.json()["jobs"]
+    assert len(packed.content) < len(plain.content)
+
+
+def test_overtime_that_a_plan_was_made_with_is_told_so_that_it_does_not_look_closed(plant, ben, now):
+    a_calendar(plant)
+    unit = plant.units["C2"].pk
+    start = now.replace(microsecond=0) + timedelta(hours=30)
+    lever = {"kind": "overtime", "work_unit_ids": [unit], "start": start.isoformat()}
+    published(plant, now, levers=[{**lever, "end": (start + timedelta(hours=2)).isoformat()}])
+    told = columns(ben).json()
+    lane = told["units"]["id"].index(unit)
+    (found,) = told["overtime"]
+    assert found[0] == lane
+    assert found[2] - found[1] == 120

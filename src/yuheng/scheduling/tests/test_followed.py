@@ -1,4 +1,4 @@
-"""The floor follows the plan: queues, the dispatch list, terminals and travellers have its order, stations and times."""
+"""The floor follows the plan: queues, the dispatch list, terminals, travellers have its order, stations, times."""
 
 import uuid
 from datetime import timedelta

@@ -15,7 +15,7 @@ from yuheng.web.live.streams import Topic, encoded
 
 
 class DispatchFrame(msgspec.Struct, frozen=True):
-    """``at_us``: when the last change was told, 0: none since this server listens; ``plan_id`` then held, 0: unknown."""
+    """``at_us``: when the last change was told, 0: none since this server listens. ``plan_id``: what then held."""
 
     topic: str
     now_us: int

@@ -124,7 +124,9 @@ def _meant(meeting: UnitMeeting, run: Run | None) -> JobOrder | None:
         return JobOrder.objects.filter(pk=run.job_order_id).first() if run.job_order_id and not run.why else None
     ready = [
         job
-        for job in JobOrder.objects.filter(_MAY_BEGIN, work_unit_id=meeting.work_unit_id).order_by("turn", "turn_at", "pk")[:3]
+        for job in JobOrder.objects.filter(_MAY_BEGIN, work_unit_id=meeting.work_unit_id).order_by(
+            "turn", "turn_at", "pk"
+        )[:3]
         if rules_of(job.directive).starts and not rules_of(job.directive).run_id_symbol
     ]
     loaded = [job for job in ready if job.substate == JobSubstate.LOADED.value]

@@ -1,7 +1,10 @@
 /**
  * A board's columns as typed arrays with an index per lane: bars by start, so that painting and hitting touch only what is
  * in sight. Lanes are work units (`view` "units") or orders ("orders"); filters take bars and lanes out, the data stays.
+ * Lanes of work units stand in the order of what needs the eye: those that stand, those with late orders, those with work;
+ * what has no work folds into one line, but for what a bar in hand could go to (`lanes` "all": every one, by work center).
  */
+export const FOLD = -2; // key of the line of idle stations
 export const FLAG = { runs: 1, paused: 2, over: 4, held: 8, rush: 16, away: 32 };
 const FIXED = FLAG.runs | FLAG.over | FLAG.away;
 
@@ -18,6 +21,8 @@ export class BoardData {
     this.able_sets = json.able.map((lanes) => new Set(lanes));
     this.stops = new Map(json.stops.map((stop) => [stop.lane, stop]));
     this.units = units;
+    this.overtime = new Map();
+    for (const [lane, start, end] of json.overtime ?? []) this.overtime.set(lane, [...(this.overtime.get(lane) ?? []), [start, end]]);
   }
 
   ofOrder(i) { return this.json.orders.code[this.order[i]]; }
@@ -30,7 +35,7 @@ export class BoardData {
   minute(ms) { return (ms - this.json.origin_ms) / 60e3; }
 
   /** Lay the bars that pass on lanes. Twin of `BoardFilter.shows` in selectors/board.py. */
-  lay(view, filter) {
+  lay(view, filter, unfolded = null) {
     const { orders, customers } = this.json;
     const low = (text) => (text ?? "").toLowerCase();
     const order = low(filter.order);
@@ -45,7 +50,7 @@ export class BoardData {
       if (!rowOf.has(key)) { rowOf.set(key, this.rows.length); this.rows.push({ key, name, note, bars: [], longest: 0 }); }
       return this.rows[rowOf.get(key)];
     };
-    if (byUnits) this.units.code.forEach((code, k) => isUnitShown[k] && row(k, code, this.units.name[k]));
+    if (byUnits) for (const k of this.inOrder(filter, isUnitShown, passes, unfolded)) row(k, this.units.code[k], this.units.name[k]);
     else orders.code.forEach((code, k) => passes[k] && row(k, code, customers[orders.customer[k]] ?? ""));
     for (let i = 0; i < this.count; i++) {
       const unit = this.lane[i];
@@ -55,11 +60,27 @@ export class BoardData {
       to.longest = Math.max(to.longest, this.end[i] - this.setup[i]);
     }
     if (narrowed || !byUnits) this.rows = this.rows.filter((one) => one.bars.length);
+    if (byUnits && this.folded && !narrowed) row(FOLD, "", "").folded = this.folded;
     for (const one of this.rows) one.bars = Int32Array.from(one.bars.sort((a, b) => this.setup[a] - this.setup[b]));
     this.row_of = new Map(this.rows.map((one, r) => [one.key, r]));
     this.view = byUnits ? "units" : "orders";
     this.shown = this.rows.reduce((sum, one) => sum + one.bars.length, 0);
     return this;
+  }
+
+  /** Stations that get a lane, in their order; `folded` is how many of the rest there are. */
+  inOrder(filter, isUnitShown, passes, unfolded) {
+    const tier = this.units.code.map((_code, k) => (this.stops.has(k) ? 0 : 3));
+    for (let i = 0; i < this.count; i++) {
+      const k = this.lane[i];
+      if (k >= 0 && tier[k] && passes[this.order[i]]) tier[k] = Math.min(tier[k], this.isLate(i) && !(this.flags[i] & FLAG.over) ? 1 : 2);
+    }
+    const shown = tier.map((_tier, k) => k).filter((k) => isUnitShown[k]);
+    this.folded = 0;
+    if (filter.lanes === "all" || filter.unit) return shown;
+    const lanes = shown.filter((k) => tier[k] < 3 || unfolded?.has(k));
+    this.folded = shown.length - lanes.length;
+    return lanes.sort((a, b) => tier[a] - tier[b] || a - b);
   }
 
   rowOfBar(i) { return this.row_of.get(this.view === "units" ? this.lane[i] : this.order[i]) ?? -1; }

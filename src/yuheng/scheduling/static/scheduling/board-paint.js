@@ -91,6 +91,7 @@ export class Painter {
       if (r % 2) { c.fillStyle = colour.raised; c.fillRect(view.label, y, view.width, view.row_height); }
       const calendar = data.view === "units" ? data.units.calendar[data.rows[r].key] ?? -1 : -1;
       if (calendar >= 0) this.closed(c, data.json.closed[calendar], view, y);
+      if (calendar >= 0) this.overtime(c, data.overtime.get(data.rows[r].key), view, y, r);
     }
     c.fillStyle = colour["bar-bg"];
     c.globalAlpha = 0.75;
@@ -119,6 +120,21 @@ export class Painter {
     for (let k = low; k < spans.length / 2 && spans[2 * k] < view.end; k++) {
       const x = view.x(spans[2 * k]);
       c.fillRect(x, y, Math.max(1, view.x(spans[2 * k + 1]) - x), view.row_height - 1);
+    }
+  }
+
+  /** Overtime that the plan was made with: open ground again, between dashed edges. */
+  overtime(c, spans, view, y, r) {
+    for (const [start, end] of spans ?? []) {
+      if (end <= view.start || start >= view.end) continue;
+      const x = Math.max(view.label, view.x(start));
+      const w = Math.max(1, view.x(end) - x);
+      c.fillStyle = r % 2 ? this.colour.raised : this.colour.panel;
+      c.fillRect(x, y, w, view.row_height - 1);
+      c.strokeStyle = this.colour.edge;
+      c.setLineDash([2, 3]);
+      c.strokeRect(x + 0.5, y + 0.5, w - 1, view.row_height - 2);
+      c.setLineDash([]);
     }
   }
 
@@ -266,6 +282,10 @@ export class Painter {
       const y = view.y(r);
       const isDown = data.view === "units" && data.stops.has(row.key);
       const late = data.view === "orders" ? data.late[row.key] : 0;
+      if (row.folded) {
+        this.text(c, `▸ ${this.say.folded(row.folded)}`, 8, y + view.row_height / 2, view.label - 12, colour.mute);
+        continue;
+      }
       if (isDown || late) this.mark(c, isDown, y);
       c.font = this.bold;
       this.text(c, row.name, isDown || late ? 24 : 8, y + view.row_height / 2, view.label - 30, colour.text);
@@ -305,6 +325,7 @@ export class Painter {
     c.clip();
     c.font = this.font;
     c.textBaseline = "middle";
+    if (scene.hand && data.view === "units") this.unable(c, data, view, scene.hand);
     if (scene.selected >= 0) this.orderOf(c, data, view, scene);
     for (const [i, share] of scene.changed) this.outline(c, data, view, i, this.colour.act, 1 + 2 * (1 - share));
     for (const move of scene.moves) this.ghost(c, data, view, move);
@@ -323,6 +344,14 @@ export class Painter {
       c.fillStyle = this.colour["act-text"];
       c.fillText(clock, x - w / 2 + 4, HEAD - 8);
     }
+  }
+
+  /** Lanes that cannot take what is in hand fade. */
+  unable(c, data, view, hand) {
+    c.fillStyle = this.colour.panel;
+    c.globalAlpha = 0.62;
+    for (let r = view.firstRow(); r <= view.lastRow(); r++) if (!data.able_sets[hand.able].has(data.rows[r].key)) c.fillRect(view.label, view.y(r), view.width, view.row_height);
+    c.globalAlpha = 1;
   }
 
   box(data, view, i, row = data.rowOfBar(i), start = data.start[i]) {

@@ -6,7 +6,7 @@
  */
 import { t } from "../web/format.js";
 import { listen, serverNow } from "../web/live.js";
-import { BoardData } from "./board-data.js";
+import { BoardData, FOLD } from "./board-data.js";
 import { Painter } from "./board-paint.js";
 import { BoardView, HEAD } from "./board-view.js";
 import { Moves } from "./board-moves.js";
@@ -17,7 +17,8 @@ const ASK_MS = 5000;
 const SOON_MS = 300;
 const HOLD_MS = 350;
 const GLOW_MS = 2500;
-const FILTERS = ["unit", "center", "order", "customer", "late"];
+const FILTERS = ["unit", "center", "order", "customer", "late", "lanes"];
+const EDGE = 26; // near the edge of the stage a bar in hand pulls it along
 
 class Board extends HTMLElement {
   connectedCallback() {
@@ -27,7 +28,7 @@ class Board extends HTMLElement {
     this.moving = this.stage.appendChild(canvas("moving"));
     this.view = new BoardView();
     this.scene = { selected: -1, hover: -1, links: [], hand: null, moves: [], changed: new Map(), now: serverNow() };
-    this.painter = new Painter(this.still, this.moving, this, { stop: (stop) => this.panel.stop(stop), late: (minutes) => t("+%(n)d min", { n: minutes }) });
+    this.painter = new Painter(this.still, this.moving, this, { stop: (stop) => this.panel.stop(stop), late: (minutes) => t("+%(n)d min", { n: minutes }), folded: (n) => t("%(n)d without work", { n }) });
     this.panel = new Panel(this);
     this.moves = new Moves(this);
     this.pointers = new Map();
@@ -74,8 +75,9 @@ class Board extends HTMLElement {
     const old = this.data;
     const chosen = old && this.scene.selected >= 0 ? old.id[this.scene.selected] : Number(new URLSearchParams(location.search).get("job")) || 0;
     this.fresh = null;
-    this.data = new BoardData(json).lay(this.dataset.view, this.filter());
-    Object.assign(this.view, { rows: this.data.rows.length, from: this.data.minute(json.now_ms) - 1440, to: Math.max(this.data.minute(json.now_ms) + 1440, this.data.end.reduce((a, b) => Math.max(a, b), 0)) });
+    this.data = new BoardData(json);
+    this.lay();
+    Object.assign(this.view, { from: this.data.minute(json.now_ms) - 1440, to: Math.max(this.data.minute(json.now_ms) + 1440, this.data.end.reduce((a, b) => Math.max(a, b), 0)) });
     this.painter.zone(json.zone);
     if (old) this.glow(old);
     else this.range();
@@ -86,6 +88,13 @@ class Board extends HTMLElement {
     this.ask("all");
     if (!old && this.scene.selected >= 0) this.select(this.scene.selected, true);
     this.dataset.plan = json.number;
+  }
+
+  /** Lay the bars on lanes; `unfolded`: idle stations that get one, too. */
+  lay(unfolded = null) {
+    this.data.lay(this.dataset.view, this.filter(), unfolded);
+    this.view.rows = this.data.rows.length;
+    this.querySelector("[data-act=idle]")?.setAttribute("aria-pressed", String(this.filter().lanes === "all"));
   }
 
   /** What somebody moved glows for a moment. */
@@ -180,6 +189,7 @@ class Board extends HTMLElement {
     const lane = waiting ? data.json.able[waiting.able][0] : data.lane[i];
     const now = data.minute(serverNow());
     const start = waiting ? Math.ceil((Math.max(now + data.json.frozen_min, this.view.start) + STEP) / STEP) * STEP : data.start[i];
+    this.lay(data.able_sets[waiting ? waiting.able : data.able[i]]);
     this.scene.hand = {
       i, id: waiting ? waiting.id : data.id[i], label: waiting ? waiting.label : data.ofOrder(i), unit: lane, row: data.row_of.get(data.view === "units" ? lane : data.order[i]) ?? 0,
       start, length: waiting ? waiting.work : data.end[i] - data.start[i], able: waiting ? waiting.able : data.able[i], from: { unit: waiting ? -1 : lane, start }, isRefused: false,
@@ -209,7 +219,19 @@ class Board extends HTMLElement {
     this.panel.put_down();
     if (hand && !isDone) this.panel.say(t("Nothing was moved."));
     if (this.fresh) this.take(this.fresh);
+    else this.lay();
+    this.view.keep();
     this.ask("all");
+  }
+
+  /** Idle stations: one line for all of them, or a lane each. */
+  fold() {
+    const url = new URL(location.href);
+    if (url.searchParams.get("lanes") === "all") url.searchParams.delete("lanes");
+    else url.searchParams.set("lanes", "all");
+    history.replaceState(null, "", url);
+    this.lay();
+    this.look((view) => view.keep());
   }
 
   // ---- pointers ------------------------------------------------------------------------------------------------------
@@ -258,15 +280,25 @@ class Board extends HTMLElement {
     }
     if (press.offset === undefined) return this.look((view) => view.pan(was[0] - x, was[1] - y));
     if (!this.scene.hand) return; // let go by Esc
-    const unit = this.data.view === "units" ? this.data.rows[Math.min(this.data.rows.length - 1, Math.max(0, this.view.row(y)))].key : this.scene.hand.unit;
+    this.pull(x, y, x - was[0], y - was[1]);
+    const lane = this.data.rows[Math.min(this.data.rows.length - 1, Math.max(0, this.view.row(y)))].key;
+    const unit = this.data.view === "units" && lane !== FOLD ? lane : this.scene.hand.unit;
     const wanted = this.view.minute(x) - press.offset;
     this.carry(unit, event.altKey ? Math.round(wanted) : this.data.snap(press.i, unit, wanted, STEP, 8 / this.view.scale));
+  }
+
+  /** A bar that is carried towards an edge, near it, moves the view on. */
+  pull(x, y, byX, byY) {
+    const dy = byY < 0 && y < HEAD + EDGE ? -1 : byY > 0 && y > this.view.height - EDGE ? 1 : 0;
+    const dx = byX < 0 && x < this.view.label + EDGE ? -1 : byX > 0 && x > this.view.width - EDGE ? 1 : 0;
+    if (dx || dy) this.look((view) => view.pan(dx * 12, dy * view.row_height * 0.5));
   }
 
   up(event, isUp) {
     this.pointers.delete(event.pointerId);
     const { press } = this;
     this.press = null;
+    if (isUp && press && !press.isMoved && this.data.rows[this.view.row(press.y)]?.folded) return this.fold();
     if (press?.offset === undefined || !this.scene.hand) return;
     const { hand } = this.scene;
     if (!isUp || (hand.unit === hand.from.unit && hand.start === hand.from.start)) return this.let_go();
@@ -355,7 +387,7 @@ class Board extends HTMLElement {
     if (hours) this.look((view) => { view.span = hours * 60; view.start = this.data.minute(serverNow()) - hours * 5; view.keep(); });
     ({ in: () => this.look((view) => view.zoom(0.6, middle)), out: () => this.look((view) => view.zoom(1 / 0.6, middle)),
       now: () => this.look((view) => { view.start = this.data.minute(serverNow()) - view.span * 0.1; view.keep(); }),
-      undo: () => this.moves.undo(), redo: () => this.moves.redo(), pick: () => { this.stage.focus(); this.pick(); },
+      idle: () => this.fold(), undo: () => this.moves.undo(), redo: () => this.moves.redo(), pick: () => { this.stage.focus(); this.pick(); },
       drop: () => this.scene.hand && this.moves.drop(this.scene.hand), cancel: () => this.let_go(), late: () => this.nextLate() })[name]?.();
   }
 }
