@@ -11,11 +11,15 @@ import logging
 import os
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import django
 
 log = logging.getLogger(__name__)
+
+SUPPLIERS_H = 3
+"""The demo's suppliers bring what is missing within so long (`simulation.making.deliveries`): plans reckon with it."""
 
 SHARE_OF_CORE = 0.6
 """How much of a core the telling of the past takes, so that pages stay quick meanwhile."""
@@ -42,17 +46,23 @@ def main() -> int:
     from yuheng.config.demo_telling import tell  # noqa: PLC0415 - models need django.setup()
     from yuheng.equipment import selectors as equipment  # noqa: PLC0415
     from yuheng.kernel.actor import system_actor  # noqa: PLC0415
-    from yuheng.scheduling.services.settings import keep_first_plan  # noqa: PLC0415
+    from yuheng.scheduling.selectors.plant import policy_of  # noqa: PLC0415
+    from yuheng.scheduling.services.settings import change_settings, keep_first_plan  # noqa: PLC0415
     from yuheng.simulation.catalogues import CATALOGUES  # noqa: PLC0415
     from yuheng.simulation.plants import CHOICES  # noqa: PLC0415
 
     os.nice(10)
     actor = system_actor("demo")
     for name in CHOICES[os.environ.get("YUHENG_DEMO_PLANT") or "elevator"]:
-        if (catalogue := CATALOGUES.get(name)) is not None:
-            tell(catalogue, now=datetime.now(UTC), pace=Pacer())
-            site = equipment.site_by_code(actor=actor, code=catalogue.plant.site_code)
-            keep_first_plan(actor=actor, site_id=site.id, at=datetime.now(UTC))  # of all there is, so not before
+        if (catalogue := CATALOGUES.get(name)) is None:
+            continue
+        is_told = tell(catalogue, now=datetime.now(UTC), pace=Pacer()) > 0
+        site = equipment.site_by_code(actor=actor, code=catalogue.plant.site_code)
+        at = datetime.now(UTC)
+        if is_told:
+            policy = replace(policy_of(site_id=site.id), material_h=SUPPLIERS_H)
+            change_settings(actor=actor, site_id=site.id, policy=policy, at=at)
+        keep_first_plan(actor=actor, site_id=site.id, at=at)  # of all there is, so not before
     return 0
 
 

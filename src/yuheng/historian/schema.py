@@ -131,6 +131,12 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (3, tuple(_FSYNC.format(name=name) for name in ("minutes", "hours", "latest", "state_changes", "progress"))),
 )
 
+# A commit every second makes a part of a few kB. By default any five are merged with everything that is still small
+# (below 5 MB), so that the same rows are written again every few seconds: 7 ms of CPU a commit, against 3 with these
+# (1,400 rows a second, 1.9 million there, 26.9). An engine that does not know a setting goes without it.
+MERGING = {"merge_selector_base": "12", "min_parts_to_merge_at_once": "12"}
+MERGED_LESS = ("samples", "text_samples", "minutes", "hours", "state_changes", "shown", "boards")
+
 VERSIONS = """
 CREATE TABLE IF NOT EXISTS migrations (number UInt32, applied DateTime('UTC')) ENGINE = MergeTree ORDER BY number
 """

@@ -132,6 +132,18 @@ class Store:
             for statement in statements:
                 self.command(statement)
             self.command(f"INSERT INTO migrations VALUES ({number}, now())")
+        self._merge_less()
+
+    def _merge_less(self) -> None:
+        """Set how eagerly small parts are merged, where it is not set so."""
+        names = ", ".join(f"'{name}'" for name in schema.MERGING)
+        known = {row[0] for row in self.rows(f"SELECT name FROM system.merge_tree_settings WHERE name IN ({names})")}
+        tables = "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()"
+        for table, engine in self.rows(tables):
+            wanted = [f"{name} = {value}" for name, value in schema.MERGING.items() if name in known]
+            missing = [setting for setting in wanted if setting not in engine]
+            if table in schema.MERGED_LESS and missing:
+                self.command(f"ALTER TABLE {table} MODIFY SETTING {', '.join(missing)}")
 
     def command(self, sql: str, parameters: dict[str, Any] | None = None) -> Any:
         """Run a statement that returns nothing or one value."""
