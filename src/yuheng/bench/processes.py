@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import psutil
@@ -50,6 +51,18 @@ def memory_mb(pid: int, *, with_children: bool = True) -> tuple[float, float]:
         rss += info.rss / 1e6
         pss += info.pss / 1e6
     return rss, pss
+
+
+def is_running(pids: Iterable[int], module: str) -> bool:
+    """Return whether one of these processes, or a child of one, runs a module."""
+    for pid in pids:
+        for process in _family(pid):
+            try:
+                if module in process.cmdline():
+                    return True
+            except psutil.Error:
+                continue
+    return False
 
 
 @dataclass(slots=True)
