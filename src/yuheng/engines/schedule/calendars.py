@@ -139,4 +139,8 @@ class OpenTime:
 
     def closed_inside(self, start: int, end: int) -> list[Interval]:
         """Return the closed times inside [start, end)."""
-        return without([(start, end)], self.intervals)
+        first = max(0, bisect_right(self._starts, start) - 1)
+        inside = self.intervals[first : bisect_right(self._starts, end)]
+        if len(inside) == 1 and inside[0][0] <= start and end <= inside[0][1]:
+            return []
+        return without([(start, end)], inside)

@@ -14,7 +14,8 @@ from itertools import pairwise
 from yuheng.engines.schedule.calendars import OpenTime, open_intervals
 from yuheng.engines.schedule.faults import gettext_noop
 from yuheng.engines.schedule.kpis import setup_between
-from yuheng.engines.schedule.parts import Id, Interval, Link, Machine, Operation, OperationKey, Precedence
+from yuheng.engines.schedule.manned import Crew
+from yuheng.engines.schedule.parts import Id, Interval, Link, Machine, Operation, OperationKey, Precedence, SetupMatrix
 from yuheng.engines.schedule.plan import Plan
 from yuheng.engines.schedule.problem import Problem, is_settled
 from yuheng.engines.schedule.validate import name_of
@@ -96,6 +97,15 @@ class _Checker:
         self.present = [k for k, m in enumerate(self.machine) if m >= 0]
         self.until = max((*self.end, *self.leave, *self.start), default=0) + 1
         self.open_times = self._open_times()
+        self.asked: dict[Id, dict[int, int]] = {}
+        """By resource or skill: units that each operation holds of it."""
+        for k in self.present:
+            for demand in problem.operations[k].demands:
+                rows = self.asked.setdefault(demand.resource, {})
+                rows[k] = rows.get(k, 0) + demand.amount
+        self.matrices: dict[Id | None, tuple[SetupMatrix, dict[Id, int]]] = {
+            row.id: (row, {name: k for k, name in enumerate(row.families)}) for row in problem.setup_matrices
+        }
         self.on_machine: dict[int, list[int]] = {}
         for k in sorted(self.present, key=lambda k: (self.start[k], self.end[k])):
             self.on_machine.setdefault(self.machine[k], []).append(k)
@@ -158,8 +168,13 @@ class _Checker:
             yield from self.work_time(k, work, operation.interruptible)
 
     def not_too_early(self, operation: Operation, machine: Machine, start: int) -> Iterator[Violation]:
+        job = self.problem.jobs[self.problem.job_index[operation.job]]
+        if start >= max(
+            job.release, operation.release, operation.material_at, self.problem.now, machine.available_from
+        ):
+            return
         bounds = (
-            (gettext_noop("the job's release"), self.problem.jobs[self.problem.job_index[operation.job]].release),
+            (gettext_noop("the job's release"), job.release),
             (gettext_noop("its release"), operation.release),
             (gettext_noop("its material"), operation.material_at),
             (gettext_noop("now"), self.problem.now),
@@ -213,10 +228,12 @@ class _Checker:
     def setup(self, m: int, before: int | None, after: int, free: int) -> Iterator[Violation]:
         """Enough working time between two operations, and the stated set-up inside it."""
         machine, operation = self.problem.machines[m], self.problem.operations[after]
-        other = "the first moment" if before is None else name_of(self.problem.operations[before].key)
         needed = self.setup_needed(machine, before, operation)
-        given = self.open_between(m, free, self.start[after])
         setup_start = min(self.setup_start[after], self.start[after])
+        if not needed and setup_start >= min(free, self.start[after]):
+            return
+        other = "the first moment" if before is None else name_of(self.problem.operations[before].key)
+        given = self.open_between(m, free, self.start[after])
         stated = self.open_between(m, setup_start, self.start[after])
         values = {"machine": machine.id, "needed": needed, "other": other}
         if needed and given < needed:
@@ -228,11 +245,10 @@ class _Checker:
             yield Violation("setup", operation.key, _SETUP_SHORT, shown)
 
     def setup_needed(self, machine: Machine, before: int | None, operation: Operation) -> int:
-        matrix = next((row for row in self.problem.setup_matrices if row.id == machine.setup_matrix), None)
-        if matrix is None:
+        if machine.setup_matrix not in self.matrices:
             return 0
+        matrix, place = self.matrices[machine.setup_matrix]
         family = machine.initial_family if before is None else self.problem.operations[before].family
-        place = {name: k for k, name in enumerate(matrix.families)}
         return setup_between(matrix.times, matrix.initial, place, family, operation.family)
 
     def batches(self, m: int, held: list[int]) -> Iterator[Violation]:
@@ -284,8 +300,10 @@ class _Checker:
             yield from self.overlap(link, a, b)
             return
         is_end = link.kind is Link.FINISH_START
-        event, at = (gettext_noop("the end"), self.end[a]) if is_end else (gettext_noop("the start"), self.start[a])
-        given = self.start[b] - at
+        given = self.start[b] - (self.end[a] if is_end else self.start[a])
+        if link.min_lag <= given and (link.max_lag is None or given <= link.max_lag):
+            return
+        event = gettext_noop("the end") if is_end else gettext_noop("the start")
         values = {"start": self.start[b], "given": given, "event": event, "other": name_of(link.before)}
         if given < link.min_lag:
             yield Violation("precedence", link.after, _LAG, {**values, "needed": link.min_lag})
@@ -327,10 +345,7 @@ class _Checker:
         """(from, until, units, operation) of all that holds a resource; a batch counts its largest member once."""
         rows: list[tuple[int, int, int, int]] = []
         largest: dict[tuple[int, int], tuple[int, int]] = {}
-        for k in self.present:
-            units = sum(d.amount for d in self.problem.operations[k].demands if d.resource == resource)
-            if not units:
-                continue
+        for k, units in self.asked.get(resource, {}).items():
             m = self.machine[k]
             if self.problem.machines[m].batch_capacity > 1:
                 batch = (m, self.start[k])
@@ -386,69 +401,68 @@ class _Checker:
         """
         if not self.problem.operators:
             return
-        events: dict[int, list[tuple[str, Id | int, int, int]]] = {}
-        for skill in self.problem.skills:
+        asked = [skill for skill in self.problem.skills if skill in self.asked]
+        crew = Crew(asked, [person.skills for person in self.problem.operators])
+        needs: list[tuple[int, int, int, int]] = []
+        for s, skill in enumerate(asked):
             for start, end, units, k in self.holds(skill, is_kept=False):
-                events.setdefault(start, []).append(("need", skill, units, k))
-                events.setdefault(end, []).append(("need", skill, -units, k))
+                needs += [(start, s, units, k), (end, s, -units, k)]
         calendars = {row.id: row for row in self.problem.calendars}
+        shifts: list[tuple[int, int, int]] = []
         for p, person in enumerate(self.problem.operators):
+            if crew.kind[p] < 0:
+                continue
             calendar = None if person.calendar is None else calendars[person.calendar]
             for start, end in open_intervals(calendar, person.absences, self.until):
-                events.setdefault(start, []).append(("there", p, 1, -1))
-                events.setdefault(end, []).append(("there", p, -1, -1))
-        yield from self._people_sweep(events)
+                shifts += [(start, crew.kind[p], 1), (end, crew.kind[p], -1)]
+        yield from self._people_sweep(crew, sorted(needs), sorted(shifts))
 
-    def _people_sweep(self, events: dict[int, list[tuple[str, Id | int, int, int]]]) -> Iterator[Violation]:
-        needs: dict[Id, int] = {}
-        active: dict[tuple[int, Id], int] = {}
-        there: set[int] = set()
-        known: dict[tuple[frozenset[tuple[Id, int]], frozenset[int]], int] = {}
-        told = False
-
-        def filled(wanted: dict[Id, int]) -> int:
-            key = (frozenset((skill, units) for skill, units in wanted.items() if units), frozenset(there))
-            if key not in known:
-                known[key] = self.filled(dict(key[0]), there)
-            return known[key]
-
-        for at in sorted(events):
-            for what, who, units, k in events[at]:
-                if what == "there":
-                    (there.add if units > 0 else there.discard)(int(who))
-                    continue
-                needs[who] = needs.get(who, 0) + units
-                active[k, who] = active.get((k, who), 0) + units
-                if not active[k, who]:
-                    del active[k, who]
-            free = [k for k, _skill in active if self.problem.operations[k].fixed_start is None]
-            fixed = dict(needs)
-            for (k, skill), units in active.items():
-                if self.problem.operations[k].fixed_start is None:
-                    fixed[skill] -= units
-            wanted = sum(needs.values())
-            is_short = filled(needs) < wanted and filled(needs) < filled(fixed) + wanted - sum(fixed.values())
+    def _people_sweep(
+        self, crew: Crew, needs: list[tuple[int, int, int, int]], shifts: list[tuple[int, int, int]]
+    ) -> Iterator[Violation]:
+        """Go through time, from one change of what is asked for or who is there to the next."""
+        active: dict[tuple[int, int], int] = {}
+        operations = self.problem.operations
+        told = was_short = False
+        next_need = next_shift = 0
+        while next_need < len(needs):
+            at = needs[next_need][0]
+            more = False
+            if next_shift < len(shifts) and shifts[next_shift][0] <= at:
+                at, more = shifts[next_shift][0], bool(active)
+            while next_shift < len(shifts) and shifts[next_shift][0] == at:
+                crew.there[shifts[next_shift][1]] += shifts[next_shift][2]
+                next_shift += 1
+            while next_need < len(needs) and needs[next_need][0] == at:
+                _at, s, units, k = needs[next_need]
+                crew.needs[s] += units
+                left = active.get((k, s), 0) + units
+                if left:
+                    active[k, s] = left
+                else:
+                    del active[k, s]
+                more |= units > 0
+                next_need += 1
+            if not more and not was_short:
+                continue  # less is asked of the same people
+            wanted = sum(crew.needs)
+            filled = crew.filled(crew.needs)
+            was_short = filled < wanted
+            if not was_short:
+                told = False
+                continue
+            fixed = list(crew.needs)
+            free: list[int] = []
+            for (k, s), units in active.items():
+                if operations[k].fixed_start is None:
+                    fixed[s] -= units
+                    free.append(k)
+            is_short = filled < crew.filled(fixed) + wanted - sum(fixed)
             if is_short and free and not told:
-                skills = ", ".join(f"{skill} {units}" for skill, units in sorted(needs.items(), key=str) if units)
-                values = {"at": at, "needed": wanted, "skills": skills}
-                yield Violation("people", self.problem.operations[free[-1]].key, _PEOPLE, values)
+                short = sorted(f"{crew.skills[s]} {units}" for s, units in enumerate(crew.needs) if units)
+                values = {"at": at, "needed": wanted, "skills": ", ".join(short)}
+                yield Violation("people", operations[free[-1]].key, _PEOPLE, values)
             told = is_short and bool(free)
-
-    def filled(self, needs: dict[Id, int], there: set[int]) -> int:
-        """How many needs can find a person of their own, all at once."""
-        taken: dict[int, Id] = {}
-
-        def place(skill: Id, tried: set[int]) -> bool:
-            for p in there:
-                if p in tried or skill not in self.problem.operators[p].skills:
-                    continue
-                tried.add(p)
-                if p not in taken or place(taken[p], tried):
-                    taken[p] = skill
-                    return True
-            return False
-
-        return sum(place(skill, set()) for skill, units in needs.items() for _unit in range(units))
 
     def buffers(self) -> Iterator[Violation]:
         """Parts between two machines are on the first one or in the second one's buffer."""

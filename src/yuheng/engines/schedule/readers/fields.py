@@ -95,10 +95,21 @@ def number(row: Row, field: str, value: Any) -> float:
     return value if isinstance(value, int) else float(value)
 
 
+def is_whole(value: str) -> bool:
+    """Whether a text can be written again: JSON can name half a character, which no file holds."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def text(row: Row, field: str, value: Any) -> str:
     """Read a text."""
     if not isinstance(value, str):
         row.refuse(field, value, gettext_noop("a text"))
+    if not is_whole(value):
+        row.refuse(field, value, gettext_noop("a text of whole characters"))
     return str(value)
 
 
@@ -113,6 +124,8 @@ def ident(row: Row, field: str, value: Any) -> Id:
     """Read an id: a text or a whole number."""
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         row.refuse(field, value, gettext_noop("an id (a text or a whole number)"))
+    if isinstance(value, str) and not is_whole(value):
+        row.refuse(field, value, gettext_noop("a text of whole characters"))
     return value  # type: ignore[no-any-return]
 
 

@@ -32,9 +32,11 @@ from yuheng.engines.schedule.readers.fields import (
     Row,
     Unfit,
     ident,
+    is_whole,
     items,
     number,
     one_of,
+    shown,
     text,
     truth,
     tuples_of,
@@ -49,6 +51,7 @@ SHARED_MATRIX = "setup_matrix"
 
 _NOT_JSON = gettext_noop("the file is not JSON: %(why)s. It may have been cut off.")
 _TWICE = gettext_noop("the key is there twice. Keep one.")
+_BROKEN = gettext_noop("the key holds half a character. Write it whole.")
 _DEEP = gettext_noop("the file is nested too deeply.")
 _NO_NUMBER = gettext_noop("%(value)s is not a number.")
 _COUNT = gettext_noop("%(value)s machines are not possible. Give 1 to %(most)s, or a list.")
@@ -164,7 +167,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _value in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ProblemError([Fault("file", twice[:60], _TWICE)])
+        raise ProblemError([Fault("file", shown(twice)[1:-1], _TWICE)])
+    broken = [key for key in found if not key.isascii() and not is_whole(key)]
+    if broken:
+        raise ProblemError([Fault("file", shown(broken[0])[1:-1], _BROKEN)])
     return found
 
 
@@ -311,12 +317,16 @@ class _Plant:
         for pair in value:
             if type(pair) is not list or len(pair) != 2 or type(pair[1]) is not int or type(pair[0]) not in (int, str):
                 return None
+            if type(pair[0]) is str and not is_whole(pair[0]):
+                return None
         return tuple([Mode(machine, duration) for machine, duration in value])
 
 
 def _called(value: object, place: int) -> object:
     """The row's own id where it has a usable one, else its place from 0."""
     own = value.get("id") if isinstance(value, Mapping) else None
+    if isinstance(own, str) and not is_whole(own):
+        return place
     return own if isinstance(own, (int, str)) else place
 
 

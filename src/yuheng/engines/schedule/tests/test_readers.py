@@ -258,3 +258,23 @@ def test_a_plant_with_junk_anywhere_is_read_or_refused(seed, junk):
                 break
             node = node[key]
     read_or_refused(read_plant, json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "field"),
+    [
+        ({"name": "\ud800"}, "plant", "name"),
+        ({"machines": [{"id": "M\udc00"}]}, "machine 0", "id"),
+        ({"orders": [{"id": "A\ud800", "ops": [{"modes": [[0, 5]]}]}]}, "job 0", "id"),
+        ({"orders": [{"id": "A", "ops": [{"modes": [["\ud800", 5]]}]}]}, "job A, operation 0", "machine"),
+        ({"remark \ud800": 1}, "file", "remark \\ud800"),
+    ],
+    ids=["name", "machine", "order", "mode", "key"],
+)
+def test_half_a_character_is_refused_where_it_stands(change, row, field):
+    document = {"machines": [{"id": 0}], "orders": [{"id": "A", "ops": [{"modes": [[0, 5]]}]}], **change}
+    with pytest.raises(ProblemError) as refused:
+        read_plant(json.dumps(document))
+    fault = refused.value.faults[0]
+    assert (fault.row, fault.field) == (row, field)
+    fault.sentence.encode()
