@@ -14,6 +14,8 @@ from tests.journeys.conftest import RunningWeb
 from tests.journeys.signing_in import sign_in
 from tests.journeys.test_accessible import violations
 from yuheng.operations.models import JobOrder
+from yuheng.operations.selectors import jobs
+from yuheng.operations.tests import plant as orders
 from yuheng.scheduling.building.moving import How, Move
 from yuheng.scheduling.models import Plan, SitePlanning
 from yuheng.scheduling.services import moves
@@ -30,13 +32,21 @@ PLACE = """(id) => { const b = document.querySelector("y-board"); const i = b.da
   return [r.left + box[0] + Math.min(12, box[2] / 2), r.top + box[1] + 8]; }"""
 
 
+MOST_TABS = 90
+HAND = """() => { const { scene, view, data } = document.querySelector("y-board");
+  const { hand } = scene;
+  return hand && [hand.id, data.units.code[hand.unit], hand.start, Math.round(view.x(hand.start))]; }"""
+STARTS = """(id) => { const { data } = document.querySelector("y-board");
+  return data.ms(data.start[data.place.get(id)]); }"""
+
+
 class Dispatching:
     """A planned plant and a browser that looks at its board."""
 
-    def __init__(self, page: Page, web: RunningWeb) -> None:
+    def __init__(self, page: Page, web: RunningWeb, count: int = 6) -> None:
         self.page, self.web = page, web
         self.now = datetime.now(UTC)
-        self.plant: Plant = a_busy_plant(6, 60)
+        self.plant: Plant = a_busy_plant(count, 60)
         JobOrder.objects.update(due_at=self.now + timedelta(hours=4))
         SitePlanning.objects.create(site=self.plant.site, frozen_min=0, stop_min=120, solve_s=1)
         self.plan = published(self.plant, self.now)
@@ -58,6 +68,23 @@ class Dispatching:
     def last(self) -> int:
         """A job order late in the plan."""
         return Plan.objects.get(is_published=True).job_order_ids[-1]
+
+    def wait_for(self, expression: str) -> None:
+        """Poll: `Page.wait_for_function` evaluates text in the page, which its content policy forbids."""
+        deadline = time.monotonic() + 60
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < deadline, expression
+            self.page.wait_for_timeout(50)
+
+    def tab_to(self, selector: str) -> None:
+        """Press Tab until what is meant has the focus, as somebody without a mouse does."""
+        passed = []
+        for _press in range(MOST_TABS):
+            self.page.keyboard.press("Tab")
+            passed.append(self.page.evaluate("document.activeElement?.outerHTML.slice(0, 60)"))
+            if self.page.evaluate("(one) => document.activeElement?.matches(one) ?? false", selector):
+                return
+        raise AssertionError(f"{selector} cannot be reached by Tab: {passed}")
 
     def take_with_mouse(self, job: int, dx: int, dy: int = 0) -> None:
         x, y = self.page.evaluate(PLACE, job)
@@ -122,12 +149,12 @@ def test_a_job_is_moved_by_keys_alone_and_a_machine_that_cannot_is_refused_in_wo
 
 def test_two_dispatchers_at_once_the_hand_is_not_disturbed_and_the_second_is_told(board: Dispatching):
     board.open()
-    jobs = Plan.objects.get(is_published=True).job_order_ids[-2:]
+    last_two = Plan.objects.get(is_published=True).job_order_ids[-2:]
     before = board.number
-    board.take_with_mouse(jobs[1], 160)
+    board.take_with_mouse(last_two[1], 160)
     start = datetime.now(UTC) + timedelta(hours=9)
     moves.move(
-        actor=board.plant.ben, site_id=board.plant.site_id, command=Move(jobs[0], start, None, How.INSERT),
+        actor=board.plant.ben, site_id=board.plant.site_id, command=Move(last_two[0], start, None, How.INSERT),
         expected=before, at=datetime.now(UTC),
     )  # fmt: skip
     board.page.evaluate("document.querySelector('y-board').load()")
@@ -136,6 +163,72 @@ def test_two_dispatchers_at_once_the_hand_is_not_disturbed_and_the_second_is_tol
     board.page.mouse.up()
     expect(board.page.locator("[data-refused]")).to_contain_text("ben published plan")
     expect(board.page.locator("y-board")).to_have_attribute("data-plan", str(before + 1))
+
+
+def test_a_rush_order_is_released_and_dispatched_with_keys_alone(board: Dispatching):
+    """From the order to the floor: release, to the board, the first gap, what it leads to, dropped; no mouse."""
+    page, before = board.page, board.number
+    order = orders.an_order(board.plant, "GEAR", 10, code="RUSH", is_rush=True)
+    page.goto(f"{board.web.url}/orders/{order.pk}")
+    board.tab_to("form[action$='/release'] button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("a[href*='order=RUSH']")
+    board.tab_to("a[href*='/dispatch/'][href*='order=RUSH']")
+    page.keyboard.press("Enter")
+    expect(page.locator("y-board")).to_have_attribute("data-plan", str(before))
+    expect(page.locator(".waiting-job")).to_have_count(2)
+    first, second = JobOrder.objects.get(code="RUSH-1-10"), JobOrder.objects.get(code="RUSH-1-20")
+    board.tab_to(".waiting-job")
+    expect(page.locator(".waiting-job:focus")).to_have_attribute("data-job", str(first.pk))
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.matches('[data-stage]')")
+    for how in ("slot", "insert"):  # both ways are looked at before one is taken
+        expect(page.locator("y-board")).to_have_attribute("data-impact", "yes")
+        expect(page.locator("[data-figures] tr").first).to_contain_text("Late orders")
+        page.evaluate("document.querySelector('y-board').dataset.impact = ''")
+        page.keyboard.press("g")
+        assert page.locator("[data-how]").input_value() == how
+    expect(page.locator("y-board")).to_have_attribute("data-impact", "yes")
+    assert violations(page) == []
+    assert board.number == before  # nothing is published while it is in hand
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-said]")).to_contain_text("is moved")
+    expect(page.locator(".waiting-job")).to_have_count(0)  # what follows it has its place behind it
+    assert board.number == before + 1
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.work_unit is not None
+    assert first.placed_at is not None
+    assert second.planned_start >= first.planned_end
+    queue = jobs.station_queue(actor=board.plant.ana, work_unit_id=first.work_unit_id)
+    assert first.pk in {row.id for row in queue}
+
+
+def test_what_others_publish_waits_under_the_hand_on_a_board_of_ten_times_the_size(page: Page, web: RunningWeb):
+    board = Dispatching(page, web, count=60)
+    board.open()
+    chosen = Plan.objects.get(is_published=True).job_order_ids
+    assert board.state()["shown"] == len(chosen) == 120
+    board.take_with_mouse(chosen[40], 120)
+    held, stills, seen = page.evaluate(HAND), board.state()["stills"], board.number
+    for number, job in enumerate(chosen[-3:]):
+        start = datetime.now(UTC) + timedelta(hours=60 + number)
+        moves.move(
+            actor=board.plant.ben, site_id=board.plant.site_id, command=Move(job, start, None, How.INSERT),
+            expected=seen + number, at=datetime.now(UTC),
+        )  # fmt: skip
+        plan = Plan.objects.get(is_published=True)
+        board.web.feed.say_dispatch(plan.pk, board.plant.site_id)
+    board.wait_for(f"document.querySelector('y-board').fresh?.number === {board.number}")
+    assert page.evaluate(HAND) == held
+    assert board.state()["stills"] == stills  # nothing was painted anew below the hand
+    assert board.state()["plan"] == seen
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect(page.locator("y-board")).to_have_attribute("data-plan", str(board.number))
+    lost = JobOrder.objects.get(pk=chosen[40])
+    laid = page.evaluate(STARTS, lost.pk)
+    assert laid == lost.planned_start.timestamp() * 1000
 
 
 def test_the_queue_of_a_station_follows_a_plan_that_is_published_while_one_looks(board: Dispatching):
@@ -225,5 +318,5 @@ def test_the_board_can_be_read_by_everybody(board: Dispatching, language: str):
         board.page.evaluate(PLACE, board.last())
         assert violations(board.page) == []
         if shots:
-            board.page.wait_for_function("document.querySelector('[data-about] li')")
+            board.wait_for("Boolean(document.querySelector('[data-about] li'))")
             board.page.screenshot(path=f"{shots}/board-{language}-{theme}-{width}.png")

@@ -203,7 +203,7 @@ def _first_paint(page: Page) -> float:
     """Milliseconds from the request of the page to the first painted bars; wall."""
     began = time.monotonic()
     page.reload()
-    page.wait_for_function("document.querySelector('y-board')?.painter?.counts.bars > 0", timeout=READY_S * 1000)
+    page.wait_for_selector("y-board[data-stills]", timeout=READY_S * 1000)
     return round((time.monotonic() - began) * 1000, 1)
 
 
@@ -300,7 +300,7 @@ def _drag(page: Page, thread: MainThread, events: int) -> dict[str, Any]:
         page.evaluate("document.querySelector('y-board').dataset.impact = ''")
         began = time.monotonic()
         page.mouse.move(x + 150 + 30 * step, y)
-        page.wait_for_function("document.querySelector('y-board').dataset.impact !== ''", timeout=READY_S * 1000)
+        page.wait_for_selector("y-board[data-impact='yes'], y-board[data-impact='no']", timeout=READY_S * 1000)
         answers.append((time.monotonic() - began) * 1000)
     page.keyboard.press("Escape")
     page.mouse.up()

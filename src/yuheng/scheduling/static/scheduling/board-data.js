@@ -2,7 +2,8 @@
  * A board's columns as typed arrays with an index per lane: bars by start, so that painting and hitting touch only what is
  * in sight. Lanes are work units (`view` "units") or orders ("orders"); filters take bars and lanes out, the data stays.
  * Lanes of work units stand in the order of what needs the eye: those that stand, those with late orders, those with work;
- * what has no work folds into one line, but for what a bar in hand could go to (`lanes` "all": every one, by work center).
+ * what has no work folds into one line (`lanes` "all": every one, by work center). Where a bar in hand could go
+ * (`unfolded`) there is always a lane, with all that is on it, whatever is filtered.
  */
 export const FOLD = -2; // key of the line of idle stations
 export const FLAG = { runs: 1, paused: 2, over: 4, held: 8, rush: 16, away: 32 };
@@ -41,7 +42,7 @@ export class BoardData {
     const order = low(filter.order);
     const customer = low(filter.customer);
     const passes = orders.code.map((code, k) => low(code).includes(order) && low(customers[orders.customer[k]]).includes(customer) && (!filter.late || orders.late[k] > 0));
-    const isUnitShown = this.units.code.map((code, k) => (!filter.unit || code === filter.unit) && (!filter.center || this.units.center[k] === filter.center));
+    const isUnitShown = this.units.code.map((code, k) => unfolded?.has(k) || ((!filter.unit || code === filter.unit) && (!filter.center || this.units.center[k] === filter.center)));
     const byUnits = view !== "orders";
     const narrowed = Boolean(order || customer || filter.late);
     this.rows = []; // {name, note, key, bars, longest}
@@ -54,12 +55,12 @@ export class BoardData {
     else orders.code.forEach((code, k) => passes[k] && row(k, code, customers[orders.customer[k]] ?? ""));
     for (let i = 0; i < this.count; i++) {
       const unit = this.lane[i];
-      if (!passes[this.order[i]] || (unit >= 0 ? !isUnitShown[unit] : filter.unit || filter.center)) continue;
+      if ((!passes[this.order[i]] && !(byUnits && unfolded?.has(unit))) || (unit >= 0 ? !isUnitShown[unit] : filter.unit || filter.center)) continue;
       const to = byUnits ? row(unit, unit < 0 ? "↗" : this.units.code[unit], "") : row(this.order[i]);
       to.bars.push(i);
       to.longest = Math.max(to.longest, this.end[i] - this.setup[i]);
     }
-    if (narrowed || !byUnits) this.rows = this.rows.filter((one) => one.bars.length);
+    if (narrowed || !byUnits) this.rows = this.rows.filter((one) => one.bars.length || (byUnits && unfolded?.has(one.key)));
     if (byUnits && this.folded && !narrowed) row(FOLD, "", "").folded = this.folded;
     for (const one of this.rows) one.bars = Int32Array.from(one.bars.sort((a, b) => this.setup[a] - this.setup[b]));
     this.row_of = new Map(this.rows.map((one, r) => [one.key, r]));
@@ -77,7 +78,7 @@ export class BoardData {
     }
     const shown = tier.map((_tier, k) => k).filter((k) => isUnitShown[k]);
     this.folded = 0;
-    if (filter.lanes === "all" || filter.unit) return shown;
+    if (filter.lanes === "all" || filter.unit) return shown; // whoever names a station wants its lane
     const lanes = shown.filter((k) => tier[k] < 3 || unfolded?.has(k));
     this.folded = shown.length - lanes.length;
     return lanes.sort((a, b) => tier[a] - tier[b] || a - b);

@@ -10,6 +10,14 @@ export class Panel {
 
   clock(minute) { return this.format.format(this.board.data.ms(minute)); }
   how() { return this.part("how")?.value ?? "insert"; }
+
+  /** The other way of moving: insert, or the first gap. */
+  turnHow() {
+    const choice = this.part("how");
+    choice.value = choice.value === "insert" ? "slot" : "insert";
+    this.say(choice.selectedOptions[0].textContent);
+    this.board.moves.tryLater();
+  }
   stop(stop) { return t("stands, back %(time)s", { time: this.clock(stop.end) }) + (stop.cause ? ` · ${stop.cause}` : ""); }
 
   node(name, text, kind = "") {
@@ -32,16 +40,23 @@ export class Panel {
     this.part("stopped").textContent = t("%(n)d stations stand", { n: data.stops.size });
     this.part("stopped").classList.toggle("strong", data.stops.size > 0);
     const { waiting, orders } = data.json;
-    const rows = waiting.id.map((id, k) => {
+    const wanted = this.board.filter().order.toLowerCase();
+    const places = waiting.id.map((_id, k) => k).filter((k) => orders.code[waiting.order[k]].toLowerCase().includes(wanted));
+    const isRush = (k) => (waiting.flags[k] & 16 ? 0 : 1);
+    places.sort((a, b) => isRush(a) - isRush(b) || orders.due[waiting.order[a]] - orders.due[waiting.order[b]] || a - b);
+    const focused = this.part("waiting").contains(document.activeElement) ? document.activeElement.dataset.job : null;
+    const rows = places.map((k) => {
       const li = document.createElement("li");
       const button = this.node("button", `${orders.code[waiting.order[k]]} · ${data.json.names[waiting.name[k]]}`, "waiting-job");
       button.dataset.place = k;
+      button.dataset.job = waiting.id[k];
       button.append(this.node("small", t("due %(time)s", { time: this.clock(orders.due[waiting.order[k]]) }) + (waiting.flags[k] & 16 ? ` · ${t("rush")}` : ""), "mute"));
       button.disabled = this.board.dataset.may !== "1" || !data.json.number;
       li.append(button);
       return li;
     });
     this.part("waiting").replaceChildren(...rows.slice(0, 200));
+    if (focused) this.part("waiting").querySelector(`[data-job="${focused}"]`)?.focus();
     this.part("waiting-count").textContent = String(rows.length);
   }
 

@@ -245,6 +245,7 @@ class Board extends HTMLElement {
     stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     stage.addEventListener("keydown", (event) => this.key(event));
     stage.addEventListener("dblclick", (event) => { const i = this.hit(event); if (i >= 0) location.href = this.dataset.job.replace("/0", `/${this.data.id[i]}`); });
+    this.querySelector("[data-how]")?.addEventListener("change", () => this.scene.hand && this.moves.tryLater());
     this.addEventListener("click", (event) => { const act = event.target.closest?.("[data-act]")?.dataset.act; if (act) this.act(act); });
   }
 
@@ -342,6 +343,7 @@ class Board extends HTMLElement {
     else if (event.key === "-") this.act("out");
     else if (event.key === "0" || event.key === "Home") this.act("now");
     else if (event.key === "l") this.nextLate();
+    else if (event.key === "g" && scene.hand) this.panel.turnHow();
     else isUsed = false;
     if (isUsed) event.preventDefault();
   }
