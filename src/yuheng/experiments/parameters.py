@@ -45,6 +45,8 @@ class Parameters:
         Between two shift meetings, where practice reacts.
     plan_min
         Between two plans of the engine.
+    place_min
+        New orders get their places in the plan at most so often; production does it within seconds.
     practice_plan_min
         Between two plans of common practice, for ordinary orders.
     practice_queue
@@ -74,6 +76,7 @@ class Parameters:
     failure_shape: float = 1.4
     meeting_min: int = 60
     plan_min: int = 120
+    place_min: int = 30
     practice_plan_min: int = 840
     practice_queue: float = 1.5
     loop_least_min: int = 30

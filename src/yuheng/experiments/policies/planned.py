@@ -11,17 +11,24 @@ from yuheng.engines.schedule.faults import ProblemError
 from yuheng.engines.schedule.solve import solve
 from yuheng.experiments.floor import Floor, Job, Machine, Order, Stop
 from yuheng.experiments.parameters import BEGINS
-from yuheng.experiments.telling import Teller
+from yuheng.experiments.telling import Teller, moment
+from yuheng.operations.rules.turns import turn
 from yuheng.scheduling.building import Built, Rows, build
 from yuheng.scheduling.building.answering import Answer, Choice, answer
 from yuheng.scheduling.building.carrying import carry, objective
+from yuheng.scheduling.building.placing import place_new
 from yuheng.simulation.products import Catalogue
 
-PLAN, LOOK, HEARD = "plan", "look", "heard"
-EARLY_MIN = 90
-"""A station whose next job order is not there yet takes a later one of its list, planned within so many minutes."""
-
+PLAN, LOOK, HEARD, PLACE = "plan", "look", "heard", "place"
 LONGEST_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a plan has a job order: machine (its index) and minute of its start."""
+
+    machine: int
+    start: int
 
 
 @dataclass(slots=True)
@@ -29,6 +36,7 @@ class Counted:
     """What planning did and cost."""
 
     plans: int = 0
+    placed: int = 0
     answers: int = 0
     kept: int = 0
     failed: int = 0
@@ -57,42 +65,56 @@ class Planned:
         self._catalogue, self._reacts_after, self._seed = catalogue, reacts_after_min, seed
         self._effort = effort
         self._teller: Teller | None = None
-        self._lists: dict[int, list[int]] = {}
-        self._planned: dict[int, int] = {}
+        self._places: dict[int, Place] = {}
+        self._ready: dict[str, dict[int, Job]] = {}
         self._heard: dict[int, Stop] = {}
         self._last_answer = -(1 << 20)
-        self._looks_at = -1
+        self._looks_at = self._places_at = -1
 
     # --- what the floor says
 
     def order_came(self, floor: Floor, order: Order) -> None:
-        """With the loop a rush order is told at once; all others wait for the next plan or answer."""
-        if self._reacts_after is not None and order.demand.is_rush and self.rows is not None:
+        """Release it: until a plan places it, every station that can do a step of it sees it.
+
+        With the loop a rush order is told at once; all others wait for the next plan or answer.
+        """
+        for job_id in order.jobs:
+            floor.release(floor.jobs[job_id])
+        if self.rows is None:
+            return
+        if self._reacts_after is not None and order.demand.is_rush:
             self._look_soon(floor)
+        if self._places_at < floor.now:
+            self._places_at = floor.now + floor.parameters.place_min
+            floor.wake_at(self._places_at, PLACE)
 
     def became_ready(self, floor: Floor, job: Job) -> None:
-        """Its station sees it by itself."""
+        """It may begin: stations see it in their lists."""
+        self._ready.setdefault(job.task.machine, {})[job.id] = job
 
     def choose(self, floor: Floor, machine: Machine) -> int:
-        """Return the first job order of the station's list that can begin; a much later one waits for its turn."""
-        rows = self._lists.get(machine.index)
-        if not rows:
+        """Return the job order whose turn it is by the rule that sorts production's station lists."""
+        ready = self._ready.get(machine.kind)
+        if not ready:
             return 0
-        while rows and floor.jobs[rows[-1]].start >= 0:
-            rows.pop()
-        head = None
-        for k in range(len(rows) - 1, -1, -1):
-            job = floor.jobs[rows[k]]
-            if job.start >= 0:
-                continue
-            planned = self._planned[job.id]
-            head = planned if head is None else head
-            if planned > max(floor.now, head) + EARLY_MIN:
-                return 0
-            if job.is_ready:
-                del rows[k]
-                return job.id
-        return 0
+        now, best, chosen = moment(floor.now), None, 0
+        for job in ready.values():
+            place = self._places.get(job.id)
+            demand = floor.orders[job.order].demand
+            key = turn(
+                job_id=job.id,
+                rank=demand.rank,
+                due_at=moment(demand.due),
+                planned_start=None if place is None else moment(place.start),
+                work_unit_id=None if place is None else place.machine,
+                here=machine.index,
+                now=now,
+                waits_behind=place is not None and _is_taken(floor.machines[place.machine]),
+            )
+            if key is not None and (best is None or key < best):
+                best, chosen = key, job.id
+        ready.pop(chosen, None)
+        return chosen
 
     def stopped(self, floor: Floor, machine: Machine) -> None:
         """With the loop: hear of it when it has lasted long enough."""
@@ -116,6 +138,8 @@ class Planned:
                 self._look_soon(floor)
         elif why == LOOK and floor.now == self._looks_at:
             self.react(floor)
+        elif why == PLACE and floor.now == self._places_at:
+            self.place(floor)
 
     def _look_soon(self, floor: Floor) -> None:
         due = max(floor.now, self._last_answer + floor.parameters.loop_least_min)
@@ -158,6 +182,24 @@ class Planned:
         self._last_answer = floor.now
         self.counted.cpu_s += time.process_time() - begun
 
+    def place(self, floor: Floor) -> None:
+        """Give new orders their places round what is planned, as the planner does by itself; nobody else is moved."""
+        begun = time.process_time()
+        known = set(self.rows.job_order_ids) if self.rows else set()
+        if any(job not in known for job in floor.open):
+            built = self.built(floor, self._standing(floor))
+            found = place_new(built, self.rows) if built.problem is not None and self.rows else None
+            if found is None:
+                self.counted.failed += 1
+            else:
+                self.counted.placed += 1
+                self.follow(floor, built.rows(found.problem, found.plan))
+        self.counted.cpu_s += time.process_time() - begun
+
+    def _standing(self, floor: Floor) -> tuple[Machine, ...]:
+        """Machines that are known to stand."""
+        return tuple(floor.machines[k] for k in sorted(self._heard) if floor.machines[k].stop is not None)
+
     def react(self, floor: Floor) -> None:
         """Ask production's code what to do, and take its first suggestion."""
         begun = time.process_time()
@@ -173,8 +215,7 @@ class Planned:
 
     def asked(self, floor: Floor) -> tuple[Built, Answer | None]:
         """Return the problem of now and what production's code answers about the machines that stand."""
-        heard = tuple(floor.machines[k] for k in sorted(self._heard) if floor.machines[k].stop is not None)
-        built = self.built(floor, heard)
+        built = self.built(floor, self._standing(floor))
         if built.problem is None or self.rows is None:
             return built, None
         calm = self.built(floor, ())
@@ -196,35 +237,31 @@ class Planned:
 
     def follow(self, floor: Floor, rows: Rows, *, is_answer: bool = False) -> None:
         """Publish a plan: from now on stations go by it."""
-        before = self._planned
-        was_on = {job: machine for machine, jobs in self._lists.items() for job in jobs}
-        self.rows = rows
-        self._lists, self._planned = {}, {}
+        before = self._places
+        self.rows, self._places = rows, {}
         shift = int((rows.origin - BEGINS).total_seconds() // 60)
         for job_id, unit, start in zip(rows.job_order_ids, rows.work_unit_ids, rows.starts, strict=True):
-            job = floor.jobs[job_id]
-            if job.start >= 0:
+            if floor.jobs[job_id].start >= 0:
                 continue
-            machine = unit - 1
-            self._lists.setdefault(machine, []).append(job_id)
-            self._planned[job_id] = start + shift
-            if is_answer and job_id in before:
-                self.counted.changed_machine += was_on.get(job_id, machine) != machine
-                self.counted.moved += abs(before[job_id] - self._planned[job_id]) > 15
-            if not job.is_released:
-                floor.release(job)
-        for jobs in self._lists.values():
-            jobs.reverse()  # the next one is at the end: taking it costs nothing
+            place = self._places[job_id] = Place(unit - 1, start + shift)
+            if is_answer and (was := before.get(job_id)) is not None:
+                self.counted.changed_machine += was.machine != place.machine
+                self.counted.moved += abs(was.start - place.start) > 15
 
     def fork(self, *, reacts: bool) -> Planned:
         """Return a twin that follows the same plan; without ``reacts`` it keeps it whatever happens."""
         twin = Planned(self._catalogue, reacts_after_min=self._reacts_after if reacts else None, seed=self._seed)
         twin.rows, twin._teller = self.rows, self._teller
-        twin._lists = {machine: list(jobs) for machine, jobs in self._lists.items()}
-        twin._planned = dict(self._planned)
+        twin._places = dict(self._places)
+        twin._ready = {kind: {job: jobs[job] for job in jobs} for kind, jobs in self._ready.items()}
         twin._heard = dict(self._heard)
         twin._last_answer = self._last_answer
         return twin
+
+
+def _is_taken(machine: Machine) -> bool:
+    """Whether a station is at a job order, or stands."""
+    return bool(machine.job) or machine.stop is not None
 
 
 def first_of(found: Answer) -> Choice | None:

@@ -158,7 +158,7 @@ def get_job_order(request: HttpRequest, job_order_id: int) -> JobDetail:
 @router.get("/work-units/{int:work_unit_id}/queue", response=list[JobOut])  # type: ignore[valid-type]
 def station_queue(request: HttpRequest, work_unit_id: int, limit: Limit = 50) -> list[JobRow]:
     """What a station runs, and what it may run next."""
-    return jobs.station_queue(actor=actor_of(request), work_unit_id=work_unit_id, limit=limit)
+    return jobs.station_queue(actor=actor_of(request), work_unit_id=work_unit_id, now=now(), limit=limit)
 
 
 @router.get("/running-jobs", response=list[RunningOut])  # type: ignore[valid-type]

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Q, Window
+from django.db.models import Exists, F, OuterRef, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 
@@ -25,6 +25,7 @@ from yuheng.operations.models import (
     StockBalance,
 )
 from yuheng.operations.rules import OPEN_STATES, OVER, JobState, JobSubstate, ResponseKind, Source
+from yuheng.operations.rules.turns import OVERDUE, RUSH_RANK, turn
 from yuheng.operations.selectors.pages import (
     PAGE,
     VIEW,
@@ -180,11 +181,11 @@ def _one(actor: Actor, wanted: Q) -> JobRow:
     return with_arrivals([row])[0]
 
 
-def station_queue(*, actor: Actor, work_unit_id: int, limit: int = PAGE) -> list[JobRow]:
-    """What a station runs and may run next: begun here first, then in turn, as the published plan has it.
+def station_queue(*, actor: Actor, work_unit_id: int, now: datetime, limit: int = PAGE) -> list[JobRow]:
+    """What a station runs and may run next: begun here, what can begin in turn, what still waits for something.
 
-    A rush that no plan knows yet goes first; what the plan has placed, by its planned start; the rest by urgency.
-    Assigned to it, or assigned to nobody, ready, and of its class (or naming it as an alternative). Five queries.
+    Planned here; assigned to nobody, ready, and of its class (or naming it as an alternative); and what the plan has at
+    another such station, because it should have begun there or that is at another job (`rules.turns`). Five queries.
 
     Raises
     ------
@@ -194,24 +195,46 @@ def station_queue(*, actor: Actor, work_unit_id: int, limit: int = PAGE) -> list
     actor.require(VIEW, site_id=unit.site_id)
     length = clamp(limit)
     here = JobOrder.objects.filter(work_unit_id=unit.id, state__in=_OPEN).order_by(*_IN_TURN)
-    begun = here.filter(state__in=[JobState.RUNNING.value, JobState.INTERRUPTED.value])
-    free = JobOrder.objects.filter(
-        site_id=unit.site_id,
-        work_unit_id__isnull=True,
-        is_subcontracted=False,
-        state=JobState.ALLOWED_TO_START.value,
-        substate__in=[JobSubstate.READY.value, JobSubstate.LOADED.value],
-    ).order_by(*_IN_TURN)
+    begun = here.filter(state__in=_BEGUN)
+    can_begin = Q(state=JobState.ALLOWED_TO_START.value, substate__in=_MAY_BEGIN)
+    able = JobOrder.objects.filter(can_begin, site_id=unit.site_id, is_subcontracted=False).order_by(*_IN_TURN)
+    free = able.filter(work_unit_id__isnull=True)
     of_class = free.filter(equipment_class_id=unit.class_id, candidates=[])
     named = free.exclude(candidates=[]).filter(candidates__contains=[unit.id])
-    parts = [one.values_list("pk", flat=True)[:length] for one in (here, of_class, named)]
-    ids = list(begun.values_list("pk", flat=True)[:length].union(*parts))
+    ahead = JobOrder.objects.filter(work_unit_id=OuterRef("work_unit_id"), state__in=_BEGUN)
+    elsewhere = able.filter(
+        Q(candidates=[], equipment_class_id=unit.class_id) | Q(candidates__contains=[unit.id]),
+        Q(planned_start__lte=now - OVERDUE) | Exists(ahead),
+        work_unit_id__isnull=False,
+        placed_at__isnull=False,
+        substate=JobSubstate.READY.value,
+    ).exclude(work_unit_id=unit.id)
+    parts = [here.exclude(can_begin).exclude(state__in=_BEGUN)]
+    for found in (here.filter(can_begin), of_class, named, elsewhere):
+        parts += [found, found.filter(rank=RUSH_RANK)]
+    cut = [one.values_list("pk", flat=True)[:length] for one in parts]
+    ids = list(begun.values_list("pk", flat=True)[:length].union(*cut))
     rows = [job_row(one) for one in JobOrder.objects.filter(pk__in=ids).order_by(*_IN_TURN).values_list(*COLUMNS)]
-    rows.sort(key=lambda row: row.state not in _BEGUN)
+    rows.sort(key=lambda row: _turn(row, unit.id, now))
     return with_arrivals(rows[:length])
 
 
+def _turn(row: JobRow, here: int, now: datetime) -> tuple[Any, ...]:
+    """What is begun keeps the order it comes in, and so does what waits for something."""
+    if row.state in _BEGUN:
+        return (0,)
+    found = turn(
+        job_id=row.id, rank=row.rank, due_at=row.due_at,
+        planned_start=row.planned_start if row.placed_at else None,
+        work_unit_id=row.work_unit_id, here=here, now=now, waits_behind=True,
+    )  # fmt: skip
+    if found is None or row.state is not JobState.ALLOWED_TO_START or row.substate.value not in _MAY_BEGIN:
+        return (2,)
+    return 1, *found
+
+
 _BEGUN = (JobState.RUNNING, JobState.INTERRUPTED)
+_MAY_BEGIN = (JobSubstate.READY.value, JobSubstate.LOADED.value)
 _IN_TURN = ("turn", "turn_at", "pk")
 
 

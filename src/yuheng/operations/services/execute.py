@@ -31,12 +31,14 @@ from yuheng.operations.rules import (
     Arrival,
     Command,
     JobState,
+    JobSubstate,
     ResponseKind,
     Source,
     most_to_report,
     still_expected,
 )
 from yuheng.operations.rules.progress import ZERO
+from yuheng.operations.rules.turns import may_go_elsewhere
 from yuheng.operations.services import ledger, rework
 from yuheng.operations.services.access import DISPATCH, EXECUTE, locked_job
 from yuheng.operations.services.facts import Done, done, move, note_audit, repeated, respond, stop_clock, when
@@ -44,6 +46,7 @@ from yuheng.operations.services.flow import arrival_of, processed, propagate, re
 from yuheng.operations.services.refusals import impossible, reason_needed, too_few, too_many, unit_is_busy
 from yuheng.operations.services.requirements import check_skills, give_back_tools, take_tools
 
+_BEGUN = sorted(state.value for state in BEGUN)
 _COUNTS = ["good", "scrap", "rework", "changed_at"]
 _STATE = ["state", "substate", "changed_at"]
 _CLOCK = ["running_since", "worked_s"]
@@ -82,8 +85,9 @@ def start_job_order(
     happened = when(act, at)
     if (known := repeated(job, act, ResponseKind.STARTED)) is not None:
         return known
+    is_loaded = job.substate == JobSubstate.LOADED.value
     move(job, Command.BEGIN, at=at)
-    unit = _choose_unit(job, work_unit_id, actor=actor)
+    unit = _choose_unit(job, work_unit_id, actor=actor, at=at, is_loaded=is_loaded)
     check_skills(job, actor=actor, crew=crew, at=at)
     taken = take_tools(job, tools, at)
     job.actual_start, job.running_since = job.actual_start or happened, happened
@@ -362,18 +366,25 @@ def _tell_counts(job: JobOrder, counts: Counts, happened: datetime, at: datetime
     )  # fmt: skip
 
 
-def _choose_unit(job: JobOrder, work_unit_id: int | None, *, actor: Actor) -> str:
-    """Put the work unit into the job order when it may run there; return its code. At most one query."""
+def _choose_unit(job: JobOrder, work_unit_id: int | None, *, actor: Actor, at: datetime, is_loaded: bool) -> str:
+    """Put the work unit into the job order when it may run there; return its code. At most two queries.
+
+    Who dispatches may start it at any that can; others where it is planned, and what waits there at any.
+    """
     if work_unit_id is None:
         if not job.is_subcontracted:
             raise InvalidInput(_("Say at which station."), {"work_unit_id": _("A station is needed.")})
         return "–"
     unit = check_unit(job, work_unit_id)
     if job.work_unit_id not in (None, work_unit_id) and not actor.may(DISPATCH, site_id=job.site_id):
-        raise Conflict(
-            _("Job %(job)s is assigned to %(unit)s. Start it there, or ask the dispatcher to move it.")
-            % {"job": job.code, "unit": job.work_unit.code if job.work_unit else "–"}
-        )
+        ahead = JobOrder.objects.filter(work_unit_id=job.work_unit_id, state__in=_BEGUN).exclude(pk=job.pk)
+        if is_loaded or not may_go_elsewhere(
+            job.planned_start if job.placed_at else None, at, waits_behind=ahead.exists()
+        ):
+            raise Conflict(
+                _("Job %(job)s is assigned to %(unit)s. Start it there, or ask the dispatcher to move it.")
+                % {"job": job.code, "unit": job.work_unit.code if job.work_unit else "–"}
+            )
     job.work_unit_id = work_unit_id
     return unit
 

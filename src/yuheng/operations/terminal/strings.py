@@ -149,6 +149,7 @@ STRINGS = (
     _("set"),
     _("The machine counted %(n)s."),
     _("counted %(n)s"),
+    _("waits at %(unit)s"),
 )
 
 LANGUAGES = {"zh": "zh-hans", "en": "en"}

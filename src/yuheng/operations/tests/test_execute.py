@@ -12,7 +12,7 @@ from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible, PermissionR
 from yuheng.kernel.models import AuditRecord, OutboxEvent
 from yuheng.operations.models import JobOrder, JobResponse, MaterialLot, StockBalance, StockMovement
 from yuheng.operations.rules import Act
-from yuheng.operations.services import dispatch, execute, materials, records
+from yuheng.operations.services import dispatch, execute, materials, planned, records
 from yuheng.operations.tests.plant import (
     AT,
     a_plant,
@@ -362,6 +362,18 @@ def test_a_job_that_is_assigned_starts_there_unless_the_dispatcher_starts_it(pla
         lambda: dispatch.assign_job_orders(actor=plant.ben, assignments={job.pk: plant.units["A1"].pk}, at=AT),
     )
     start(plant, "SO1-1-10", "C1", actor=plant.ben)
+
+
+def test_what_is_overdue_where_it_is_planned_may_be_started_at_another_station_that_can(plant, gear):
+    job, begins = plant.job("SO1-1-10"), AT + timedelta(hours=1)
+    planned.give_places(
+        actor=plant.ben, site_id=plant.site_id, units={job.pk: plant.units["C2"].pk}, times={job.pk: (begins, begins)},
+        at=AT,
+    )  # fmt: skip
+    refused(Conflict, lambda: start(plant, "SO1-1-10", "C1", at=begins + timedelta(minutes=9)), "C2")
+    refused(Conflict, lambda: start(plant, "SO1-1-10", "A1", at=begins + timedelta(minutes=10)), "A1")
+    start(plant, "SO1-1-10", "C1", at=begins + timedelta(minutes=10))
+    assert plant.job("SO1-1-10").work_unit == plant.units["C1"]
 
 
 def test_an_aborted_job_frees_what_waits_for_it_with_what_it_made(plant, gear):

@@ -15,6 +15,7 @@ from yuheng.operations.selectors.jobs import JobFilter, ResponseFilter
 from yuheng.operations.selectors.orders import OrderFilter, RequestFilter
 from yuheng.operations.services import dispatch, execute, requests
 from yuheng.operations.services import help as helping
+from yuheng.operations.services.planned import give_places
 from yuheng.operations.tests.plant import (
     AT,
     a_plant,
@@ -49,13 +50,61 @@ def busy(plant):
 
 def test_a_station_sees_what_it_runs_then_what_it_may_start_by_urgency(busy, django_assert_num_queries):
     with django_assert_num_queries(4):
-        rows = jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["C1"].pk)
+        rows = jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["C1"].pk, now=AT)
     assert [row.code for row in rows] == ["SO1-1-10", "SO3-1-10", "SO2-1-10"]
     assert rows[0].remaining == 6
     dispatch.assign_job_orders(actor=busy.ben, assignments={busy.job("SO2-1-10").pk: busy.units["C2"].pk}, at=AT)
-    rows = jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["C1"].pk)
+    rows = jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["C1"].pk, now=AT)
     assert [row.code for row in rows] == ["SO1-1-10", "SO3-1-10"]
-    assert jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["A1"].pk) == []
+    assert jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["A1"].pk, now=AT) == []
+
+
+def placed(plant, unit, starts):
+    """Give jobs a station and starts as a published plan does."""
+    give_places(
+        actor=plant.ben, site_id=plant.site_id, units=dict.fromkeys(starts, plant.units[unit].pk),
+        times={job: (start, start + timedelta(hours=1)) for job, start in starts.items()}, at=AT,
+    )  # fmt: skip
+
+
+def test_a_station_takes_what_can_begin_in_the_order_of_the_plan(busy):
+    a_released_order(busy, "GEAR", 10, code="SO4", priority=1)
+    places = {
+        busy.job(code).pk: AT + timedelta(hours=hours)
+        for code, hours in (("SO2-1-10", 1), ("SO3-1-10", 5), ("SO4-1-10", 3))
+    }
+    places[busy.job("SO2-1-20").pk] = AT + timedelta(hours=2)
+    placed(busy, "C2", places)
+    rows = jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["C2"].pk, now=AT)
+    said = [row.code for row in rows]
+    assert said == ["SO3-1-10", "SO2-1-10", "SO4-1-10", "SO2-1-20"]  # rush; as planned; what still waits
+
+
+def test_what_is_overdue_or_waits_at_one_station_is_offered_at_another(busy):
+    job, start = busy.job("SO2-1-10"), AT + timedelta(hours=1)
+    placed(busy, "C2", {job.pk: start})
+    execute.finish_job_order(actor=busy.ana, job_order_id=busy.job("SO1-1-10").pk, good=6, at=AT)
+
+    def offered(minutes):
+        now = start + timedelta(minutes=minutes)
+        rows = jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["C1"].pk, now=now)
+        return [row.code for row in rows if row.segment == "10"]
+
+    assert offered(9) == ["SO3-1-10"]
+    assert offered(10) == ["SO3-1-10", "SO2-1-10"]
+    execute.start_job_order(
+        actor=busy.ana, job_order_id=busy.job("SO3-1-10").pk, work_unit_id=busy.units["C2"].pk, at=AT
+    )
+    assert offered(0) == ["SO2-1-10"]  # C2 is at another one
+    assert jobs.station_queue(actor=busy.ana, work_unit_id=busy.units["A1"].pk, now=start + timedelta(days=1)) == []
+
+
+def test_what_a_person_gave_to_a_station_is_offered_at_no_other(busy):
+    units = busy.units
+    assigned = dict.fromkeys([busy.job(code).pk for code in ("SO2-1-10", "SO3-1-10")], units["C2"].pk)
+    dispatch.assign_job_orders(actor=busy.ben, assignments=assigned, at=AT)
+    rows = jobs.station_queue(actor=busy.ana, work_unit_id=units["C1"].pk, now=AT + timedelta(days=30))
+    assert [row.code for row in rows] == ["SO1-1-10"]
 
 
 def test_the_dispatch_list_goes_by_urgency_page_by_page(busy, django_assert_num_queries):

@@ -68,7 +68,7 @@ def station_queue(request: HttpRequest, work_unit_id: int) -> HttpResponse:
     """What one station does now and next."""
     actor, at = actor_of(request), now()
     unit = equipment.work_unit(actor=actor, work_unit_id=work_unit_id)
-    rows = jobs.station_queue(actor=actor, work_unit_id=work_unit_id)
+    rows = jobs.station_queue(actor=actor, work_unit_id=work_unit_id, now=at)
     _actor, site = site_of(request, unit.site_id)
     context = {
         "unit": unit,

@@ -36,15 +36,22 @@ def plant():
 
 
 def queue(plant, unit):
-    rows = jobs.station_queue(actor=plant.ana, work_unit_id=plant.units[unit].pk)
+    rows = jobs.station_queue(actor=plant.ana, work_unit_id=plant.units[unit].pk, now=AT)
     return [row.id for row in rows]
 
 
 def as_planned(plant, unit):
-    """What the published plan has on a machine, in its order."""
+    """What the published plan has on a machine, in its order: what can begin, rush first, then what waits."""
     plan = Plan.objects.get(is_published=True)
-    rows = zip(plan.starts, plan.job_order_ids, plan.work_unit_ids, strict=True)
-    return [job for _start, job, on in sorted(rows) if on == plant.units[unit].pk]
+    start = dict(zip(plan.job_order_ids, plan.starts, strict=True))
+    rows = zip(plan.job_order_ids, plan.work_unit_ids, strict=True)
+    there = JobOrder.objects.in_bulk([job for job, on in rows if on == plant.units[unit].pk])
+
+    def place(row):
+        is_ready = row.substate == "ready"
+        return not is_ready, is_ready and row.rank != 0, start[row.pk]
+
+    return [row.pk for row in sorted(there.values(), key=place)]
 
 
 def listed(plant, limit=5):
@@ -105,7 +112,10 @@ def test_a_rush_that_no_plan_knows_goes_first_until_it_is_placed(plant):
     orders.a_released_order(plant, "GEAR", 10, code="SLOW")
     rush, slow = JobOrder.objects.get(code="RUSH-1-10"), JobOrder.objects.get(code="SLOW-1-10")
     for unit in ("C1", "C2"):
-        assert queue(plant, unit) == [rush.pk, *as_planned(plant, unit), slow.pk]
+        known = as_planned(plant, unit)
+        ready = list(JobOrder.objects.filter(pk__in=known, substate="ready").values_list("pk", flat=True))
+        can_begin, waits = [job for job in known if job in ready], [job for job in known if job not in ready]
+        assert queue(plant, unit) == [rush.pk, *can_begin, slow.pk, *waits]
     ids = [row.id for row in listed(plant, 3)]
     assert ids[0] == rush.pk
     assert slow.pk in ids[-2:]

@@ -58,7 +58,7 @@ def picture_of(*, device: StationDevice, stream: uuid.UUID | None, now: datetime
     }
     if unit is None:
         return picture | {"stations": _stations(actor, device.site_id)}
-    queue = jobs.station_queue(actor=actor, work_unit_id=unit.pk, limit=JOBS_KEPT)
+    queue = jobs.station_queue(actor=actor, work_unit_id=unit.pk, now=now, limit=JOBS_KEPT)
     details = jobs.job_details(actor=actor, job_order_ids=[row.id for row in queue])
     files = _files(actor, device.site_id, details)
     counted = counts.counts_of(job_order_ids=[row.id for row in queue])
@@ -199,6 +199,7 @@ def _job(detail: JobDetail, work_unit_id: int, files: Mapping[int, Json]) -> Jso
         "instruction_en": directive.get("instruction_en", ""),
         "state": row.state.value,
         "isHere": row.work_unit_id in {None, work_unit_id},
+        "waits_at": "" if row.work_unit_id in {None, work_unit_id} else row.work_unit_code,
         "reason": _why_it_rests(detail),
         **said_in_both(_why_it_rests(detail), "reason"),
         "quantity": float(row.quantity),

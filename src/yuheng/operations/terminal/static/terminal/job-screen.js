@@ -110,7 +110,8 @@ export class JobScreen {
       next.length ? h("h3", {}, t("Next")) : null,
       h("ul", { class: "next" }, next.map((one) => h("li", {}, h("button", { type: "button", "data-key": `next:${one.id}`, disabled: isBusy, onclick: () => { terminal.wanted = one.id; terminal.draw(); } },
         h("b", {}, `${one.order_code || one.request_code} / ${one.segment_code}`), h("span", {}, ` ${named(one, "segment")} · ${amount(one.remaining)} ${one.unit}`),
-        this.whenOf(one))))));
+        this.whenOf(one),
+        one.waits_at ? h("small", {}, ` · ${t("waits at %(unit)s", { unit: one.waits_at })}`) : null)))));
   }
 
   enlarge(one) {
