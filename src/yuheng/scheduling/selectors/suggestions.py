@@ -38,6 +38,12 @@ class SuggestionRow:
     made_at: datetime
     ended_by: str
 
+    @property
+    def is_better(self) -> bool:
+        """Whether it leads to less lateness than changing nothing."""
+        before = (self.consequences.get("before") or {}).get("late_min")
+        return before is not None and self.consequences.get("late_min", before) < before
+
 
 @dataclass(frozen=True, slots=True)
 class DisturbanceRow:
@@ -65,6 +71,12 @@ class DisturbanceRow:
     message: str
     details: dict[str, Any] = field(default_factory=dict)
     suggestions: tuple[SuggestionRow, ...] = ()
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it is answered and no promise is hit by it, and nobody has done anything about it."""
+        is_touched = any(one.state is SuggestionState.ACCEPTED for one in self.suggestions)
+        return self.answered_at is not None and not self.hit and not self.message and not is_touched
 
 
 _ROW = (

@@ -76,3 +76,32 @@ def test_the_pages_of_the_loop_say_who_is_in_danger_and_what_came_of_advice(plan
     assert f'data-unit="{row.work_unit_id}"' in text
     assert row.hit[0]["order"] in text
     assert 'class="button"' in text
+
+
+def test_what_hits_no_promise_is_folded_and_offers_nothing(plant):
+    client = Client()
+    client.force_login(Person.objects.get(pk=plant.ben.person_id))
+
+    def card():
+        return client.get(reverse("scheduling:danger"), {"site": plant.site.code}).content.decode()
+
+    assert 'class="harmless"' not in card()
+    assert 'class="primary"' in card()
+    Disturbance.objects.update(hit=[], late_min=0)
+    text = card()
+    assert 'class="harmless"' in text
+    assert 'class="primary"' not in text
+    Disturbance.objects.update(answered_at=None)  # nobody knows yet whom it hits
+    assert 'class="harmless"' not in card()
+
+
+def test_what_is_no_better_than_waiting_is_not_offered_with_one_press(plant):
+    client = Client()
+    client.force_login(Person.objects.get(pk=plant.ben.person_id))
+    assert Disturbance.objects.get().hit
+    for one in Suggestion.objects.all():
+        one.consequences["late_min"] = one.consequences["before"]["late_min"]
+        one.save()
+    text = client.get(reverse("scheduling:danger"), {"site": plant.site.code}).content.decode()
+    assert 'class="danger"' in text
+    assert 'class="primary"' not in text

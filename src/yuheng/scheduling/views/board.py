@@ -60,6 +60,7 @@ def _said(row: suggestions.DisturbanceRow) -> suggestions.DisturbanceRow:
 def _news(actor: Actor, site: SiteRow) -> dict[str, Any]:
     """What changes by itself: what stands, what was asked for, which plan holds."""
     rows = suggestions.open_disturbances(actor=actor, site_id=site.id)
+    rows.sort(key=lambda row: row.is_harmless)  # stable: the most lateness first
     head = asked.published_plan(actor=actor, site_id=site.id)
     scenario_rows = asked.scenarios(actor=actor, site_id=site.id, limit=8)
     return {
@@ -309,15 +310,19 @@ def advice(request: HttpRequest) -> HttpResponse:
 
 
 def _news_of_danger(actor: Actor, site: SiteRow) -> dict[str, Any]:
-    rows = suggestions.open_disturbances(actor=actor, site_id=site.id)
-    shown = []
-    for row in rows:
+    """What endangers orders, with the best way out where it is better than waiting; the rest by name only."""
+    shown, harmless = [], []
+    for row in suggestions.open_disturbances(actor=actor, site_id=site.id):
+        if row.is_harmless:
+            harmless.append(_said(row))
+            continue
         opened = [one for one in row.suggestions if one.state == SuggestionState.OPEN]
         taken = [one for one in row.suggestions if one.state == SuggestionState.ACCEPTED]
-        best = opened[0] if opened else (taken[0] if taken else None)
+        best = next((one for one in opened if one.is_better), None) or (taken[0] if taken else None)
         title = words.alternative(best.kind, best.values) if best else ""
         shown.append((_said(row), best, title, len(opened), bool(taken)))
-    return {"endangered": shown, "planner": asked.planner_state(site_id=site.id, now=_now())}
+    planner = asked.planner_state(site_id=site.id, now=_now())
+    return {"endangered": shown, "harmless": harmless, "planner": planner}
 
 
 @never_cache

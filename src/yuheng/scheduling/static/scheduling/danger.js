@@ -18,7 +18,10 @@ async function renew() {
     const text = await answer.text();
     if (text === place.dataset.shown || place.contains(document.activeElement)) return;
     place.dataset.shown = text;
+    const isOpen = place.querySelector(".harmless")?.open ?? false;
     place.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
+    const harmless = place.querySelector(".harmless");
+    if (harmless) harmless.open = isOpen;
   } finally {
     asking = false;
     if (again) { again = false; renew().catch(() => {}); }
