@@ -26,7 +26,7 @@ from yuheng.engines.schedule.plan import Plan, plan_of
 from yuheng.engines.schedule.problem import Problem
 from yuheng.engines.schedule.repair.general import GeneralShop
 from yuheng.scheduling.building.built import Built, Rows, outside
-from yuheng.scheduling.building.carrying import carry, far_enough
+from yuheng.scheduling.building.carrying import Carried, carry, far_enough
 
 Ints = npt.NDArray[np.int64]
 LAST = 1 << 44
@@ -86,12 +86,37 @@ class Moved:
         return self.plan is not None and self.refusal is None and not self.violations
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The published plan as it goes on from a moment, ready for moves to be tried on it, one after another.
+
+    ``arrays`` reach everything that begins by tick ``until``.
+    """
+
+    built: Built
+    carried: Carried
+    arrays: Arrays
+    until: int
+
+
+def base_of(built: Built, published: Rows) -> Base | None:
+    """Bring the published plan to the moment of ``built``; None when it cannot go on at all."""
+    found = carry(built, published)
+    if found is None:
+        return None
+    until = int(found.plan.end.max())
+    return Base(built, found, far_enough(found.problem, until), until)
+
+
 def place(built: Built, published: Rows, move: Move) -> Moved | None:
     """Try a move on the published plan as it goes on from now; None when that plan cannot go on at all."""
-    base = carry(built, published)
-    if base is None:
-        return None
-    problem, before = base.problem, base.plan
+    base = base_of(built, published)
+    return None if base is None else place_on(base, move)
+
+
+def place_on(base: Base, move: Move) -> Moved:
+    """Try a move on a plan that was brought to its moment before. Changes nothing of it."""
+    built, problem, before = base.built, base.carried.problem, base.carried.plan
     k = built.index_of_job.get(move.job_order_id, -1)
 
     def no(code: str, **values: Any) -> Moved:
@@ -105,7 +130,7 @@ def place(built: Built, published: Rows, move: Move) -> Moved | None:
     if refused is not None:
         return no(*refused[:1], **refused[1])
     wanted = max(problem.now, built.tick(move.start))
-    arrays = far_enough(problem, max(wanted, int(before.end.max())))
+    arrays = base.arrays if wanted <= base.until else far_enough(problem, wanted)
     mode = _mode_on(arrays, problem, k, machine)
     try:
         if move.how is How.INFINITE:

@@ -113,11 +113,6 @@ class Board:
     calendar_of: dict[int, int]
     overtime: tuple[tuple[int, Span], ...] = ()
 
-    @property
-    def open_count(self) -> int:
-        """How many job orders have a place and are not over."""
-        return sum(not row.is_over for row in self.rows)
-
 
 @dataclass(frozen=True, slots=True)
 class BoardFilter:

@@ -182,6 +182,19 @@ def test_the_board_costs_as_many_queries_whatever_its_size_and_few_when_nothing_
     assert len(again) <= MOST_QUERIES_UNCHANGED, [one["sql"][:90] for one in again.captured_queries]
 
 
+def test_the_page_of_the_board_does_not_build_the_board_that_its_island_asks_for(plant, ben, now, monkeypatch):
+    published(plant, now)
+
+    def refuse(**_asked):
+        raise AssertionError("built twice")
+
+    monkeypatch.setattr("yuheng.scheduling.views.board.board", refuse)
+    for view in ("units", "orders"):
+        assert 'data-src="/dispatch/board' in text(ben.get(f"/dispatch/?view={view}"))
+    with pytest.raises(AssertionError, match="built twice"):
+        ben.get("/dispatch/?view=table")
+
+
 def test_the_columns_are_packed_for_who_unpacks_them(plant, ben, now):
     published(plant, now)
     plain, packed = columns(ben), columns(ben, accept_encoding="gzip, br")

@@ -234,3 +234,26 @@ def test_moves_at_the_same_time_are_published_one_after_the_other_and_each_is_so
     assert Plan.objects.filter(published_at__isnull=False).count() == 1 + outcomes.count("done")
     assert is_sound(plant) == []
     assert plan.number < Plan.objects.get(is_published=True).number
+
+
+def test_a_bar_that_is_carried_about_is_tried_on_what_was_read_a_moment_ago(django_assert_max_num_queries):
+    plant, plan = a_planned_plant()
+    jobs_ = behind_the_frozen_zone(plan)[:2]
+    starts = (LATER, AT + timedelta(hours=4), AT + timedelta(hours=5))
+    first = [tried(plant, job, start=start) for job in jobs_ for start in starts]
+    with django_assert_max_num_queries(6 * len(first)):  # the stamp, and no reading of the plant
+        again = [tried(plant, job, start=start, at=AT + timedelta(seconds=3)) for job in jobs_ for start in starts]
+    assert again == first
+    moves._WARM.clear()
+    assert [tried(plant, job, start=start) for job in jobs_ for start in starts] == first
+
+
+def test_what_changed_is_read_anew_before_the_next_place_is_tried():
+    plant, plan = a_planned_plant()
+    job = behind_the_frozen_zone(plan)[-1]
+    before = tried(plant, job, start=LATER)
+    moved = move(plant, plan, behind_the_frozen_zone(plan)[0], start=AT + timedelta(hours=6))
+    after = tried(plant, job, start=LATER)
+    assert (before.number, after.number) == (plan.number, moved.number)
+    moves._WARM.clear()
+    assert tried(plant, job, start=LATER) == after

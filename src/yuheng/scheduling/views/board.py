@@ -33,7 +33,7 @@ from yuheng.scheduling.rules.states import SuggestionState
 from yuheng.scheduling.selectors import advice as advised
 from yuheng.scheduling.selectors import plans as asked
 from yuheng.scheduling.selectors import suggestions
-from yuheng.scheduling.selectors.board import BoardFilter, board, board_stamp
+from yuheng.scheduling.selectors.board import BoardFilter, BoardRow, board, board_stamp
 from yuheng.scheduling.services import loop, moves, plans, scenarios, why, words
 from yuheng.scheduling.views.asking import DISPATCH
 from yuheng.scheduling.views.asking import asked_site as _site
@@ -86,20 +86,13 @@ def dispatch(request: HttpRequest) -> HttpResponse:
     now = _now()
     view = request.GET.get("view", "")
     news = _news(actor, site)
-    found = board(actor=actor, site_id=site.id, now=now)
     narrowed = BoardFilter(
         unit=request.GET.get("unit", ""), center=request.GET.get("center", ""), order=request.GET.get("order", ""),
         customer=request.GET.get("customer", ""), is_late=bool(request.GET.get("late", "")),
     )  # fmt: skip
     start, end = _window(request, site, now)
-    center_of = {unit.id: unit.work_center_code for unit in found.units}
-    rows = [
-        row
-        for row in (*found.waiting, *found.rows)
-        if narrowed.shows(row, center_of)
-        and not row.is_over
-        and (not row.has_place or (row.end > start and row.setup_start < end))
-    ]
+    units = equipment.work_units(actor=actor, site_id=site.id)
+    rows = _rows(actor, site, now, narrowed, (start, end)) if view == "table" else []
     pages = max(1, -(-len(rows) // MOST_LINES))
     at = min(max(1, _number(request, "page") or 1), pages)
     kept = request.GET.copy()
@@ -108,7 +101,6 @@ def dispatch(request: HttpRequest) -> HttpResponse:
     head = news["head"]
     context = {
         **news,
-        "board": found,
         "view": view if view in VIEWS else VIEWS[0],
         "kept": kept.urlencode(),
         "rows": rows[(at - 1) * MOST_LINES : at * MOST_LINES],
@@ -117,17 +109,33 @@ def dispatch(request: HttpRequest) -> HttpResponse:
         "pages": pages,
         "narrowed": narrowed,
         "is_narrowed": narrowed != BoardFilter(),
-        "centers": sorted({unit.work_center_code for unit in found.units}),
+        "centers": sorted({unit.work_center_code for unit in units}),
         "lanes": "all" if request.GET.get("lanes") == "all" else "",
         "hours": f"{(end - start).total_seconds() / 3600:g}",
         "start": start,
         "end": end,
         "hows": list(How),
         "notices": [words.notice(one) for one in (head.notices if head else [])],
-        "units": equipment.work_units(actor=actor, site_id=site.id),
+        "units": units,
         "default_until": timezone.localtime(now + timedelta(hours=2), ZoneInfo(site.time_zone)),
     }
     return _page(request, "scheduling/dispatch.html", context, site)
+
+
+def _rows(
+    actor: Actor, site: SiteRow, now: datetime, narrowed: BoardFilter, window: tuple[datetime, datetime]
+) -> list[BoardRow]:
+    """Return the lines of the table view; the islands ask for the board by themselves."""
+    found = board(actor=actor, site_id=site.id, now=now)
+    center_of = {unit.id: unit.work_center_code for unit in found.units}
+    start, end = window
+    return [
+        row
+        for row in (*found.waiting, *found.rows)
+        if narrowed.shows(row, center_of)
+        and not row.is_over
+        and (not row.has_place or (row.end > start and row.setup_start < end))
+    ]
 
 
 def _window(request: HttpRequest, site: SiteRow, now: datetime) -> tuple[datetime, datetime]:
