@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -32,7 +33,7 @@ def solve_all() -> None:
     idle_since = time.monotonic()
     while not stop.is_set() and time.monotonic() - idle_since < LINGER_S:
         try:
-            if scenarios.work_once(now=now, stop=stop) is not None:
+            if scenarios.work_once(now=now, stop=stop, overdue=_end_hard) is not None:
                 idle_since = time.monotonic()
                 continue
         except DatabaseError as error:
@@ -41,3 +42,9 @@ def solve_all() -> None:
         except Exception:  # said on the what-if already; the next one is solved
             LOGGER.exception("A plan could not be made.")
         stop.wait(LOOK_S)
+
+
+def _end_hard() -> None:
+    """End while the engine hangs: the planner starts another child for what waits."""
+    LOGGER.error("The engine did not come back in time; this child ends.")
+    os._exit(3)

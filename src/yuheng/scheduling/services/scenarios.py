@@ -6,6 +6,7 @@ The web only asks and reads. What is asked for is a row: a planner that dies lea
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +39,8 @@ MOST_SECONDS = 600
 LOST_AFTER = timedelta(seconds=30)
 """A planner that has not said a word for so long is dead: what it was at is begun again."""
 BEAT_S = 2.0
+OVERDUE_S = 60.0
+"""An engine that has not come back so long after its time is given up: what it hangs in, nobody can interrupt."""
 _UNDER_WAY = sorted(state.value for state in UNDER_WAY)
 
 
@@ -164,7 +167,9 @@ def take_next(*, at: datetime) -> Scenario | None:
         return row
 
 
-def work_once(*, now: Callable[[], datetime], stop: threading.Event | None = None) -> Scenario | None:
+def work_once(
+    *, now: Callable[[], datetime], stop: threading.Event | None = None, overdue: Callable[[], None] | None = None
+) -> Scenario | None:
     """Solve one what-if, if one waits; return it as it ended. For the planner.
 
     Parameters
@@ -173,22 +178,32 @@ def work_once(*, now: Callable[[], datetime], stop: threading.Event | None = Non
         The clock.
     stop
         Set: the planner is to end; what it is at goes back to waiting.
+    overdue
+        Called when the engine hangs, after the what-if says so: to end the process, for nothing less ends the engine.
     """
     row = take_next(at=now())
     if row is None:
         return None
     actor = system_actor("planner")
     try:
-        _solve(row, actor, now, stop or threading.Event())
+        _solve(row, actor, now, stop or threading.Event(), overdue)
     except (ProblemError, Conflict) as refusal:
         _end(row, ScenarioState.FAILED, now(), message=str(refusal))
     except Exception as error:  # whatever it is, the row says so and the next one is solved
-        _end(row, ScenarioState.FAILED, now(), message=f"{type(error).__name__}: {error}")
+        why = f"{type(error).__name__}: {error}"
+        if Scenario.objects.filter(pk=row.pk, state=ScenarioState.SOLVING.value).exists():  # else: it was given up
+            _end(row, ScenarioState.FAILED, now(), message=_("The engine failed. The published plan holds. %s") % why)
         raise
     return row
 
 
-def _solve(row: Scenario, actor: Actor, now: Callable[[], datetime], stop: threading.Event) -> None:
+def _solve(
+    row: Scenario,
+    actor: Actor,
+    now: Callable[[], datetime],
+    stop: threading.Event,
+    overdue: Callable[[], None] | None,
+) -> None:
     levers = read_levers(row.levers)
     built = build_now(actor=actor, site_id=row.site_id, at=now(), levers=levers)
     published = Plan.objects.filter(site_id=row.site_id, is_published=True).first()
@@ -199,7 +214,7 @@ def _solve(row: Scenario, actor: Actor, now: Callable[[], datetime], stop: threa
     before = carry(built, rows) if rows else None
     situation = before.situation if before else built.situation(rows)
     cancel = Cancel()
-    beat = _Beat(row, cancel, now, stop)
+    beat = _Beat(row, cancel, now, stop, overdue)
     with beat:
         found = solve(
             situation.problem,
@@ -210,6 +225,9 @@ def _solve(row: Scenario, actor: Actor, now: Callable[[], datetime], stop: threa
             cancel=cancel,
             on_improvement=beat.improved,
         )
+    if beat.is_given_up:  # the row says so already
+        row.refresh_from_db()
+        return
     if stop.is_set() and not beat.is_asked:
         Scenario.objects.filter(pk=row.pk, state=ScenarioState.SOLVING.value).update(
             state=ScenarioState.WAITING.value, beat_at=None
@@ -249,8 +267,16 @@ class _Beat:
     A thread of its own with a connection of its own: the engine holds the calling one.
     """
 
-    def __init__(self, row: Scenario, cancel: Cancel, now: Callable[[], datetime], stop: threading.Event) -> None:
-        self.is_asked = False
+    def __init__(
+        self,
+        row: Scenario,
+        cancel: Cancel,
+        now: Callable[[], datetime],
+        stop: threading.Event,
+        overdue: Callable[[], None] | None,
+    ) -> None:
+        self.is_asked = self.is_given_up = False
+        self._overdue = overdue
         self._row, self._cancel, self._now, self._stop = row, cancel, now, stop
         self._over = threading.Event()
         self._began = now()
@@ -274,7 +300,10 @@ class _Beat:
 
         try:
             waited = 0.0
+            began = time.monotonic()
             while not self._over.wait(0.1):
+                if time.monotonic() - began > self._row.seconds + OVERDUE_S:
+                    return self._give_up()
                 if self._stop.is_set():
                     self._cancel.set()
                 waited += 0.1
@@ -283,6 +312,16 @@ class _Beat:
                     self._beat()
         finally:
             connection.close()
+
+    def _give_up(self) -> None:
+        self.is_given_up = True
+        message = _("The engine did not come back in time and was stopped. The published plan holds; ask again.")
+        Scenario.objects.filter(pk=self._row.pk, state=ScenarioState.SOLVING.value).update(
+            state=ScenarioState.FAILED.value, ended_at=self._now(), message=message
+        )
+        self._cancel.set()
+        if self._overdue is not None:
+            self._overdue()
 
     def _beat(self) -> None:
         at = self._now()
