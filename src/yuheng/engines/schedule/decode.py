@@ -28,7 +28,7 @@ from yuheng.engines.schedule.dispatching import Reals, dispatch, hand_back
 from yuheng.engines.schedule.faults import gettext_noop
 from yuheng.engines.schedule.layout import Layout
 from yuheng.engines.schedule.serial import fill, is_kept, put_fixed
-from yuheng.engines.schedule.slots import NO_SLOT, TOO_FAR, TOO_LATE, TOO_LONG
+from yuheng.engines.schedule.slots import NO_SLOT, OTHER, TOO_FAR, TOO_LATE, TOO_LONG
 from yuheng.engines.schedule.tables import Block
 
 _SENTENCES = {
@@ -309,7 +309,33 @@ def by_base(
     kept = left == 0 and is_kept(board.address())
     if left or not kept or layout.needs_serial:
         start = np.where(board.place[:, MODE] >= 0, board.place[:, START], np.iinfo(np.int64).max >> 2)
-        by_order(board, start, want)
+        try:
+            by_order(board, start, want)
+        except NoPlan:
+            first = after_fixed(layout)
+            if not first.any():
+                raise
+            by_order(board, np.where(first, start - AHEAD, start), want)
+
+
+AHEAD = 1 << 50
+"""Earlier than anything, as an order; see `after_fixed`."""
+
+
+def after_fixed(layout: Layout) -> npt.NDArray[np.bool_]:
+    """Return what must come first where orders fail: the operations that follow fixed ones, and all before those.
+
+    A part whose operation runs already takes its place in a buffer, or blocks its machine, whatever else is planned:
+    nothing may be put there before it is known how long.
+    """
+    first = np.zeros(len(layout.op), np.bool_)
+    waiting = [int(b) for i in layout.fixed for b in layout.out[layout.out_ptr[i] : layout.out_ptr[i + 1], OTHER]]
+    while waiting:
+        i = waiting.pop()
+        if not first[i]:
+            first[i] = True
+            waiting += layout.inn[layout.inn_ptr[i] : layout.inn_ptr[i + 1], OTHER].tolist()
+    return first
 
 
 def by_order(

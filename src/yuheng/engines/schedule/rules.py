@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from yuheng.engines.schedule.decode import Board, NoPlan, Urgency, by_order, by_rule
+import numpy as np
+
+from yuheng.engines.schedule.bookings import Table
+from yuheng.engines.schedule.decode import AHEAD, Board, NoPlan, Urgency, after_fixed, by_order, by_rule
+from yuheng.engines.schedule.layout import Layout
 from yuheng.engines.schedule.objective import Objective
 
 LOOK_AHEAD = (2.0, 1.0, 4.0, 0.5, 3.0, 1.5, 6.0, 10.0)
@@ -43,12 +47,30 @@ def sweep(board: Board, known: Urgency, objective: Objective) -> Iterator[Board]
         is_any = True
         yield board
     if not is_any:
-        for order in (known.due, -known.tail, board.layout.arrays.release):
+        for order, keep_order in _last_orders(board.layout, known):
             try:
-                by_order(board, order)
+                by_order(board, order, keep_order=keep_order)
             except NoPlan:
                 continue
             yield board
             return
         if first is not None:
             raise first
+
+
+def _last_orders(layout: Layout, known: Urgency) -> Iterator[tuple[Table, bool]]:
+    """Orders for problems that no rule serves, and whether gaps stay open: at last one job after the other."""
+    arrays = layout.arrays
+    first = after_fixed(layout)
+    rank = np.empty(arrays.n, np.int64)
+    rank[arrays.topo] = np.arange(arrays.n)
+    earliest = np.full(arrays.jobs, AHEAD, np.int64)
+    np.minimum.at(earliest, arrays.job, known.due)
+    turn = np.empty(arrays.jobs, np.int64)
+    turn[np.lexsort((np.arange(arrays.jobs), earliest))] = np.arange(arrays.jobs)
+    job_after_job = turn[arrays.job] * arrays.n + rank
+    for order in (known.due, -known.tail, arrays.release, job_after_job, arrays.job * arrays.n + rank):
+        for keep_order in (False, True):
+            if first.any():
+                yield np.where(first, order - AHEAD, order), keep_order
+            yield order, keep_order

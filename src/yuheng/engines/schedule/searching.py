@@ -300,7 +300,10 @@ def _rebuild(scorer: Scorer, given: Found, seed: int, limits: Limits, found: typ
     search.dispatch(tries, 0.15 * (until - begin) if not counted else 1e9, limits.stop, found)
     simple = relaxed(arrays)
     if simple is not None and not limits.stop[0]:
-        _guided(search, simple, scorer, seed, limits, found, until - 0.6 * (until - limits.clock()))
+        # By count the end must not depend on when this began: equal seeds make equal plans.
+        half = limits.begun + 0.5 * (until - limits.begun)
+        ends = half if counted else until - 0.6 * (until - limits.clock())
+        _guided(search, simple, scorer, seed, limits, found, ends)
         limits.until = until
         if not limits.cancel.is_set and limits.clock() < until:
             limits.stop[0] = 0
@@ -324,8 +327,10 @@ def _guided(
 
     limits.until = until
     _anneal(replace(scorer, arrays=simple), Found(mode, start), seed, limits, decoded, lambda: None, simple)
-    search.try_order(lead.start, lead.mode, found)
-    search.try_order(lead.start, np.full_like(lead.mode, -1), found)
+    for want in (lead.mode, np.full_like(lead.mode, -1)):
+        if limits.cancel.is_set:
+            return
+        search.try_order(lead.start, want, found)
 
 
 def load(board: Board, given: Found) -> bool:

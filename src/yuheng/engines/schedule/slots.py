@@ -233,6 +233,8 @@ def slot(board: int, i: int, k: int, t: int, least_end: int, after: int, stop: i
             return INFINITE, INFINITE, -1
         t = fixed
         stop = min(stop, fixed + 1)
+    else:  # what runs already may end before its machine is free for others
+        t = max(t, mach[m, FREE_FROM])
     x = last_started(board, m, t)
     if after >= 0 and (x < 0 or place[x, START] < place[after, START]):
         x = after

@@ -31,7 +31,7 @@ from yuheng.engines.schedule.plan import Plan, plan_of
 from yuheng.engines.schedule.problem import Problem
 from yuheng.engines.schedule.rules import sweep
 from yuheng.engines.schedule.scoring import Scorer, scorer
-from yuheng.engines.schedule.searching import Cancel, Found, Limits, costs_of, improve
+from yuheng.engines.schedule.searching import COUNTED, Cancel, Found, Limits, costs_of, improve
 from yuheng.engines.schedule.validate import name_of
 
 __all__ = ["Cancel", "Improvement", "Solution", "solve"]
@@ -274,7 +274,8 @@ def _first_plans(best: Best, start: Plan | None, limits: Limits) -> None:
         board.active[:] = choose_routings(arrays)
     known = urgency(layout)
     is_plain = tardiness.supports(arrays)
-    limits.phase(RULES_SHARE)
+    is_counted = limits.effort is not None or arrays.n <= COUNTED
+    limits.phase(1.0 if is_counted else RULES_SHARE)  # so few are done soon, and are all tried whatever the clock says
     for plan in sweep(board, known, objective):
         best.offer(plan.mode, plan.start, plan.leave)
         if is_plain or limits.stop[0] or best.is_optimal():

@@ -169,8 +169,16 @@ class Effort:
 
 
 def supports(arrays: Arrays) -> bool:
-    """Whether the search and the rules of `dispatch` know all of a problem's rules."""
-    return not arrays.needs_general
+    """Whether the search and the rules of `dispatch` know all of a problem's rules.
+
+    They take a machine as free from its last operation on: not so where one that runs already ends before that.
+    """
+    if arrays.needs_general:
+        return False
+    fixed = np.flatnonzero((arrays.fixed_start >= 0) & (arrays.fixed_mode >= 0))
+    mode = arrays.fixed_mode[fixed]
+    until = arrays.fixed_start[fixed] + arrays.mode_duration[mode]
+    return not bool((until < arrays.machine_free[arrays.mode_machine[mode]]).any())
 
 
 class TardinessSearch:

@@ -1,5 +1,7 @@
 """Any random plant with every rule on: feasible, the same for a seed, never worse with more, stopped when asked."""
 
+import dataclasses
+import itertools
 import threading
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from yuheng.engines.schedule.check import check
 from yuheng.engines.schedule.generate import FEATURES, plant, random_problem
 from yuheng.engines.schedule.objective import Objective, evaluate, parse_objective
+from yuheng.engines.schedule.problem import Status
 from yuheng.engines.schedule.solve import Cancel, solve
 from yuheng.engines.schedule.warm import warm
 
@@ -83,3 +86,37 @@ def test_the_time_limit_is_held(problem):
     solution = solve(problem, Objective(), 1.0)
     assert solution.seconds < 60
     assert check(problem, solution.plan) == []
+
+
+@pytest.mark.parametrize("features", [{"tools"}, {"setups"}, set()], ids=["general", "timed", "plain"])
+def test_nothing_follows_what_runs_before_its_machine_is_free(features):
+    """What runs ends before its machine is free for others."""
+    problem = random_problem(5, 30, {"due", "alternatives", *features})
+    busy = problem.machines[0]
+    first = next(operation for operation in problem.operations if operation.modes[0].machine == busy.id)
+    runs = dataclasses.replace(
+        first, status=Status.STARTED, fixed_machine=busy.id, fixed_start=0, release=0, material_at=0
+    )
+    free_at = first.modes[0].duration + 500
+    problem = dataclasses.replace(
+        problem,
+        machines=(dataclasses.replace(busy, available_from=free_at), *problem.machines[1:]),
+        operations=tuple(runs if operation is first else operation for operation in problem.operations),
+    )
+    solution = solve(problem, Objective(), 60.0, seed=1, effort=300)
+    assert [violation.sentence for violation in check(problem, solution.plan)] == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_limit_in_seconds_gives_one_plan_too(seed):
+    """What is small is cut by counting, long before the time is over; whatever the clock says meanwhile."""
+    problem = random_problem(seed, 220)  # more than the exact solver takes
+    plans = []
+    for tick_s in (1e-6, 2e-5):
+        ticks = itertools.count()
+
+        def clock(ticks=ticks, tick_s=tick_s):
+            return next(ticks) * tick_s
+
+        plans.append(solve(problem, Objective(), 3.0, seed=seed, clock=clock).plan)
+    assert plans[0].rows(problem) == plans[1].rows(problem)

@@ -5,10 +5,20 @@ import pytest
 
 from yuheng.engines.schedule.arrays import compile_problem
 from yuheng.engines.schedule.check import check
-from yuheng.engines.schedule.decode import RULES, NoPlan, by_order, by_rule, choose_routings, new_board, urgency
+from yuheng.engines.schedule.decode import (
+    RULES,
+    NoPlan,
+    after_fixed,
+    by_order,
+    by_rule,
+    choose_routings,
+    new_board,
+    urgency,
+)
 from yuheng.engines.schedule.faults import ProblemError
 from yuheng.engines.schedule.generate import random_problem
 from yuheng.engines.schedule.layout import lay_out
+from yuheng.engines.schedule.objective import Objective
 from yuheng.engines.schedule.plan import plan_of
 from yuheng.engines.schedule.problem import (
     Demand,
@@ -22,6 +32,7 @@ from yuheng.engines.schedule.problem import (
     Resource,
     Status,
 )
+from yuheng.engines.schedule.rules import sweep
 from yuheng.engines.schedule.solve import solve
 
 
@@ -111,3 +122,29 @@ def test_nobody_joins_a_batch_without_what_it_needs(missing):
 
     assert [violation.sentence for violation in check(problem, plan_of(arrays, board.mode, board.start))] == []
     assert board.start.tolist() == ([50, 0] if missing == ("A",) else [0, 50])
+
+
+@pytest.mark.parametrize("size", [150, 400])
+def test_a_part_that_is_under_way_gets_its_place_before_others_take_it(size):
+    """Its operation runs already and blocks the machine: by the rule's order the buffer was full by then."""
+    problem = random_problem(11, size)
+    arrays = compile_problem(problem)
+    layout = lay_out(arrays)
+    board = new_board(layout, choose_routings(arrays))
+
+    next(sweep(board, urgency(layout), Objective()))
+
+    assert check(problem, plan_of(arrays, board.mode, board.start, board.leave)) == []
+
+
+def test_what_follows_fixed_operations_comes_first_with_all_before_it():
+    problem = random_problem(11, 150)
+    arrays = compile_problem(problem)
+    first = after_fixed(lay_out(arrays))
+    before = {(link.before, link.after) for link in problem.precedences}
+    fixed = {operation.key for operation in problem.operations if operation.is_fixed}
+    after = {later for earlier, later in before if earlier in fixed}
+    assert {problem.operations[i].key for i in np.flatnonzero(first)} >= after > set()
+    for earlier, later in before:
+        if first[problem.operation_index[later]] and earlier not in fixed:
+            assert first[problem.operation_index[earlier]]
