@@ -17,8 +17,9 @@ from yuheng.operations.services import documents, execute, files, floor, orders,
 from yuheng.operations.services import help as helping
 from yuheng.operations.services.orders import LineSpec as OrderLine
 from yuheng.operations.services.orders import OrderSpec, PartySpec
+from yuheng.people.models import Person
 from yuheng.performance.services.follow import catch_up_all
-from yuheng.scheduling.models import Disturbance, Plan, Scenario, Suggestion
+from yuheng.scheduling.models import Absence, Disturbance, Plan, Scenario, Suggestion
 from yuheng.testing.builders import SHIFT_START, SYSTEM
 
 AT = SHIFT_START
@@ -120,7 +121,12 @@ def _planned(site: Site, unit: Any, secret: str) -> dict[str, Any]:
     suggestion = Suggestion.objects.create(
         site=site, disturbance=disturbance, rank=1, kind="wait", base=plan, plan=plan, predicted=0.0, made_at=AT
     )
+    absence = Absence.objects.create(
+        site=site, person=Person.objects.order_by("pk").first(), start=AT, end=AT + timedelta(days=400), note=secret,
+        said_at=AT, said_by=secret,
+    )  # fmt: skip
     return {
+        "absence_id": absence.pk,
         "plan_id": plan.pk,
         "scenario_id": scenario.pk,
         "ids": str(scenario.pk),

@@ -270,6 +270,8 @@ ACTION_LABELS: dict[str, Promise] = {
     "plan.published": _("Plan published"),
     "plan.settings_changed": _("Settings of planning changed"),
     "plan.return_said": _("Expected return of a machine said"),
+    "plan.absence_entered": _("Absence entered"),
+    "plan.absence_ended": _("Absence ended"),
     "suggestion.accepted": _("Suggestion accepted"),
     "scenario.asked": _("Plan asked for"),
     "scenario.cancelled": _("Plan in the making cancelled"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from yuheng.scheduling.views import board, promises, scenarios, settings
+from yuheng.scheduling.views import absences, board, promises, scenarios, settings
 
 app_name = "scheduling"
 urlpatterns = [
@@ -24,6 +24,8 @@ urlpatterns = [
     path("dispatch/what-if/<int:scenario_id>", scenarios.scenario, name="scenario"),
     path("dispatch/promise", promises.promise, name="promise"),
     path("dispatch/promises", promises.open_promises, name="open_promises"),
+    path("dispatch/absences", absences.absences, name="absences"),
+    path("dispatch/absences/<int:absence_id>/over", absences.absence_over, name="absence_over"),
     path("dispatch/settings", settings.settings, name="settings"),
     path("orders/<int:order_id>/outlook", promises.order_outlook, name="order_outlook"),
     path("dispatch/disturbances/<int:disturbance_id>/return", board.say_return, name="say_return"),
