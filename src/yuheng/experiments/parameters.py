@@ -63,8 +63,8 @@ class Parameters:
         As the settings of a site.
     """
 
-    warm_up_min: int = 1200
-    measured_min: int = 1440
+    warm_up_min: int = 720
+    measured_min: int = 720
     orders_per_hour: float = 5.0
     allowance: tuple[float, float] = (1.6, 3.2)
     rush_allowance: tuple[float, float] = (1.1, 1.4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from yuheng.engines.schedule.check import check
 from yuheng.engines.schedule.decode import NoPlan
@@ -218,7 +218,7 @@ class Planned:
         built = self.built(floor, self._standing(floor))
         if built.problem is None or self.rows is None:
             return built, None
-        calm = self.built(floor, ())
+        calm = replace(built, standing={})
         try:
             return built, answer(built, self.rows, calm, cpu_seconds=floor.parameters.answer_cpu_s)
         except (NoPlan, ProblemError):

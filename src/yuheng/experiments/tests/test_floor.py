@@ -194,3 +194,17 @@ def test_advice_is_judged_by_what_followed():
     assert not found["is_honest"]
     assert found["late_error_median"] == 5.0
     assert found["end_error_min_median_abs"] == 1
+
+
+def test_a_plan_that_puts_everything_on_one_machine_does_not_leave_its_sisters_idle(recipes):
+    floor = a_floor(recipes, "plan", parameters=replace(SMALL, orders_per_hour=6.0), effort=1)
+    floor.run(59)
+    policy = floor.policy
+    policy.plan(floor)
+    first = {kind: one.index + 1 for one in reversed(floor.machines) for kind in [one.kind]}
+    rows = policy.rows
+    policy.follow(floor, replace(rows, work_unit_ids=[first[floor.machines[k - 1].kind] for k in rows.work_unit_ids]))
+    before = {job.id for job in floor.jobs.values() if job.start >= 0}
+    floor.run(90)
+    begun = {job.machine for job in floor.jobs.values() if job.start >= 0 and job.id not in before}
+    assert any(machine + 1 not in first.values() for machine in begun)
