@@ -29,6 +29,7 @@ FILL = (
     "from yuheng.performance.services.follow import catch_up_all; catch_up_all()"
 )
 HALLS = 10
+BACKGROUND_S = 5.0
 SLOWEST_S = 300.0
 SLOWEST_LIST_S = 30.0
 """A list that takes longer is given up, and named."""
@@ -40,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--responses", type=int, default=1_000_000, help="job responses, about")
     parser.add_argument("--terminals", type=int, default=50, help="terminals that start and finish")
     parser.add_argument("--bom-lines", type=int, default=600, help="lines of the product that is released")
-    parser.add_argument("--pause", type=float, default=2.0, help="mean seconds between two acts of a terminal")
+    parser.add_argument("--pause", type=float, default=10.0, help="mean seconds between two acts of a terminal")
+    parser.add_argument(
+        "--saturated", type=float, default=15.0, help="seconds of all terminals without any pause; 0: left out"
+    )
 
 
 def run(options: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -76,8 +80,19 @@ def _measure(stack: Stack, options: argparse.Namespace, reporter: Reporter, foun
     cpu = Cpu(stack.pids()).seconds
     reporter.step(f"releases of {options.bom_lines} lines")
     found |= _releases(visitor, made["escalators"], cpu)
-    reporter.step(f"{options.terminals} terminals for {options.seconds:.0f} s")
-    found |= _acts(stack, visitor, made["site_id"], options)
+    floor = _Floor(stack, visitor, made["site_id"], options)
+    idle = _background(cpu)
+    found["background_cpu_ms_per_s"] = round(idle * 1000, 1)
+    pace = options.terminals / options.pause if options.pause > 0 else 0.0
+    reporter.step(
+        f"{options.terminals} terminals, an act each {options.pause:g} s ({pace:.1f} acts/s), {options.seconds:.0f} s"
+    )
+    found |= {"pause_s": options.pause, "wanted_acts_per_s": round(pace, 1)}
+    found |= floor.acts(cpu, idle, seconds=options.seconds, pause_s=options.pause)
+    if options.saturated > 0:
+        reporter.step(f"{options.terminals} terminals without a pause, {options.saturated:.0f} s")
+        full = floor.acts(cpu, idle, seconds=options.saturated, pause_s=0.0)
+        found |= {f"saturated_{name}": value for name, value in full.items()}
     reporter.step("lists")
     found |= _lists(stack, visitor, made, cpu, reporter)
     found["load_at_end"] = round(os.getloadavg()[0], 1)
@@ -97,7 +112,13 @@ def _show(found: dict[str, Any], options: argparse.Namespace, reporter: Reporter
             [f"release of {options.bom_lines} lines s", found.get("release_s")],
             ["start p95 ms", found.get("start_p95_ms")],
             ["finish p95 ms", found.get("finish_p95_ms")],
+            ["acts a second, asked for", found.get("wanted_acts_per_s")],
+            ["acts a second, done", found.get("acts_per_s")],
             ["acts", found.get("acts")],
+            ["CPU of an act ms", found.get("act_cpu_ms")],
+            ["without pauses: acts a second", found.get("saturated_acts_per_s")],
+            ["without pauses: start p95 ms", found.get("saturated_start_p95_ms")],
+            ["without pauses: CPU of an act ms", found.get("saturated_act_cpu_ms")],
         ],
     )
 
@@ -113,20 +134,11 @@ def _releases(visitor: Visitor, order_ids: list[int], cpu: Callable[[], float]) 
     }
 
 
-def _acts(stack: Stack, visitor: Visitor, site_id: int, options: argparse.Namespace) -> dict[str, Any]:
-    cpu = Cpu(stack.pids()).seconds
-    used = cpu()
-    starts, finishes, refused = _terminals(stack, visitor, site_id, options)
-    count = len(starts) + len(finishes)
-    return {
-        "start_p95_ms": _p95(starts),
-        "finish_p95_ms": _p95(finishes),
-        "start_p50_ms": _p50(starts),
-        "finish_p50_ms": _p50(finishes),
-        "acts": count,
-        "act_cpu_ms": round((cpu() - used) / count * 1000, 1) if count else None,
-        "refused": refused,
-    }
+def _background(cpu: Callable[[], float]) -> float:
+    """Return the CPU seconds a second that web and database use while nobody asks for anything."""
+    used, began = cpu(), time.monotonic()
+    time.sleep(BACKGROUND_S)
+    return (cpu() - used) / (time.monotonic() - began)
 
 
 def _lists(
@@ -236,57 +248,80 @@ def _timed(visitor: Visitor, path: str, body: dict[str, Any]) -> float:
     return time.perf_counter() - began
 
 
-def _terminals(
-    stack: Stack, visitor: Visitor, site_id: int, options: argparse.Namespace
-) -> tuple[list[float], list[float], int]:
-    """Let each terminal start and finish jobs on its own station, with a pause between two acts."""
-    with psycopg.connect(database_url(stack), autocommit=True) as database:
-        units = [
-            row[0]
-            for row in database.execute(
-                "SELECT id FROM equipment_workunit WHERE site_id = %s ORDER BY id LIMIT %s",
-                [site_id, options.terminals],
-            )
-        ]
-        jobs = [
-            (row[0], float(row[1]))
-            for row in database.execute(
-                "SELECT id, quantity FROM operations_joborder WHERE site_id = %s AND state = 'allowed_to_start' "
-                "AND substate = 'ready' AND work_unit_id IS NULL ORDER BY rank, due_at, id LIMIT 20000",
-                [site_id],
-            )
-        ]
-    starts: list[float] = []
-    finishes: list[float] = []
-    refused = [0]
-    until = time.monotonic() + options.seconds
+class _Floor:
+    """Terminals, each at its own station with job orders of its own; what was done is not done again."""
 
-    def work(number: int) -> None:
-        chance = random.Random(options.seed * 1000 + number)
-        terminal = Visitor(stack.url)
-        terminal._jar = visitor._jar
-        time.sleep(chance.uniform(0, options.pause))
-        for job_id, quantity in jobs[number :: len(units)]:
-            if time.monotonic() > until:
-                break
-            try:
-                body = {"work_unit_id": units[number], "action_id": f"b{job_id}s", "happened_at": _now()}
-                starts.append(_timed(terminal, f"/api/v1/job-orders/{job_id}/start", body) * 1000)
-                time.sleep(chance.uniform(0.5, 1.5) * options.pause)
-                body = {"good": quantity, "action_id": f"b{job_id}f", "happened_at": _now()}
-                finishes.append(_timed(terminal, f"/api/v1/job-orders/{job_id}/finish", body) * 1000)
-            except RuntimeError as refusal:
-                refused[0] += 1
-                sys.stderr.write(f"{refusal}\n")
-            time.sleep(chance.uniform(0.5, 1.5) * options.pause)
-        terminal.close()
+    def __init__(self, stack: Stack, visitor: Visitor, site_id: int, options: argparse.Namespace) -> None:
+        self._url, self._jar, self._seed = stack.url, visitor._jar, options.seed
+        with psycopg.connect(database_url(stack), autocommit=True) as database:
+            self._units = [
+                row[0]
+                for row in database.execute(
+                    "SELECT id FROM equipment_workunit WHERE site_id = %s ORDER BY id LIMIT %s",
+                    [site_id, options.terminals],
+                )
+            ]
+            jobs = [
+                (row[0], float(row[1]))
+                for row in database.execute(
+                    "SELECT id, quantity FROM operations_joborder WHERE site_id = %s AND state = 'allowed_to_start' "
+                    "AND substate = 'ready' AND work_unit_id IS NULL ORDER BY rank, due_at, id LIMIT 20000",
+                    [site_id],
+                )
+            ]
+        self._jobs = [iter(jobs[number :: len(self._units)]) for number in range(len(self._units))]
 
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(units))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=options.seconds + 60)
-    return starts, finishes, refused[0]
+    def acts(self, cpu: Callable[[], float], idle: float, *, seconds: float, pause_s: float) -> dict[str, Any]:
+        """Let every terminal start and finish job orders, with a pause of 0.5 to 1.5 times the mean after each act.
+
+        ``act_cpu_ms``: CPU of web and database an act, without what they use while nobody asks; a terminal that waits
+        for its answer asks for nothing else, so without pauses the latency is the queue of a full machine.
+        """
+        starts: list[float] = []
+        finishes: list[float] = []
+        refused = [0]
+        used, began = cpu(), time.monotonic()
+        until = began + seconds
+
+        def rest(chance: random.Random) -> None:
+            time.sleep(max(0.0, min(chance.uniform(0.5, 1.5) * pause_s, until - time.monotonic())))
+
+        def work(number: int) -> None:
+            chance = random.Random(self._seed * 1000 + number)
+            terminal = Visitor(self._url)
+            terminal._jar = self._jar
+            time.sleep(chance.uniform(0, pause_s))
+            for job_id, quantity in self._jobs[number]:
+                try:
+                    body = {"work_unit_id": self._units[number], "action_id": f"b{job_id}s", "happened_at": _now()}
+                    starts.append(_timed(terminal, f"/api/v1/job-orders/{job_id}/start", body) * 1000)
+                    rest(chance)
+                    body = {"good": quantity, "action_id": f"b{job_id}f", "happened_at": _now()}
+                    finishes.append(_timed(terminal, f"/api/v1/job-orders/{job_id}/finish", body) * 1000)
+                except RuntimeError as refusal:
+                    refused[0] += 1
+                    sys.stderr.write(f"{refusal}\n")
+                rest(chance)
+                if time.monotonic() >= until:
+                    break
+            terminal.close()
+
+        threads = [threading.Thread(target=work, args=(one,), daemon=True) for one in range(len(self._units))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=seconds + 60)
+        took, count = time.monotonic() - began, len(starts) + len(finishes)
+        return {
+            "start_p95_ms": _p95(starts),
+            "finish_p95_ms": _p95(finishes),
+            "start_p50_ms": _p50(starts),
+            "finish_p50_ms": _p50(finishes),
+            "acts": count,
+            "acts_per_s": round(count / took, 1),
+            "act_cpu_ms": round(max(0.0, cpu() - used - idle * took) / count * 1000, 1) if count else None,
+            "refused": refused[0],
+        }
 
 
 def _now() -> str:

@@ -21,7 +21,7 @@ BENCHES: dict[str, tuple[str, float]] = {
     "schedule": ("yuheng.bench.schedule", 30.0),
     "redispatch": ("yuheng.bench.redispatch", 60.0),
     "board": ("yuheng.bench.board", 60.0),
-    "operations": ("yuheng.bench.operations", 30.0),
+    "operations": ("yuheng.bench.operations", 60.0),
 }
 
 

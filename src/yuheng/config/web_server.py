@@ -16,7 +16,10 @@ from typing import Any, cast
 
 import django
 import uvicorn
-from django.core.asgi import get_asgi_application
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -35,6 +38,22 @@ from yuheng.web.static_server import static
 
 GRACE_S = 2
 """How long requests under way may take after SIGTERM; streams are closed at once."""
+
+
+class Pages(ASGIHandler):
+    """Django's pages and API, from the first middleware to the view in one call on one thread.
+
+    Django's own handler hands a request from the loop to a thread and back at every middleware; ours and every view
+    are plain functions, so that is some twenty changes of thread a request, each of which waits for the processor.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Build the chain of plain functions, whatever Django's handler asks for."""
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer on the request's thread."""
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
 
 def make_application(hub: Hub, run_hub: Callable[[], Any], pages: ASGIApp) -> Starlette:
@@ -131,7 +150,7 @@ def serve(environment: Environment) -> int:
             await bus.close()
 
     tls = tls_files()
-    application: ASGIApp = make_application(hub, run_hub, cast(ASGIApp, get_asgi_application()))
+    application: ASGIApp = make_application(hub, run_hub, cast(ASGIApp, Pages()))
     config = uvicorn.Config(
         HttpsOnly(application, port=environment.web_port) if tls else application,
         host=environment.web_host,

@@ -49,6 +49,11 @@ class JobTime(SiteScopedModel):
         indexes = [
             models.Index(fields=["site", "ended_at"], name="job_time_by_end"),
             models.Index(fields=["site", "material", "segment", "ended_at"], name="job_time_of_step"),
+            models.Index(  # rows of a year come grouped, without a sort and without the table
+                fields=["site", "material", "segment", "work_unit"],
+                include=["ended_at", "run_s", "setup_s", "planned_run_s", "planned_setup_s", "pauses", "source"],
+                name="job_time_grouped",
+            ),
         ]
 
     def __str__(self) -> str:
