@@ -38,6 +38,7 @@ STRINGS = (
     _("There is nothing to do again."),
     _("This one stays where it is: it runs, is over, or is away at a supplier."),
     _("Why not earlier"),
+    _("back %(time)s"),
     _("due %(time)s"),
     _("in time"),
     _("outside"),

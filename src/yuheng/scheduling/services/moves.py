@@ -23,7 +23,7 @@ from yuheng.scheduling.services.access import DISPATCH, clock, locked_site, outd
 from yuheng.scheduling.services.plans import build_now, write_and_publish
 
 MOST_WORDS = 10
-WARM_S = 10.0
+WARM_S = 30.0
 """A dry run may stand on what was read so long ago, when no job order, plan or machine has changed since: else each
 place of a bar that is carried about would read the whole plant anew. A move that is done never does."""
 MOST_WARM = 2

@@ -209,7 +209,7 @@ export class Painter {
 
   stop(c, data, view, r) {
     const stop = data.stops.get(data.rows[r].key);
-    if (!stop || stop.start > view.end) return;
+    if (!stop || stop.start > view.end || stop.end < view.start) return;
     const y = view.y(r);
     const x = Math.max(view.label, view.x(stop.start));
     const w = view.x(stop.end) - x;
@@ -232,7 +232,9 @@ export class Painter {
     c.restore();
     c.font = this.bold;
     const width = c.measureText(words).width + 10;
-    const at = Math.min(Math.max(view.label + 2, x + w + 4), view.width - width);
+    const at = this.roomForWords(data, view, r, x, w, width, stop);
+    c.font = at === null ? this.font : this.bold;
+    if (at === null) return; // the name of the lane says it
     c.fillStyle = this.colour.panel;
     c.fillRect(at, y + 3, width, h - 6);
     c.strokeStyle = this.colour.p1;
@@ -241,6 +243,18 @@ export class Painter {
     c.fillStyle = this.colour.text;
     c.fillText(words, at + 5, y + h / 2 + 0.5);
     c.font = this.font;
+  }
+
+  /** Where the words of a stop hide no bar: left of it, inside, or in a gap behind it; else nowhere. */
+  roomForWords(data, view, r, x, w, width, stop) {
+    if (x - width - 4 > view.label) return x - width - 4;
+    if (w > width + 6) return x + 3;
+    const row = data.rows[r];
+    let free = view.width;
+    for (let k = data.first(row, stop.end); k < row.bars.length && data.setup[row.bars[k]] < view.end; k++) {
+      if (data.end[row.bars[k]] > stop.end) { free = Math.min(free, view.x(data.setup[row.bars[k]])); break; }
+    }
+    return free - (x + w) > width + 8 ? x + w + 4 : null;
   }
 
   heads(c, data, view, ticks) {
@@ -291,7 +305,7 @@ export class Painter {
       this.text(c, row.name, isDown || late ? 24 : 8, y + view.row_height / 2, view.label - 30, colour.text);
       const used = c.measureText(row.name).width + (isDown || late ? 32 : 16);
       c.font = this.font;
-      const note = late ? this.say.late(late) : row.note;
+      const note = late ? this.say.late(late) : isDown ? this.say.back(data.stops.get(row.key)) : row.note;
       this.text(c, note, used, y + view.row_height / 2, view.label - used - 4, colour.mute);
       c.strokeStyle = colour.line2;
       c.strokeRect(-1, y + view.row_height - 0.5, view.label + 1, 0);
@@ -350,7 +364,7 @@ export class Painter {
   unable(c, data, view, hand) {
     c.fillStyle = this.colour.panel;
     c.globalAlpha = 0.62;
-    for (let r = view.firstRow(); r <= view.lastRow(); r++) if (!data.able_sets[hand.able].has(data.rows[r].key)) c.fillRect(view.label, view.y(r), view.width, view.row_height);
+    for (let r = view.firstRow(); r <= view.lastRow(); r++) if (!data.rows[r].folded && !data.able_sets[hand.able].has(data.rows[r].key)) c.fillRect(view.label, view.y(r), view.width, view.row_height);
     c.globalAlpha = 1;
   }
 

@@ -18,6 +18,7 @@ export class Panel {
     this.say(choice.selectedOptions[0].textContent);
     this.board.moves.tryLater();
   }
+  back(stop) { return t("back %(time)s", { time: this.short.format(this.board.data.ms(stop.end)) }) + (stop.cause ? ` · ${stop.cause}` : ""); }
   stop(stop) { return t("stands, back %(time)s", { time: this.clock(stop.end) }) + (stop.cause ? ` · ${stop.cause}` : ""); }
 
   node(name, text, kind = "") {
@@ -32,6 +33,7 @@ export class Panel {
 
   took(data) {
     this.format = clockFormat(data.json.zone, { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
+    this.short = clockFormat(data.json.zone, { hour: "2-digit", minute: "2-digit" });
     this.part("count").textContent = t("%(n)d of %(all)d bars", { n: data.shown, all: data.count });
     const late = new Set();
     for (let i = 0; i < data.count; i++) if (data.isLate(i) && !(data.flags[i] & 4)) late.add(data.order[i]);

@@ -28,7 +28,7 @@ class Board extends HTMLElement {
     this.moving = this.stage.appendChild(canvas("moving"));
     this.view = new BoardView();
     this.scene = { selected: -1, hover: -1, links: [], hand: null, moves: [], changed: new Map(), now: serverNow() };
-    this.painter = new Painter(this.still, this.moving, this, { stop: (stop) => this.panel.stop(stop), late: (minutes) => t("+%(n)d min", { n: minutes }), folded: (n) => t("%(n)d without work", { n }) });
+    this.painter = new Painter(this.still, this.moving, this, { stop: (stop) => this.panel.stop(stop), back: (stop) => this.panel.back(stop), late: (minutes) => t("+%(n)d min", { n: minutes }), folded: (n) => t("%(n)d without work", { n }) });
     this.panel = new Panel(this);
     this.moves = new Moves(this);
     this.pointers = new Map();
