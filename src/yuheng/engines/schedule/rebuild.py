@@ -178,7 +178,8 @@ class RebuildSearch:
         end = time.perf_counter() + seconds
         begin = self.steps
         while not self.is_perfect and not stop[0]:
-            left = self._chunk if steps is None else min(self._chunk, steps - (self.steps - begin))
+            # Profiles are made wider between two calls: by count always after the same step, whatever a step takes.
+            left = self._chunk if steps is None else min(1, steps - (self.steps - begin))
             if left <= 0 or time.perf_counter() >= end:
                 break
             before, began = self._costs[1], time.perf_counter()
