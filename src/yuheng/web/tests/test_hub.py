@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from yuheng.bus.documents import Plant, Source, Tag, WorkUnit
-from yuheng.bus.messages import LiveSnapshot, LiveStates, LiveValues, UnitLive, ValueLive
+from yuheng.bus.messages import DispatchLive, LiveSnapshot, LiveStates, LiveValues, UnitLive, ValueLive
 from yuheng.web.live.hub import Hub, UnknownTopic
 from yuheng.web.live.streams import QUEUE_FRAMES, Client
 
@@ -227,3 +227,15 @@ async def test_a_historian_that_fell_silent_is_named(hub: Hub, bus: FakeBus, mon
     assert (await events_until(client, has_unit(2)))[-1]["trouble"] == ""
     monkeypatch.setattr("yuheng.web.live.hub.HISTORIAN_SILENT_S", 0.0)
     await events_until(client, lambda event: event.get("trouble") == "no_historian")
+
+
+async def test_who_listens_to_dispatching_hears_of_their_site_alone(hub: Hub, bus: FakeBus):
+    tell = bus.handlers["yh.live.dispatch.*"]
+    client = hub.open(["dispatch:1"], sites=None, expires_at=FOR_EVER, order_sites=None)
+    first = await events_until(client, lambda event: event.get("topic") == "dispatch:1")
+    assert (first[-1]["kind"], first[-1]["at_us"]) == ("snapshot", 0)
+    tell("yh.live.dispatch.2", msgspec.json.encode(DispatchLive(2, 5, 40)))
+    tell("yh.live.dispatch.1", b"not a message")
+    tell("yh.live.dispatch.1", msgspec.json.encode(DispatchLive(1, 6, 41)))
+    told = await events_until(client, lambda event: event["kind"] == "delta")
+    assert [(event["topic"], event["at_us"], event["plan_id"]) for event in told] == [("dispatch:1", 6, 41)]
