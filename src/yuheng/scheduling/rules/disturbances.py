@@ -60,12 +60,12 @@ def about_unit(work_unit_id: int) -> str:
     return f"unit {work_unit_id}"
 
 
-SLOW_FROM = 1.25
+SLOW_FROM = 1.5
 """A machine that needs so many times its planned time is slow …"""
 SLOW_UNTIL = 1.1
 """… and stays so until it needs no more than this: else a machine at the edge would come and go."""
-SLOW_LEAST_S = 600.0
-"""Less lost time than this is no reason to plan anew."""
+SLOW_LEAST_S = 1200.0
+"""When the job order ends later by less than this, going on at this pace, it is no reason to plan anew."""
 LEAST_PIECES = 3
 MOST_FACTOR = 10.0
 
@@ -78,7 +78,8 @@ def slowness(
     Parameters
     ----------
     worked_s, stood_s
-        Seconds since it began without pauses, and of these the ones in which its machine stood: a stop is no slowness.
+        Seconds since it began without pauses, and of these the ones in which its machine stood or waited: neither is
+        slowness.
     setup_s, run_s
         Planned, of the whole quantity.
     processed
@@ -99,4 +100,5 @@ def slowness(
     factor = took / planned
     if is_known:
         return min(MOST_FACTOR, factor) if factor >= SLOW_UNTIL else None
-    return min(MOST_FACTOR, factor) if factor >= SLOW_FROM and took - planned >= SLOW_LEAST_S else None
+    ends_later_s = took - planned + (run_s - planned) * (factor - 1)
+    return min(MOST_FACTOR, factor) if factor >= SLOW_FROM and ends_later_s >= SLOW_LEAST_S else None

@@ -20,6 +20,10 @@ REMEMBERED = timedelta(days=30)
 """Stops of so long tell how long they usually take."""
 MOST_ABSENCES = 1000
 A_MOMENT = timedelta(microseconds=1)
+NOT_AT_WORK = (UnitState.DOWN, UnitState.IDLE, UnitState.PLANNED_STOP)
+"""Time in which a machine makes nothing, for reasons that are not its pace …"""
+A_WAIT = timedelta(seconds=120)
+"""… of idling only what is as long as this: between two pieces is part of making them."""
 
 
 def policy_of(*, site_id: int) -> Policy:
@@ -88,7 +92,8 @@ def slow_now(*, actor: Actor, site_id: int, work: planning.OpenWork, now: dateti
     )
     stops = states.stops_of_site(
         actor=actor, site_id=site_id, start=min(_began(job, now) for job in suspects), end=now,
-        states=[int(UnitState.DOWN)], at_least_s=0.0, work_unit_ids=[job.work_unit_id or 0 for job in suspects],
+        states=[int(state) for state in NOT_AT_WORK], at_least_s=0.0,
+        work_unit_ids=[job.work_unit_id or 0 for job in suspects],
     )  # fmt: skip
     found = {}
     for job in suspects:
@@ -97,6 +102,7 @@ def slow_now(*, actor: Actor, site_id: int, work: planning.OpenWork, now: dateti
             max(0.0, (min(row.ended_at or now, now) - max(row.started_at, began)).total_seconds())
             for row in stops
             if row.work_unit_id == job.work_unit_id
+            and (row.state != UnitState.IDLE or (row.ended_at or now) - row.started_at >= A_WAIT)
         )
         factor = _slowness(job, now, stood, is_known=job.work_unit_id in known)
         if factor is not None and job.work_unit_id is not None:

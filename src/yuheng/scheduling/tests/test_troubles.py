@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from yuheng.engines.states.vocabulary import UnitState
 from yuheng.kernel.models import OutboxEvent
 from yuheng.operations.models import JobOrder, OperationsRequest
 from yuheng.operations.services import dispatch
@@ -106,14 +107,27 @@ def test_a_machine_that_takes_twice_as_long_is_slow_until_it_is_not(plant):
     assert look(plant, LATER + MINUTE).over == (row.pk,)
 
 
-def test_a_stop_is_no_slowness(plant):
+@pytest.mark.parametrize("state", [UnitState.DOWN, UnitState.IDLE, UnitState.PLANNED_STOP])
+def test_a_stop_or_a_wait_is_no_slowness(plant, state):
     job = JobOrder.objects.filter(work_unit=plant.units["C1"]).order_by("planned_start").first()
     planned_s = job.run_s / float(job.quantity)
     stood_s = 41 * planned_s
     began = LATER - timedelta(seconds=2 * stood_s + job.setup_s)
-    stands(plant, "C1", began, began + timedelta(seconds=stood_s))
+    row = stands(plant, "C1", began, began + timedelta(seconds=stood_s))
+    row.state = int(state)
+    row.save()
     JobOrder.objects.filter(pk=job.pk).update(
         state="running", substate="", actual_start=began, running_since=began, good=40
+    )
+    assert not look(plant).has_news
+
+
+def test_a_job_order_that_ends_hardly_later_disturbs_nobody(plant):
+    job = JobOrder.objects.filter(work_unit=plant.units["C1"]).order_by("planned_start").first()
+    run_s = 600.0  # twice as long is ten minutes later in all
+    began = LATER - timedelta(seconds=2 * run_s * 41 / float(job.quantity) + job.setup_s)
+    JobOrder.objects.filter(pk=job.pk).update(
+        state="running", substate="", actual_start=began, running_since=began, good=40, run_s=run_s
     )
     assert not look(plant).has_news
 
