@@ -11,6 +11,7 @@ from django.utils import translation
 
 from yuheng.engines.schedule.check import check
 from yuheng.kernel.errors import Conflict
+from yuheng.kernel.models import AuditRecord
 from yuheng.scheduling.building import Standing, build
 from yuheng.scheduling.building.carrying import carry
 from yuheng.scheduling.building.moving import How, Move, place
@@ -141,6 +142,41 @@ def test_moves_suggestions_and_undos_at_the_same_time_leave_a_feasible_plan_and_
     assert Plan.objects.filter(published_at__isnull=False).count() == 1 + done
     assert is_sound(plant, AT + 6 * MINUTE)
     assert Plan.objects.get(is_published=True).number > first.number
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_accept_at_the_same_moment_one_wins_and_the_other_is_told():
+    plant = a_busy_plant(6, 120)
+    SitePlanning.objects.create(site=plant.site, frozen_min=0, stop_min=480)
+    first = published(plant)
+    stands(plant, "C1", AT - MINUTE)
+    loop.look(actor=SYSTEM, site_id=plant.site_id, at=AT)
+    chosen = list(Suggestion.objects.filter(state="open").order_by("rank").values_list("pk", flat=True)[:2])
+    assert len(chosen) == 2
+    start, won, told = threading.Barrier(2), [], []
+
+    def dispatcher(suggestion_id):
+        with translation.override("en"):
+            try:
+                start.wait(60)
+                won.append(loop.accept_suggestion(actor=plant.ben, suggestion_id=suggestion_id, at=AT + MINUTE).number)
+            except Conflict as refusal:
+                told.append(str(refusal))
+            finally:
+                connection.close()
+
+    threads = [threading.Thread(target=dispatcher, args=(one,)) for one in chosen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(300)
+    assert (len(won), len(told)) == (1, 1)
+    assert told[0]
+    held = Plan.objects.get(is_published=True)
+    assert held.number == won[0] > first.number
+    assert Suggestion.objects.filter(state="accepted").count() == 1
+    assert AuditRecord.objects.filter(action="suggestion.accepted").count() == 1
+    assert is_sound(plant, AT + MINUTE)
 
 
 @pytest.mark.django_db
