@@ -57,6 +57,8 @@ def pages(page: Page, url: str) -> dict[str, str]:
         "equipment": f"{url}/equipment",
         "signals": f"{url}/signals/",
         "dead-letters": f"{url}/dead-letters/",
+        "dispatch": f"{url}/dispatch/",
+        "orders": f"{url}/orders/",
     }
 
 

@@ -369,7 +369,7 @@ async def survives_a_flood(bench: Bench) -> None:
         log.release()
         async with asyncio.timeout(60):
             await flood
-        await eventually(lambda: bench.values(log) >= set(range(1, 2001)), timeout_s=60)
+        await eventually(lambda: bench.values(log) >= set(range(1, 2001)), timeout_s=60, pause_s=0.5)
         assert log.most_waiting <= 1024, f"{log.most_waiting} messages waited at once."
 
 
@@ -392,7 +392,9 @@ async def carries_ten_thousand_tags(bench: Bench) -> None:
         if bench.connector.manifest.needs_tags:  # tags are made while the session is open
             many = [TagAddress(bench.many_addresses(at), "float") for at in range(MANY_TAGS)]
             context.set_tags((*context.tags, *many))
-        await eventually(lambda: len(set(bench.decode(log).points.tag.tolist()) - {1}) == MANY_TAGS, timeout_s=60)
+        await eventually(
+            lambda: len(set(bench.decode(log).points.tag.tolist()) - {1}) == MANY_TAGS, timeout_s=60, pause_s=0.2
+        )
 
 
 async def never_blocks_the_loop(bench: Bench) -> None:

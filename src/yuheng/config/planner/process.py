@@ -64,6 +64,7 @@ class Planner:
         self._environment, self._ready_file = environment, ready_file
         self._heard: dict[int, dict[int, tuple[float, Standing]]] = {}
         self._is_warm = False
+        self._warm_up: asyncio.Task[None] | None = None
         self._watches: dict[int, watching.Watch] = {}
         self.last_parts: dict[str, float] = {}
         self._has_heard = asyncio.Event()
@@ -114,8 +115,7 @@ class Planner:
             try:
                 sites = await self.database.run(watching.published_plans)
                 if sites and not self._is_warm:  # a plant that does not plan pays nothing
-                    await asyncio.get_running_loop().run_in_executor(None, warm)
-                    self._is_warm = True
+                    await asyncio.shield(self._warming())
                 for site_id, plan_id in sites.items():
                     watch = self._watches.setdefault(site_id, watching.Watch(site_id))
                     if watch.plan_id != plan_id:
@@ -125,6 +125,16 @@ class Planner:
             except DatabaseAway as error:
                 self.last_error = str(error)
                 await asyncio.sleep(0.5)
+
+    def _warming(self) -> asyncio.Task[None]:
+        """The engine is being made ready; begun as soon as a first plan is asked for, not when it is published."""
+        if self._warm_up is None:
+            self._warm_up = asyncio.create_task(self._warm(), name="warming")
+        return self._warm_up
+
+    async def _warm(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, warm)
+        self._is_warm = True
 
     async def _look(self, watch: watching.Watch, *, is_urgent: bool) -> None:
         began, site_id = time.perf_counter(), watch.site_id
@@ -184,6 +194,7 @@ class Planner:
         while True:
             with suppress(DatabaseAway):
                 if await self.waits.run(nightly.is_waiting, at=datetime.now(UTC)):
+                    self._warming()
                     await self._start_child()
             await asyncio.sleep(WAITS_S)
 

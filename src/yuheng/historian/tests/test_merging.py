@@ -1,16 +1,6 @@
 """Small parts are merged in lots: set once, where the engine knows the settings."""
 
-import pytest
-
 from yuheng.historian import schema
-from yuheng.historian.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = Store(f"chdb://{tmp_path / 'columns'}")
-    yield store
-    store.close()
 
 
 def engines(store):
@@ -18,7 +8,6 @@ def engines(store):
 
 
 def test_tables_that_are_written_every_second_are_merged_in_lots(store, monkeypatch):
-    store.migrate()
     found = engines(store)
     for table in schema.MERGED_LESS:
         assert all(f"{name} = {value}" in found[table] for name, value in schema.MERGING.items()), table
@@ -29,8 +18,9 @@ def test_tables_that_are_written_every_second_are_merged_in_lots(store, monkeypa
 
 
 def test_an_engine_that_does_not_know_a_setting_goes_without_it(store, monkeypatch):
-    monkeypatch.setattr(schema, "MERGING", {"merge_selector_base": "12", "no_such_setting": "1"})
+    monkeypatch.setattr(schema, "MERGING", {"merge_selector_window_size": "999", "no_such_setting": "1"})
+    commands = []
+    monkeypatch.setattr(store, "command", lambda sql, *_more: commands.append(sql))
     store.migrate()
-    found = engines(store)["samples"]
-    assert "merge_selector_base = 12" in found
-    assert "no_such_setting" not in found
+    assert "ALTER TABLE samples MODIFY SETTING merge_selector_window_size = 999" in commands
+    assert not [sql for sql in commands if "no_such_setting" in sql]

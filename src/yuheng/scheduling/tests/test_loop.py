@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import translation
 
 from yuheng.kernel.errors import Conflict, InvalidInput, NotVisible, PermissionRefused
 from yuheng.kernel.models import AuditRecord, OutboxEvent
@@ -20,6 +21,12 @@ from yuheng.testing.builders import SYSTEM, an_actor
 pytestmark = pytest.mark.django_db
 
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def english():
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
