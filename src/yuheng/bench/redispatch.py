@@ -39,7 +39,8 @@ WATCH = """
   window.yuhengSuggested = {};
   const note = () => {
     for (const line of place.querySelectorAll("li[data-disturbance]")) {
-      if (!line.querySelector(".button") || line.dataset.disturbance in window.yuhengSuggested) continue;
+      const isAnswered = line.querySelector(".button") || line.closest("details.harmless");
+      if (!isAnswered || line.dataset.disturbance in window.yuhengSuggested) continue;
       const key = line.dataset.disturbance;
       window.yuhengSuggested[key] = null;
       requestAnimationFrame(() => {

@@ -40,9 +40,9 @@ class SuggestionRow:
 
     @property
     def is_better(self) -> bool:
-        """Whether it leads to less lateness than changing nothing."""
-        before = (self.consequences.get("before") or {}).get("late_min")
-        return before is not None and self.consequences.get("late_min", before) < before
+        """Whether it leads to less lateness than changing nothing, by the weight of the orders: as it is ranked."""
+        before = (self.consequences.get("before") or {}).get("weighted_min")
+        return before is not None and self.consequences.get("weighted_min", before) < before
 
 
 @dataclass(frozen=True, slots=True)

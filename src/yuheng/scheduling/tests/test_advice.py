@@ -100,7 +100,8 @@ def test_what_is_no_better_than_waiting_is_not_offered_with_one_press(plant):
     client.force_login(Person.objects.get(pk=plant.ben.person_id))
     assert Disturbance.objects.get().hit
     for one in Suggestion.objects.all():
-        one.consequences["late_min"] = one.consequences["before"]["late_min"]
+        for minutes in ("late_min", "weighted_min"):
+            one.consequences[minutes] = one.consequences["before"][minutes]
         one.save()
     text = client.get(reverse("scheduling:danger"), {"site": plant.site.code}).content.decode()
     assert 'class="danger"' in text
