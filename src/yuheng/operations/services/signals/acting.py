@@ -30,16 +30,18 @@ ACTOR = system_actor("signals")
 TELL_EVERY = timedelta(seconds=60)
 """At most so often a machine reports pieces of a job; the count itself is shown at once."""
 BEGUN = [JobState.RUNNING.value, JobState.INTERRUPTED.value]
+_READ = ("pk", "directive", "state", "substate", "running_since", "code", "quantity", "good", "scrap", "rework")
 MACHINE = "machine:"
 """A reason that a machine gives begins with this; the state's name follows."""
 
 
 @dataclass(slots=True)
 class Acted:
-    """What was tried: what a rule refused (job, verb, sentence), what worked, and when to look again."""
+    """What was tried: what a rule refused (job, verb, sentence), what worked, what had no occasion; when to look."""
 
     refused: list[tuple[int, str, str]] = field(default_factory=list)
     done: set[tuple[int, str]] = field(default_factory=set)
+    idle: set[tuple[int, str]] = field(default_factory=set)
     look_at: list[datetime] = field(default_factory=list)
     moved: bool = False  # a job began, paused, went on or ended: whose pieces they are is to be looked at again
 
@@ -47,16 +49,41 @@ class Acted:
 def act_on_jobs(meeting: UnitMeeting, spans: Sequence[Span], stretches: Sequence[Stretch], at: datetime) -> Acted:
     """Do what signals may do to the job orders that have begun at a work unit."""
     acted = Acted()
-    jobs = JobOrder.objects.filter(work_unit_id=meeting.work_unit_id, state__in=BEGUN).order_by("pk")
-    for job in jobs.only("pk", "directive", "state", "substate", "running_since", "code"):
-        rules = rules_of(job.directive)
+    rows = JobOrder.objects.filter(work_unit_id=meeting.work_unit_id, state__in=BEGUN).order_by("pk")
+    jobs = [(job, rules_of(job.directive)) for job in rows.only(*_READ)]
+    reporting = [job.pk for job, rules in jobs if rules.reports]
+    counts = {row.job_order_id: row for row in JobCount.objects.filter(job_order_id__in=reporting)} if reporting else {}
+    for job, rules in jobs:
         if rules.pauses:
             _mind_clock(job, rules, meeting, spans, stretches, at, acted)
-        if rules.reports:
+        if not rules.reports:
+            continue
+        count = counts.get(job.pk)
+        if count is not None and (_is_more(job, count) or _is_less(job, count)):
             attempt(acted, job.pk, "report", lambda job=job: tell_count(job.pk, at, acted))
-            if "finish" not in rules.confirms:
-                attempt(acted, job.pk, "finish", lambda job=job: _finish(job.pk, at, acted))
+        else:
+            acted.idle.add((job.pk, "report"))
+        if "finish" in rules.confirms:
+            continue
+        if count is not None and (_is_more(job, count) or processed(job) >= job.quantity):
+            attempt(acted, job.pk, "finish", lambda job=job: _finish(job.pk, at, acted))
+        else:
+            acted.idle.add((job.pk, "finish"))
     return acted
+
+
+def _is_more(job: JobOrder, count: JobCount) -> bool:
+    """Return whether the machine counted more than is reported."""
+    return bool(count.counted > _reported(job, count))
+
+
+def _is_less(job: JobOrder, count: JobCount) -> bool:
+    """Return whether signals reported more than the machine made, as is known now."""
+    return bool(count.told > count.counted and _reported(job, count) > count.counted)
+
+
+def _reported(job: JobOrder, count: JobCount) -> Decimal:
+    return job.good if count.is_good_only else processed(job)
 
 
 def attempt(acted: Acted, job_id: int, verb: str, work: object) -> None:
@@ -164,12 +191,11 @@ def tell_count(job_order_id: int, at: datetime, acted: Acted, *, is_last: bool =
     count = JobCount.objects.select_for_update(of=("self",)).filter(job_order_id=job.pk).first()
     if count is None or job.state not in BEGUN or job.substate == JobSubstate.SUSPENDED.value:
         return
-    reported = job.good if count.is_good_only else processed(job)
-    if count.told > count.counted and reported > count.counted:
+    if _is_less(job, count):
         _take_back(job, count, at)
         return
     most = most_to_report(job.quantity, processed(job), arrival_of(job))
-    pieces = min(count.counted - reported, most)
+    pieces = min(count.counted - _reported(job, count), most)
     if counts_pieces(job.unit):
         pieces = pieces.to_integral_value(ROUND_FLOOR)
     if pieces <= 0:
@@ -207,8 +233,7 @@ def _take_back(job: JobOrder, count: JobCount, at: datetime) -> None:
     response_id = last.values_list("pk", flat=True).first()
     if response_id is None:
         return
-    reported = job.good if count.is_good_only else processed(job)
-    change = -min(count.told - count.counted, reported - count.counted, job.good)
+    change = -min(count.told - count.counted, _reported(job, count) - count.counted, job.good)
     if change >= 0:
         return
     act = Act(f"sig-{job.pk}-{count.told_times + 1}", None, Source.SIGNAL)

@@ -86,8 +86,9 @@ def rules_of(directive: dict[str, Any]) -> JobRules:
 
 @dataclass(slots=True)
 class Met:
-    """What attributing found: who had the machine, and whose sums changed."""
+    """What attributing found: who had the machine, and whose sums changed; ``meeting`` as it is now."""
 
+    meeting: UnitMeeting
     spans: list[Span]
     clock: MachineClock
     changed: set[int] = field(default_factory=set)
@@ -107,7 +108,7 @@ def attribute(meeting: UnitMeeting, at: datetime) -> Met:
     clock, timed = _set_clock(meeting, fresh)
     again_from, spoken = _new_responses(meeting)
     spans = spans_of(_events(meeting.work_unit_id))
-    met = Met(spans, clock, spoken=spoken)
+    met = Met(meeting, spans, clock, spoken=spoken)
     if not fresh and not timed and again_from is None:
         return met
     jobs = _jobs({span.job_order_id for span in spans})

@@ -365,7 +365,7 @@ def _clear(meeting: UnitMeeting, keys: set[str], agreeing: Sequence[int], acted:
 def _worked(row: JobException, acted: Acted) -> bool:
     """Return whether what was refused has been done since, or is not asked for any more."""
     verb = row.evidence.get("verb", "")
-    if (row.job_order_id, verb) in acted.done:
+    if (row.job_order_id, verb) in acted.done | acted.idle:
         return True
     state = JobOrder.objects.filter(pk=row.job_order_id or 0).values_list("state", flat=True).first()
     return state in (JobState.ENDED.value, JobState.ABORTED.value, JobState.CANCELLED.value)

@@ -26,6 +26,8 @@ ROUNDS = 4
 """A job that ends lets the next one start: after so many of these the next look goes on."""
 TRY_AGAIN = timedelta(seconds=30)
 """What a rule refused may be allowed meanwhile."""
+KEPT = ("lags", "is_clock_known", "offset_s", "response_id")
+"""What attributing writes down of a unit."""
 
 
 def meet(*, work_unit_id: int, at: datetime) -> bool:
@@ -36,20 +38,20 @@ def meet(*, work_unit_id: int, at: datetime) -> bool:
     OperationalError
         The database is away, or two of us waited for each other: call it again.
     """
-    changed, done = False, set[tuple[int, str]]()
+    changed, done, idle = False, set[tuple[int, str]](), set[tuple[int, str]]()
     for _round in range(ROUNDS):
         met = _attribute(work_unit_id, at)
         if met is None:
             return False
-        changed = changed or bool(met.changed)
-        meeting = UnitMeeting.objects.get(work_unit_id=work_unit_id)
+        meeting, changed = met.meeting, changed or bool(met.changed)
         stretches = _states(meeting, at)
         acted = act_on_jobs(meeting, met.spans, stretches, at)
-        run = _read_run(work_unit_id)
+        run = _read_run(meeting)
         begun = starting.start_what_runs(meeting, run, met.spans, stretches, at)
         acted.refused += begun.refused
         done |= acted.done | begun.done
-        acted.done = done
+        idle |= acted.idle
+        acted.done, acted.idle = done, idle - done
         changed = changed or bool(done)
         if not (acted.moved or begun.moved):
             break
@@ -63,19 +65,32 @@ def _attribute(work_unit_id: int, at: datetime) -> Met | None:
     meeting = _locked(work_unit_id)
     if meeting is None:
         return None
+    before = _kept(meeting)
     met = attribute(meeting, at)
-    reset_comparison(met.spoken)
-    meeting.save()
+    if met.spoken:
+        reset_comparison(met.spoken)
+    if _kept(meeting) != before:
+        meeting.save(update_fields=KEPT)
     return met
 
 
-@transaction.atomic
-def _read_run(work_unit_id: int) -> starting.Run | None:
-    meeting = _locked(work_unit_id)
-    if meeting is None:
-        return None
+def _kept(meeting: UnitMeeting) -> list[object]:
+    return [getattr(meeting, name) for name in KEPT]
+
+
+def _read_run(meeting: UnitMeeting) -> starting.Run | None:
+    """Read the controller's run; only another one is written down, under the lock."""
+    known = meeting.run_id
     run = starting.read_run(meeting)
-    meeting.save(update_fields=["run_id", "run_since"])
+    if meeting.run_id == known:
+        return run
+    with transaction.atomic():
+        locked = _locked(meeting.work_unit_id)
+        if locked is None:
+            return None
+        run = starting.read_run(locked)
+        locked.save(update_fields=["run_id", "run_since"])
+        meeting.run_id, meeting.run_since = locked.run_id, locked.run_since
     return run
 
 
