@@ -18,7 +18,7 @@ from yuheng.engines.schedule.repair import Actual, MachineDown, MachineSlow, Sit
 from yuheng.operations.selectors.planning import OpenJob
 from yuheng.scheduling.building.facts import PlantFacts
 from yuheng.scheduling.building.levers import Levers
-from yuheng.scheduling.building.notices import Notice
+from yuheng.scheduling.building.notices import LEFT_OUT, Notice
 from yuheng.scheduling.rules import Estimate
 
 Ints = npt.NDArray[np.int64]
@@ -49,6 +49,25 @@ class Rows:
     def place(self) -> dict[int, int]:
         """Job order -> its place in the columns."""
         return {job: k for k, job in enumerate(self.job_order_ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Root requests in the order in which the operations name them.
+
+    Attributes
+    ----------
+    first
+        The first open job order of each.
+    place
+        Of each operation the index of its root request in ``first``.
+    partly
+        Root requests with a job order that is not planned.
+    """
+
+    first: tuple[OpenJob, ...]
+    place: Ints
+    partly: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,22 @@ class Built:
     def unit_code(self) -> dict[int, str]:
         """Work unit -> code."""
         return {unit.id: unit.code for unit in self.facts.units}
+
+    @cached_property
+    def roots(self) -> Roots:
+        """The root requests of the operations; asked for each plan that is compared, so kept."""
+        first: dict[int, OpenJob] = {}
+        place: dict[int, int] = {}
+        for job in self.jobs:
+            if job.root_id not in first:
+                place[job.root_id] = len(first)
+                first[job.root_id] = job
+        partly: set[int] = set()
+        if any(notice.code in LEFT_OUT for notice in self.notices):
+            planned = {job.id for job in self.jobs}
+            partly = {job.root_id for job in self.facts.work.jobs if job.id not in planned}
+        places = np.array([place[job.root_id] for job in self.jobs], np.int64)
+        return Roots(tuple(first.values()), places, frozenset(partly))
 
     def whole(self) -> Problem:
         """Return the problem. Raises ValueError when there is nothing to plan."""
@@ -174,22 +209,17 @@ class Built:
     def rows(self, problem: Problem, plan: Plan) -> Rows:
         """Return a plan of this problem, or of a situation of it, as it is kept."""
         order = np.lexsort((plan.machine, plan.start))
-        columns: tuple[list[int], ...] = ([], [], [], [], [])
-        machines = [machine.id if isinstance(machine.id, int) else OUTSIDE for machine in problem.machines]
-        for k in order.tolist():
-            m = int(plan.machine[k])
-            if m < 0:
-                continue
-            values = (
-                int(problem.operations[k].id),
-                machines[m],
-                int(plan.setup_start[k]),
-                int(plan.start[k]),
-                int(plan.end[k]),
-            )
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
-        return Rows(self.origin, *columns)
+        order = order[plan.machine[order] >= 0]
+        ids = [problem.operations[k].id for k in order.tolist()]
+        units = [machine.id if isinstance(machine.id, int) else OUTSIDE for machine in problem.machines]
+        return Rows(
+            self.origin,
+            [int(job_id) for job_id in ids],
+            [units[m] for m in plan.machine[order].tolist()],
+            plan.setup_start[order].tolist(),
+            plan.start[order].tolist(),
+            plan.end[order].tolist(),
+        )
 
 
 def outside(job_order_id: int) -> str:

@@ -11,14 +11,13 @@ import numpy as np
 from yuheng.engines.schedule.kpis import MOVED_TICKS
 from yuheng.engines.schedule.plan import Plan
 from yuheng.engines.schedule.problem import Problem
-from yuheng.operations.selectors.planning import OpenJob
 from yuheng.scheduling.building.built import Built
-from yuheng.scheduling.building.notices import LEFT_OUT
 from yuheng.scheduling.rules import weight_of
 
 MOST_ORDERS = 200
 MOST_MOVED = 200
 MOST_KNOWN = 2000
+NEVER = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +54,15 @@ class OrderEnd:
 
 def order_ends(built: Built, plan: Plan) -> dict[int, OrderEnd]:
     """Root request -> when it is done in a plan over ``built``'s operations; those with steps left out are missing."""
-    end: dict[int, int] = {}
-    first: dict[int, OpenJob] = {}
-    for job, tick in zip(built.jobs, plan.end.tolist(), strict=True):
-        first.setdefault(job.root_id, job)
-        end[job.root_id] = max(end.get(job.root_id, -1), tick if tick >= 0 else 1 << 40)
-    partly = {job.root_id for job in built.facts.work.jobs} - set(first)
-    if any(notice.code in LEFT_OUT for notice in built.notices):
-        planned = {job.id for job in built.jobs}
-        partly |= {job.root_id for job in built.facts.work.jobs if job.id not in planned}
+    roots = built.roots
+    last = np.full(len(roots.first), -1, np.int64)
+    np.maximum.at(last, roots.place, np.where(plan.end >= 0, plan.end, NEVER))
     found = {}
-    for root_id, job in first.items():
-        if root_id in partly or end[root_id] >= 1 << 40:
+    for job, tick in zip(roots.first, last.tolist(), strict=True):
+        root_id = job.root_id
+        if tick >= NEVER or root_id in roots.partly:
             continue
-        ends_at = built.moment(end[root_id])
+        ends_at = built.moment(tick)
         late = max(0, int(np.ceil((ends_at - job.due_at).total_seconds() / 60)))
         rank = 0 if root_id in built.levers.rush else job.rank
         found[root_id] = OrderEnd(
@@ -86,16 +80,27 @@ def order_ends(built: Built, plan: Plan) -> dict[int, OrderEnd]:
     return found
 
 
-def measure(built: Built, problem: Problem, plan: Plan, before: Plan | None = None) -> dict[str, Any]:
+def measure(
+    built: Built,
+    problem: Problem,
+    plan: Plan,
+    before: Plan | None = None,
+    *,
+    ends: dict[int, OrderEnd] | None = None,
+    was: dict[int, OrderEnd] | None = None,
+) -> dict[str, Any]:
     """Return a plan's figures as they are kept and compared.
 
     Parameters
     ----------
     before
         What it is compared with (the published plan as it would go on), over the same operations.
+    ends, was
+        `order_ends` of the two, where they are known already.
     """
-    ends = order_ends(built, plan)
-    was = {} if before is None else order_ends(built, before)
+    ends = order_ends(built, plan) if ends is None else ends
+    if was is None or before is None:
+        was = {} if before is None else order_ends(built, before)
     late = [one for one in ends.values() if one.late_min]
     shown = {one.root_id for one in late} | {root for root, one in was.items() if one.late_min and root in ends}
 

@@ -32,7 +32,7 @@ from yuheng.scheduling.building import (
     write_levers,
 )
 from yuheng.scheduling.building.answering import Answer, Choice, answer
-from yuheng.scheduling.building.measuring import measure, order_ends
+from yuheng.scheduling.building.measuring import OrderEnd, measure, order_ends
 from yuheng.scheduling.building.troubles import Cancelled, Known, troubles, without
 from yuheng.scheduling.events import DisturbanceAnswered
 from yuheng.scheduling.models import Disturbance, ExpectedReturn, Plan, SitePlanning, Suggestion
@@ -326,8 +326,9 @@ def _write(
         state=SuggestionState.EXPIRED.value, ended_at=at
     )
     first = Suggestion.objects.filter(disturbance=newest, base=base).count()
+    was = None if found.waiting is None else order_ends(built, found.waiting)
     plans = [
-        _plan_of(site_id, planning.last_number + k, base, choice, found, at)
+        _plan_of(site_id, planning.last_number + k, base, choice, found, was, at)
         for k, choice in enumerate(found.choices, start=1)
     ]
     Plan.objects.bulk_create(plans)
@@ -367,7 +368,16 @@ def _write(
     return [row.pk for row in disturbances]
 
 
-def _plan_of(site_id: int, number: int, base: Plan, choice: Choice, found: Answer, at: datetime) -> Plan:
+def _plan_of(
+    site_id: int,
+    number: int,
+    base: Plan,
+    choice: Choice,
+    found: Answer,
+    was: dict[int, OrderEnd] | None,
+    at: datetime,
+) -> Plan:
+    """Return a choice as a plan to keep; ``was``: when orders end when nothing is done, the same for every choice."""
     built = choice.built
     rows, ends = built.rows(choice.problem, choice.plan), order_ends(built, choice.plan)
     return Plan(
@@ -388,7 +398,7 @@ def _plan_of(site_id: int, number: int, base: Plan, choice: Choice, found: Answe
         completed_ends=[built.tick(one.ends_at) for one in ends.values()],
         levers=write_levers(built.levers),
         notices=[notice.to_json() for notice in built.notices],
-        measures=measure(built, choice.problem, choice.plan, found.waiting),
+        measures=measure(built, choice.problem, choice.plan, found.waiting, ends=ends, was=was),
     )
 
 
