@@ -58,7 +58,7 @@ from yuheng.upkeep import forgetting
 LOGGER = logging.getLogger(__name__)
 
 ACTOR = system_actor("worker")
-OUTBOX_POLL_S = 0.15
+OUTBOX_POLL_S = 0.25
 DEBOUNCE_S = 0.15
 """A burst of changes becomes one document; a single change is out well within 300 ms."""
 BACK_OFF_S = (0.05, 2.0)

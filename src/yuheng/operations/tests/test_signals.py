@@ -225,6 +225,20 @@ def test_a_start_that_a_terminal_tells_late_takes_the_pieces_that_were_nobodys()
 # ---- the job's clock, starts ----------------------------------------------------------------------------------------
 
 
+def test_a_unit_rests_a_second_between_two_looks_and_then_sees_all_that_came():
+    plant, job = a_counted_job(COUNTS)
+    machine = Machine(plant)
+    start(plant, job)
+    machine.meet(after(seconds=10))
+    machine.tell((after(seconds=10), 1.0), arrived=after(seconds=10))
+    assert units_to_look_at(at=after(seconds=10, milliseconds=900)) == []
+    machine.tell((after(seconds=10, milliseconds=500), 2.0), arrived=after(seconds=10, milliseconds=500))
+    assert units_to_look_at(at=after(seconds=11)) == [machine.unit_id]
+    machine.meet(after(seconds=11))
+    assert units_to_look_at(at=after(seconds=12, milliseconds=100)) == []
+    assert MachineSignal.objects.filter(is_met=False).count() == 0
+
+
 def test_states_pause_and_resume_the_clock_by_event_time():
     plant, job = a_counted_job(SignalRules(pauses=True))
     machine = Machine(plant)

@@ -22,7 +22,7 @@ from yuheng.scheduling.services.plans import publish_plan
 from yuheng.scheduling.services.scenarios import make_plan
 from yuheng.scheduling.services.scoring import score_due
 
-WHOLE_EVERY_S = 5.0
+WHOLE_EVERY_S = 8.0
 """Everything but machines is looked at so often: it concerns plans, not hands …"""
 WHOLE_SHARE = 20.0
 """… and takes no more than a twentieth of the planner's time, however large the plant is."""

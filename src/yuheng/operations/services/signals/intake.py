@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from yuheng.bus.messages import JobSeries, JobSignals
 from yuheng.equipment import selectors as equipment
 from yuheng.kernel.moments import EPOCH
@@ -12,6 +14,7 @@ from yuheng.operations.models import MachineSignal, UnitMeeting
 from yuheng.operations.rules.signals import SignalKind
 
 LARGEST_SEQ = 2**63
+TOGETHER = timedelta(seconds=1)
 
 
 def note_signals(*, facts: Sequence[JobSignals], at: datetime) -> int:
@@ -79,9 +82,14 @@ def look_soon(*, work_unit_ids: Iterable[int], at: datetime, sites: dict[int, in
 
 
 def units_to_look_at(*, at: datetime, limit: int = 200) -> list[int]:
-    """Return the work units that are due, the longest waiting first. One query on an index of what is due."""
-    rows = UnitMeeting.objects.filter(look_at__lte=at).order_by("look_at").values_list("work_unit_id", flat=True)
-    return list(rows[:limit])
+    """Return the work units that are due, the longest waiting first. One query on an index of what is due.
+
+    One that was looked at within the last second waits: a machine that begins tells of its state, its run and its count
+    within moments, and one look sees them all.
+    """
+    is_rested = Q(met_at__isnull=True) | Q(met_at__lte=at - TOGETHER)
+    rows = UnitMeeting.objects.filter(is_rested, look_at__lte=at).order_by("look_at")
+    return list(rows.values_list("work_unit_id", flat=True)[:limit])
 
 
 def forget_signals(*, at: datetime, days: int = 400) -> int:
