@@ -229,6 +229,7 @@ def test_a_unit_rests_a_second_between_two_looks_and_then_sees_all_that_came():
     plant, job = a_counted_job(COUNTS)
     machine = Machine(plant)
     start(plant, job)
+    machine.tell((after(seconds=9), 0.0), arrived=after(seconds=9))
     machine.meet(after(seconds=10))
     machine.tell((after(seconds=10), 1.0), arrived=after(seconds=10))
     assert units_to_look_at(at=after(seconds=10, milliseconds=900)) == []
