@@ -284,7 +284,8 @@ class _Floor:
         until = began + seconds
 
         def rest(chance: random.Random) -> None:
-            time.sleep(max(0.0, min(chance.uniform(0.5, 1.5) * pause_s, until - time.monotonic())))
+            """Rest the whole pause: were it cut at the end, all who have begun would finish in the same moment."""
+            time.sleep(chance.uniform(0.5, 1.5) * pause_s)
 
         def work(number: int) -> None:
             chance = random.Random(self._seed * 1000 + number)
@@ -310,7 +311,7 @@ class _Floor:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=seconds + 60)
+            thread.join(timeout=seconds + 60 + 3 * pause_s)
         took, count = time.monotonic() - began, len(starts) + len(finishes)
         return {
             "start_p95_ms": _p95(starts),
